@@ -1,0 +1,50 @@
+//! The nouns of an API manager and the rules they obey.
+//!
+//! Ground floor: no I/O, no clock, no wire format. Every door (the REST rooms, the gateway, the upgrade) meets here, so a rule
+//! that must hold for all of them is written here once. A noun enters only when two rooms need it.
+//!
+//! `serde_json::Value` appears where WSO2's own interface leaves an object open (`endpointConfig`, `monetization`): there the
+//! open object *is* the noun. No type here derives a wire format; conversions live with the owner of the outer side.
+
+mod api;
+mod application;
+mod context;
+mod endpoint;
+mod ids;
+mod lifecycle;
+mod names;
+mod oauth;
+mod password;
+mod policy;
+mod revision;
+mod rest_scopes;
+mod secret;
+mod subscription;
+mod tenant;
+mod time;
+mod user;
+
+pub use api::{
+    AccessControl, Advertise, Api, ApiKind, ApiScope, AuthType, BusinessInformation, Cors, EndpointImplementation, MaxTps,
+    MediationPolicyRef, Operation, Property, ScopeBinding, SubscriptionAvailability, Visibility,
+};
+pub use application::{Application, ApplicationStatus, ApplicationTokenType};
+pub use context::{ContextFault, effective_context, template_of};
+pub use endpoint::{Endpoint, EndpointFault, EndpointSet, Endpoints};
+pub use ids::{ApiId, ApplicationId, KeyMappingId, PolicyId, RevisionId, SubscriptionId, TenantId, TokenId, UserId};
+pub use lifecycle::{Action, LifecycleState, Refused, Transition};
+pub use names::{NameFault, api_name, api_version, application_name, policy_name};
+pub use oauth::{ClientOrigin, IssuedToken, Lifetimes, OAuthClient, TokenFormat, TokenHolder, TokenState, TokenText};
+pub use password::{LegacyDigest, StoredPassword};
+pub use policy::{
+    AdvancedPolicy, ApplicationPolicy, BandwidthUnit, BillingPlan, Burst, Condition, ConditionKind, ConditionalGroup, Limit,
+    PlanPermission, Quota, SubscriptionPolicy, TimeUnit, UNLIMITED, default_advanced_policies, default_application_policies,
+    default_subscription_policies,
+};
+pub use rest_scopes::{DEFAULT_ROLES, RestScope, default_rest_scopes};
+pub use revision::{Definition, DefinitionFormat, Deployment, Environment, MAX_REVISIONS, Revision, Vhost};
+pub use secret::Secret;
+pub use subscription::{KeyMapping, KeyMappingMode, KeyState, KeyType, Subscription, SubscriptionState};
+pub use tenant::{SUPER_TENANT_DOMAIN, Tenant};
+pub use time::Timestamp;
+pub use user::{EVERYONE, PRIMARY_STORE, User, UserName};
