@@ -134,12 +134,22 @@ pub(crate) fn statement(id: i32, sql: &str) -> Result<Statement, Error> {
         }
     }
     let bad = |what| Error::BadCatalogue { id, what };
-    let mut name = words.next().and_then(Word::name).ok_or_else(|| bad("a table has no name"))?;
+    let no_name = || bad("a table has no name");
+    let mut first = words.next().ok_or_else(no_name)?;
+    // H2 writes IF NOT EXISTS for the tables it hides.
+    if first == Word::Plain("IF".to_owned()) {
+        first = words.nth(2).ok_or_else(no_name)?;
+    }
+    let mut name = first.name().ok_or_else(no_name)?;
     let mut schema = "PUBLIC".to_owned();
     let mut next = words.next();
     if next == Some(Word::Mark('.')) {
-        schema = std::mem::replace(&mut name, words.next().and_then(Word::name).ok_or_else(|| bad("a table has no name"))?);
+        let last = words.next().and_then(Word::name).ok_or_else(no_name)?;
+        schema = std::mem::replace(&mut name, last);
         next = words.next();
+    }
+    if next == Some(Word::Plain("COMMENT".to_owned())) {
+        next = words.nth(1);
     }
     if next != Some(Word::Mark('(')) {
         return Err(bad("a table has no list of columns"));
@@ -346,7 +356,7 @@ mod tests {
 
     #[test]
     fn hidden_memory_and_absent_tables() {
-        let lobs = table("CREATE CACHED TABLE INFORMATION_SCHEMA.LOBS(\n ID BIGINT NOT NULL,\n BYTE_COUNT BIGINT,\n \"TABLE\" INT\n) HIDDEN");
+        let lobs = table("CREATE CACHED TABLE IF NOT EXISTS INFORMATION_SCHEMA.LOBS COMMENT 'a (b'(\n ID BIGINT NOT NULL,\n BYTE_COUNT BIGINT,\n \"TABLE\" INT\n)\nHIDDEN");
         assert_eq!(lobs.schema, "INFORMATION_SCHEMA");
         assert_eq!(lobs.columns.len(), 3);
         assert_eq!(table("CREATE MEMORY TABLE T(A INT)").kind, TableKind::Memory);
