@@ -139,6 +139,13 @@ impl Rows {
         before - rows.len()
     }
 
+    /// Keeps the rows of a table that `keep` accepts.
+    pub(crate) fn retain(&mut self, name: &str, keep: impl Fn(&Table, &[Value]) -> bool) {
+        if let (Some(table), Some(rows)) = (table(name), self.by_table.get_mut(name)) {
+            rows.retain(|row| keep(table, row));
+        }
+    }
+
     /// Visits every row of a table for change.
     pub(crate) fn each(&mut self, name: &str, mut change: impl FnMut(&Table, &mut Vec<Value>)) {
         let Some(table) = table(name) else { return };

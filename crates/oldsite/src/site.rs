@@ -68,11 +68,6 @@ impl Site {
         self.tenants.iter().find(|t| t.id == tenant).map_or(SUPER_DOMAIN, |t| &t.domain)
     }
 
-    /// The name the product writes for a user: bare in the super tenant, `user@domain` elsewhere.
-    pub(crate) fn qualified(&self, user: &str, tenant: i32) -> String {
-        if tenant == SUPER_TENANT { user.to_owned() } else { format!("{user}@{}", self.domain(tenant)) }
-    }
-
     /// Splits a qualified name into the bare one and its tenant.
     pub(crate) fn unqualified<'a>(&self, user: &'a str) -> (&'a str, i32) {
         user.rsplit_once('@')

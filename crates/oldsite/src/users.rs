@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::artifacts;
 use crate::rows::{Rows, Value, row};
 use crate::seed;
-use crate::site::{Api, DAY_MS, HOUR_MS, SUPER_TENANT, Site};
+use crate::site::{Api, DAY_MS, HOUR_MS, Site};
 
 /// The action of a UI permission.
 const EXECUTE: &str = "ui.execute";
