@@ -1,0 +1,57 @@
+//! `tidegate serve`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Args;
+use server::{Options, Start};
+
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// Where the database, keys and certificate live; made when missing.
+    #[arg(long, default_value = "./tidegate-data")]
+    data_dir: PathBuf,
+    /// Configuration file (TOML); `tidegate check-config --sample` prints one.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Database: sqlite:PATH or postgres://user:password@host/name; default is tidegate.db in the data directory.
+    #[arg(long)]
+    db: Option<String>,
+    /// Added to every port.
+    #[arg(long)]
+    port_offset: Option<u16>,
+}
+
+pub(crate) fn run(words: Serve) -> anyhow::Result<ExitCode> {
+    let mut options = words.config.as_deref().map(Options::read).transpose()?.unwrap_or_default();
+    if words.db.is_some() {
+        options.database_url = words.db;
+    }
+    if let Some(offset) = words.port_offset {
+        options.port_offset = offset;
+    }
+    server::logs::start(options.log_format, &options.log_level)?;
+    let start = Start { options, data_dir: words.data_dir, admin_password: server::admin_password_from_environment() };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the asynchronous runtime")?;
+    runtime.block_on(async {
+        let running = server::start(start).await?;
+        announce(&running);
+        running.until_signal().await;
+        anyhow::Ok(())
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tells the operator where to go, and the password once if it was made up just now.
+#[expect(clippy::print_stdout, reason = "the password is shown once, here, and must not enter the log")]
+fn announce(running: &server::Running) {
+    let at = running.addresses();
+    println!("Tidegate is ready.");
+    println!("  REST and OAuth2  https://{}", at.rest);
+    println!("  API traffic      http://{}  https://{}", at.gateway_http, at.gateway_https);
+    println!("  health, metrics  http://{}/healthz /readyz /metrics", at.management);
+    if let Some(password) = running.generated_admin_password() {
+        println!("  sign in as       admin / {}   (made up now and shown only this once)", password.expose());
+    }
+}
