@@ -22,6 +22,10 @@ pub(crate) fn rows(site: &Site) -> Rows {
     workflows(site, &mut rows);
     row!(rows, "AM_TIER_PERMISSIONS"; TIER_PERMISSIONS_ID = 1, TIER = "Gold", PERMISSIONS_TYPE = "deny",
         ROLES = "Internal/guest", TENANT_ID = SUPER_TENANT);
+    row!(rows, "AM_EXTERNAL_STORES"; APISTORE_ID = 1, API_ID = 1, STORE_ID = "Partners", STORE_DISPLAY_NAME = "Partner store",
+        STORE_ENDPOINT = "https://partners.example/store", STORE_TYPE = "wso2");
+    // A token of the oldest kind, which belongs to one subscription.
+    row!(rows, "AM_SUBSCRIPTION_KEY_MAPPING"; SUBSCRIPTION_ID = 5, ACCESS_TOKEN = seed::key(site.seed, "token:subscription 5"), KEY_TYPE = "PRODUCTION");
     oauth::add(site, &mut rows);
     rows
 }

@@ -36,7 +36,7 @@ fn settings(site: &Site, tenant: i32) -> Vec<Entry> {
         file(
             format!("{GOVERNANCE}/apimgt/externalstores/external-api-stores.xml"),
             "application/xml",
-            "<ExternalAPIStores>\n    <StoreURL>http://localhost:9763/store</StoreURL>\n</ExternalAPIStores>\n",
+            if tenant == SUPER_TENANT { EXTERNAL_STORES } else { "<ExternalAPIStores/>\n" },
             by,
         ),
         file(
@@ -232,7 +232,9 @@ pub(crate) fn endpoint_config(api: &Api) -> String {
     if api.endpoint.inline {
         return String::new();
     }
-    let one = |url: &String| json::object(&[("url", json::quote(url)), ("config", "null".to_owned()), ("template_not_supported", "false".to_owned())]);
+    let one = |url: &String| {
+        json::object(&[("url", json::quote(url)), ("config", "null".to_owned()), ("template_not_supported", "false".to_owned())])
+    };
     let mut members = Vec::new();
     let first = |list: &[String]| list.first().map(one);
     let rest = |list: &[String]| json::array(&list.iter().skip(1).map(one).collect::<Vec<_>>());
@@ -307,7 +309,14 @@ pub(crate) fn swagger(api: &Api) -> String {
     json::object(&[
         ("swagger", json::quote("2.0")),
         ("paths", json::object(&paths)),
-        ("info", json::object(&[("title", json::quote(&api.name)), ("description", json::quote(&api.description)), ("version", json::quote(&api.version))])),
+        (
+            "info",
+            json::object(&[
+                ("title", json::quote(&api.name)),
+                ("description", json::quote(&api.description)),
+                ("version", json::quote(&api.version)),
+            ]),
+        ),
         ("x-wso2-security", json::object(&[("apim", json::object(&[("x-wso2-scopes", json::array(&scopes))]))])),
     ])
 }
@@ -317,7 +326,14 @@ fn operation(resource: &Resource) -> String {
         .pattern
         .split('/')
         .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
-        .map(|name| json::object(&[("name", json::quote(name)), ("in", json::quote("path")), ("required", "true".to_owned()), ("type", json::quote("string"))]))
+        .map(|name| {
+            json::object(&[
+                ("name", json::quote(name)),
+                ("in", json::quote("path")),
+                ("required", "true".to_owned()),
+                ("type", json::quote("string")),
+            ])
+        })
         .chain(matches!(resource.verb.as_str(), "POST" | "PUT").then(|| {
             json::object(&[
                 ("name", json::quote("body")),
@@ -349,7 +365,8 @@ pub(crate) fn tiers(tiers: &[Tier]) -> String {
          <throttle:MediatorThrottleAssertion>\n",
     );
     for tier in tiers {
-        let site_attributes: String = tier.attributes.iter().map(|(name, value)| format!("<throttle:{name}>{}</throttle:{name}>", xml(value))).collect();
+        let site_attributes: String =
+            tier.attributes.iter().map(|(name, value)| format!("<throttle:{name}>{}</throttle:{name}>", xml(value))).collect();
         out.push_str(&format!(
             "        <wsp:Policy>\n            <throttle:ID throttle:type=\"ROLE\">{}</throttle:ID>\n            <wsp:Policy>\n                \
              <throttle:Control>\n                    <wsp:Policy>\n                        <throttle:MaximumCount>{}</throttle:MaximumCount>\n                        \
@@ -368,6 +385,11 @@ pub(crate) fn tiers(tiers: &[Tier]) -> String {
     out.push_str("    </throttle:MediatorThrottleAssertion>\n</wsp:Policy>\n");
     out
 }
+
+const EXTERNAL_STORES: &str = "<ExternalAPIStores>\n    <StoreURL>http://am.old.example:9763/store</StoreURL>\n    \
+    <ExternalAPIStore id=\"Partners\" type=\"wso2\" className=\"org.wso2.carbon.apimgt.impl.publishers.WSO2APIPublisher\">\n        \
+    <DisplayName>Partner store</DisplayName>\n        <Endpoint>https://partners.example/store</Endpoint>\n        \
+    <Username>exchange</Username>\n        <Password>exchange-old-1</Password>\n    </ExternalAPIStore>\n</ExternalAPIStores>\n";
 
 const WORKFLOWS: &str = "<WorkFlowExtensions>\n    \
     <ApplicationCreation executor=\"org.wso2.carbon.apimgt.impl.workflow.ApplicationCreationSimpleWorkflowExecutor\"/>\n    \

@@ -6,7 +6,8 @@ use crate::write::{Link, Links};
 
 /// (path below the home folder, text)
 pub(crate) fn files(site: &Site, links: &Links) -> Vec<(String, String)> {
-    let conf = |name: &str, text: String| (format!("repository/conf/{name}"), format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{text}"));
+    let conf =
+        |name: &str, text: String| (format!("repository/conf/{name}"), format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{text}"));
     vec![
         ("bin/version.txt".to_owned(), "WSO2 API Manager-1.9.1\n".to_owned()),
         conf("datasources/master-datasources.xml", datasources(links)),

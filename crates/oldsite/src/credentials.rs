@@ -37,13 +37,17 @@ pub struct Credentials {
 impl Site {
     /// Finds, in this site, one of each thing a visitor wants to try. A site that lacks one gets an empty string.
     pub fn credentials(&self) -> Credentials {
-        let token = |found: Option<&crate::site::Token>| found.map(|t| (t.access.clone(), t.consumer_key.clone(), t.refresh.clone().unwrap_or_default())).unwrap_or_default();
+        let token = |found: Option<&crate::site::Token>| {
+            found.map(|t| (t.access.clone(), t.consumer_key.clone(), t.refresh.clone().unwrap_or_default())).unwrap_or_default()
+        };
         let live = |kind, tenant: Option<i32>| {
             let live = self.tokens.iter().filter(move |t| t.state == "ACTIVE" && t.kind == kind);
             live.filter(move |t| tenant.is_none_or(|id| self.client_tenant(&t.consumer_key) == Some(id)))
         };
         let secret = |key: &str| self.clients().find(|c| c.key == key).map(|c| c.secret.clone()).unwrap_or_default();
-        let password = |name: &str, tenant: i32| self.users.iter().find(|u| u.name == name && u.tenant == tenant).map(|u| u.password.clone()).unwrap_or_default();
+        let password = |name: &str, tenant: i32| {
+            self.users.iter().find(|u| u.name == name && u.tenant == tenant).map(|u| u.password.clone()).unwrap_or_default()
+        };
         let home = crate::site::SUPER_TENANT;
 
         let plain = live(TokenKind::Application, Some(home)).next();
@@ -54,7 +58,12 @@ impl Site {
         let reach = |found: Option<&crate::site::Token>, scoped: bool| {
             found.and_then(|t| self.reach(&t.consumer_key, scoped.then_some(t.scopes.as_str()))).unwrap_or_default()
         };
-        let developer = self.applications.iter().find(|a| a.keys.iter().any(|k| k.client.as_ref().is_some_and(|c| c.key == consumer_key))).map(|a| a.owner.clone()).unwrap_or_default();
+        let developer = self
+            .applications
+            .iter()
+            .find(|a| a.keys.iter().any(|k| k.client.as_ref().is_some_and(|c| c.key == consumer_key)))
+            .map(|a| a.owner.clone())
+            .unwrap_or_default();
         let publisher = self.apis.iter().find(|a| a.tenant == home).map(|a| a.provider.clone()).unwrap_or_default();
         Credentials {
             path: reach(plain, false),
@@ -87,7 +96,10 @@ impl Site {
     fn reach(&self, consumer_key: &str, scopes: Option<&str>) -> Option<String> {
         let owns = |key: &crate::site::Key| key.client.as_ref().is_some_and(|c| c.key == consumer_key);
         let application = self.applications.iter().find(|a| a.keys.iter().any(owns))?;
-        let usable = self.subscriptions.iter().filter(|s| s.application == application.id && s.status == "UNBLOCKED" && s.create_state == "SUBSCRIBE");
+        let usable = self
+            .subscriptions
+            .iter()
+            .filter(|s| s.application == application.id && s.status == "UNBLOCKED" && s.create_state == "SUBSCRIBE");
         usable.filter_map(|s| self.apis.iter().find(|a| a.id == s.api && a.status == Status::Published)).find_map(|api| {
             let fits = |r: &&crate::site::Resource| match (scopes, &r.scope) {
                 (None, None) => r.auth == "Any",
@@ -111,7 +123,19 @@ impl Site {
 
 /// A path that matches `pattern`.
 fn example(pattern: &str) -> String {
-    pattern.split('/').map(|s| if s.starts_with('{') { "42" } else if s == "*" { "all" } else { s }).collect::<Vec<_>>().join("/")
+    pattern
+        .split('/')
+        .map(|s| {
+            if s.starts_with('{') {
+                "42"
+            } else if s == "*" {
+                "all"
+            } else {
+                s
+            }
+        })
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 #[cfg(test)]
@@ -128,7 +152,9 @@ mod tests {
         assert_eq!((shown.user.as_str(), shown.password.as_str()), ("dave", "dave-old-1"));
         assert_eq!((shown.publisher.as_str(), shown.publisher_password.as_str()), ("alice", "alice-old-1"));
         assert_eq!((shown.admin.as_str(), shown.admin_password.as_str()), ("admin", "admin"));
-        for word in [&shown.token, &shown.consumer_key, &shown.consumer_secret, &shown.scoped_token, &shown.refresh_token, &shown.tenant_token] {
+        for word in
+            [&shown.token, &shown.consumer_key, &shown.consumer_secret, &shown.scoped_token, &shown.refresh_token, &shown.tenant_token]
+        {
             assert_eq!(word.len(), 28);
         }
     }

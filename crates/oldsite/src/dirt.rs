@@ -154,7 +154,9 @@ impl Dirt {
                     token(site, am, first_key(site), odd, &format!("odd user {n}"), &format!("odd_{n}"));
                 }
             }
-            Self::TokenOfDeletedClient => token(site, am, seed::key(site.seed, "client that is gone"), "dave@carbon.super", "deleted client", "default"),
+            Self::TokenOfDeletedClient => {
+                token(site, am, seed::key(site.seed, "client that is gone"), "dave@carbon.super", "deleted client", "default")
+            }
             Self::TwoActiveTokens => token(site, am, first_key(site), "dave@carbon.super", "twice", "am_application_scope default"),
             Self::ScopeTwice => {
                 row!(am, "IDN_OAUTH2_SCOPE"; SCOPE_ID = am.next("IDN_OAUTH2_SCOPE", "SCOPE_ID"), SCOPE_KEY = "order_delete", NAME = "Delete orders again",
@@ -183,9 +185,12 @@ impl Dirt {
                     WF_EXTERNAL_REFERENCE = seed::uuid(site.seed, "stale workflow"));
             }
             Self::DocumentWithoutBody => drop_resource(site, registry, 1, "/documentation/contents/Getting Started"),
-            Self::ThumbnailMissing => drop_path(registry, "/_system/governance/apimgt/applicationdata/icons/alice/Orders/1.0.0/icon", SUPER_TENANT),
+            Self::ThumbnailMissing => {
+                drop_path(registry, "/_system/governance/apimgt/applicationdata/icons/alice/Orders/1.0.0/icon", SUPER_TENANT)
+            }
             Self::EndpointConfigMalformed => {
-                let bad = format!("{{'production_endpoints':{{'url':'{}/weather','config':null,}},'endpoint_type':'http'}}", site.backend_url);
+                let bad =
+                    format!("{{'production_endpoints':{{'url':'{}/weather','config':null,}},'endpoint_type':'http'}}", site.backend_url);
                 artifact_field(site, registry, 3, "endpointConfig", &bad);
             }
             Self::EndpointConfigAbsent => {
@@ -194,7 +199,9 @@ impl Dirt {
             }
             Self::SwaggerInvalid => rewrite(site, registry, 5, "/swagger.json", |_| b"{\"swagger\":\"2.0\",".to_vec()),
             Self::SwaggerWithoutInfo => {
-                rewrite(site, registry, 12, "/swagger.json", |_| br#"{"swagger":"2.0","paths":{"*":{"get":{"responses":{"200":{}}}}}}"#.to_vec());
+                rewrite(site, registry, 12, "/swagger.json", |_| {
+                    br#"{"swagger":"2.0","paths":{"*":{"get":{"responses":{"200":{}}}}}}"#.to_vec()
+                });
             }
             Self::ZeroDate => {
                 set(am, "AM_API", "API_ID", 1, "CREATED_TIME", Value::ZeroDate);
@@ -285,7 +292,10 @@ fn locate(registry: &mut Rows, path: &str, tenant: i32) -> Option<(i64, i64)> {
     let folder_id = folder_id?;
     let mut found = None;
     registry.each("REG_RESOURCE", |table, row| {
-        if int(table, row, "REG_TENANT_ID") == Some(tenant.into()) && int(table, row, "REG_PATH_ID") == Some(folder_id) && text(table, row, "REG_NAME", name) {
+        if int(table, row, "REG_TENANT_ID") == Some(tenant.into())
+            && int(table, row, "REG_PATH_ID") == Some(folder_id)
+            && text(table, row, "REG_NAME", name)
+        {
             found = int(table, row, "REG_CONTENT_ID").zip(int(table, row, "REG_VERSION"));
         }
     });
@@ -326,9 +336,15 @@ mod tests {
     fn printed(site: &Site) -> [Vec<u8>; 3] {
         let built = crate::databases(site);
         [
-            crate::mysql::dump(crate::Database::Am, "am", &built.am, crate::mysql::Blobs::Escaped),
-            crate::mysql::dump(crate::Database::User, "user", &built.user, crate::mysql::Blobs::Escaped),
-            crate::mysql::dump(crate::Database::Registry, "reg", &built.registry, crate::mysql::Blobs::Escaped),
+            crate::mysql::dump(crate::Database::Am, "am", &built.am, crate::mysql::Blobs::Escaped, crate::mysql::Clock::AsWritten),
+            crate::mysql::dump(crate::Database::User, "user", &built.user, crate::mysql::Blobs::Escaped, crate::mysql::Clock::AsWritten),
+            crate::mysql::dump(
+                crate::Database::Registry,
+                "reg",
+                &built.registry,
+                crate::mysql::Blobs::Escaped,
+                crate::mysql::Clock::AsWritten,
+            ),
         ]
     }
 

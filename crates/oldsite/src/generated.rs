@@ -87,8 +87,14 @@ fn applications(site: &mut Site, size: Size) {
 }
 
 fn tokens(site: &mut Site, count: u32) {
-    let clients: Vec<(String, String)> =
-        site.applications.iter().filter(|a| a.id >= FIRST).flat_map(|a| &a.keys).filter_map(|k| k.client.as_ref()).map(|c| (c.key.clone(), c.owner.clone())).collect();
+    let clients: Vec<(String, String)> = site
+        .applications
+        .iter()
+        .filter(|a| a.id >= FIRST)
+        .flat_map(|a| &a.keys)
+        .filter_map(|k| k.client.as_ref())
+        .map(|c| (c.key.clone(), c.owner.clone()))
+        .collect();
     for (n, (consumer_key, owner)) in (0..count).zip(clients.iter().cycle()) {
         site.tokens.push(Token {
             access: seed::key(site.seed, &format!("generated-token:{n}")),
@@ -117,6 +123,9 @@ mod tests {
         assert_eq!(site.subscriptions.len() - sample.subscriptions.len(), 44);
         assert_eq!(site.tokens.len() - sample.tokens.len(), 50);
         let again = Site::generated(size, 9, "http://b", 0);
-        assert_eq!(crate::databases(&site).am.values("IDN_OAUTH2_ACCESS_TOKEN", "ACCESS_TOKEN"), crate::databases(&again).am.values("IDN_OAUTH2_ACCESS_TOKEN", "ACCESS_TOKEN"));
+        assert_eq!(
+            crate::databases(&site).am.values("IDN_OAUTH2_ACCESS_TOKEN", "ACCESS_TOKEN"),
+            crate::databases(&again).am.values("IDN_OAUTH2_ACCESS_TOKEN", "ACCESS_TOKEN")
+        );
     }
 }

@@ -1,7 +1,11 @@
 //! Prints rows the way `mysqldump` does: version-guarded comments, backticks, multi-row INSERTs, `_binary` strings.
 //!
-//! Times are the wall clock as stored (what `mysqldump --skip-tz-utc` prints), so no time zone is set on loading.
+//! Times are printed either as the wall clock they were written with ([`Clock::AsWritten`], what `--skip-tz-utc`
+//! prints), or moved to UTC as if every one of them had been written in the server's zone ([`Clock::Utc`], the
+//! default of `mysqldump`): MySQL cannot know that tokens were written in UTC, and moves them too.
 //! Bytes are escaped and otherwise raw, so the text as a whole is not UTF-8 when a BLOB is not.
+
+use chrono::{FixedOffset, NaiveDateTime};
 
 use crate::rows::{Rows, Value};
 use crate::schema::{Column, ColumnType, Database, Table, tables};
@@ -16,29 +20,45 @@ pub enum Blobs {
     Hex,
 }
 
+/// How TIMESTAMP columns are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// The wall clock, whatever zone it was meant in.
+    AsWritten,
+    /// Moved to UTC from the server's zone, and the dump sets the session to UTC on loading.
+    Utc(FixedOffset),
+}
+
 /// `mysqldump` closes an INSERT before it grows past the network buffer.
 const STATEMENT_MAX_BYTES: usize = 1_000_000;
 
 /// The dump of one database, every table of the 1.9.1 schema included.
-pub fn dump(database: Database, name: &str, rows: &Rows, blobs: Blobs) -> Vec<u8> {
+pub fn dump(database: Database, name: &str, rows: &Rows, blobs: Blobs, clock: Clock) -> Vec<u8> {
     let mut out = Vec::new();
-    out.extend_from_slice(head(name).as_bytes());
+    out.extend_from_slice(head(name, clock).as_bytes());
     for table in tables().iter().filter(|t| t.database() == database) {
         create(table, rows, &mut out);
-        insert(table, rows.of(table), blobs, &mut out);
+        insert(table, rows.of(table), blobs, clock, &mut out);
+    }
+    if matches!(clock, Clock::Utc(_)) {
+        out.extend_from_slice(b"/*!40103 SET TIME_ZONE=@OLD_TIME_ZONE */;\n");
     }
     out.extend_from_slice(FOOT.as_bytes());
     out
 }
 
-fn head(name: &str) -> String {
+fn head(name: &str, clock: Clock) -> String {
+    let zone = match clock {
+        Clock::AsWritten => "",
+        Clock::Utc(_) => "/*!40103 SET @OLD_TIME_ZONE=@@TIME_ZONE */;\n/*!40103 SET TIME_ZONE='+00:00' */;\n",
+    };
     format!(
         "-- MySQL dump 10.13  Distrib 5.6.51, for Linux (x86_64)\n--\n-- Host: localhost    Database: {name}\n\
          -- ------------------------------------------------------\n-- Server version\t5.6.51\n\n\
          /*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */;\n\
          /*!40101 SET @OLD_CHARACTER_SET_RESULTS=@@CHARACTER_SET_RESULTS */;\n\
          /*!40101 SET @OLD_COLLATION_CONNECTION=@@COLLATION_CONNECTION */;\n\
-         /*!40101 SET NAMES utf8 */;\n\
+         /*!40101 SET NAMES utf8 */;\n{zone}\
          /*!40014 SET @OLD_UNIQUE_CHECKS=@@UNIQUE_CHECKS, UNIQUE_CHECKS=0 */;\n\
          /*!40014 SET @OLD_FOREIGN_KEY_CHECKS=@@FOREIGN_KEY_CHECKS, FOREIGN_KEY_CHECKS=0 */;\n\
          /*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO' */;\n\
@@ -112,9 +132,14 @@ fn definition(column: &Column, stamped: &mut bool) -> String {
     }
 }
 
-fn insert(table: &Table, rows: &[Vec<Value>], blobs: Blobs, out: &mut Vec<u8>) {
+fn insert(table: &Table, rows: &[Vec<Value>], blobs: Blobs, clock: Clock, out: &mut Vec<u8>) {
     let name = table.name;
-    out.extend_from_slice(format!("\n--\n-- Dumping data for table `{name}`\n--\n\nLOCK TABLES `{name}` WRITE;\n/*!40000 ALTER TABLE `{name}` DISABLE KEYS */;\n").as_bytes());
+    out.extend_from_slice(
+        format!(
+            "\n--\n-- Dumping data for table `{name}`\n--\n\nLOCK TABLES `{name}` WRITE;\n/*!40000 ALTER TABLE `{name}` DISABLE KEYS */;\n"
+        )
+        .as_bytes(),
+    );
     let mut statement = Vec::new();
     for row in rows {
         let mut tuple = vec![b'('];
@@ -122,7 +147,7 @@ fn insert(table: &Table, rows: &[Vec<Value>], blobs: Blobs, out: &mut Vec<u8>) {
             if i > 0 {
                 tuple.push(b',');
             }
-            literal(value, column, blobs, &mut tuple);
+            literal(value, column, blobs, clock, &mut tuple);
         }
         tuple.push(b')');
         if !statement.is_empty() && statement.len() + tuple.len() > STATEMENT_MAX_BYTES {
@@ -143,7 +168,7 @@ fn insert(table: &Table, rows: &[Vec<Value>], blobs: Blobs, out: &mut Vec<u8>) {
     out.extend_from_slice(format!("/*!40000 ALTER TABLE `{name}` ENABLE KEYS */;\nUNLOCK TABLES;\n").as_bytes());
 }
 
-fn literal(value: &Value, column: &Column, blobs: Blobs, out: &mut Vec<u8>) {
+fn literal(value: &Value, column: &Column, blobs: Blobs, clock: Clock, out: &mut Vec<u8>) {
     const ZERO: &[u8] = b"'0000-00-00 00:00:00'";
     match value {
         Value::Null if column.zero_dated => out.extend_from_slice(ZERO),
@@ -159,8 +184,16 @@ fn literal(value: &Value, column: &Column, blobs: Blobs, out: &mut Vec<u8>) {
             out.extend_from_slice(b"_binary ");
             quoted(bytes, out);
         }
-        Value::Time(time) => out.extend_from_slice(format!("'{}'", time.format("%Y-%m-%d %H:%M:%S")).as_bytes()),
+        Value::Time(time) => out.extend_from_slice(format!("'{}'", printed(*time, clock).format("%Y-%m-%d %H:%M:%S")).as_bytes()),
         Value::ZeroDate => out.extend_from_slice(ZERO),
+    }
+}
+
+fn printed(time: NaiveDateTime, clock: Clock) -> NaiveDateTime {
+    match clock {
+        Clock::AsWritten => time,
+        // A time so far out that moving it leaves the calendar is printed unmoved.
+        Clock::Utc(offset) => time.checked_sub_offset(offset).unwrap_or(time),
     }
 }
 
@@ -199,9 +232,9 @@ mod tests {
         for id in 0..3 {
             crate::rows::row!(rows, "REG_CONTENT"; REG_CONTENT_ID = id, REG_CONTENT_DATA = vec![b'x'; 600_000], REG_TENANT_ID = 0);
         }
-        let text = String::from_utf8(dump(Database::Registry, "reg", &rows, Blobs::Escaped)).unwrap();
+        let text = String::from_utf8(dump(Database::Registry, "reg", &rows, Blobs::Escaped, Clock::AsWritten)).unwrap();
         assert_eq!(text.matches("INSERT INTO `REG_CONTENT`").count(), 3);
-        let text = String::from_utf8(dump(Database::Registry, "reg", &rows, Blobs::Hex)).unwrap();
+        let text = String::from_utf8(dump(Database::Registry, "reg", &rows, Blobs::Hex, Clock::AsWritten)).unwrap();
         assert!(text.contains("(0,0x7878"));
     }
 }

@@ -37,7 +37,11 @@ fn create(table: &Table, out: &mut Vec<u8>) {
     }
     let columns: Vec<String> = table.columns.iter().map(|c| format!("    {} {}", c.name.to_lowercase(), definition(c, &name))).collect();
     out.extend_from_slice(
-        format!("--\n-- Name: {name}; Type: TABLE; Schema: public; Owner: -\n--\n\nCREATE TABLE {name} (\n{}\n);\n\n\n", columns.join(",\n")).as_bytes(),
+        format!(
+            "--\n-- Name: {name}; Type: TABLE; Schema: public; Owner: -\n--\n\nCREATE TABLE {name} (\n{}\n);\n\n\n",
+            columns.join(",\n")
+        )
+        .as_bytes(),
     );
 }
 
@@ -62,7 +66,10 @@ fn definition(column: &Column, table: &str) -> String {
 fn copy(table: &Table, rows: &[Vec<Value>], out: &mut Vec<u8>) {
     let name = table.name.to_lowercase();
     let columns = table.columns.iter().map(|c| c.name.to_lowercase()).collect::<Vec<_>>().join(", ");
-    out.extend_from_slice(format!("--\n-- Data for Name: {name}; Type: TABLE DATA; Schema: public; Owner: -\n--\n\nCOPY {name} ({columns}) FROM stdin;\n").as_bytes());
+    out.extend_from_slice(
+        format!("--\n-- Data for Name: {name}; Type: TABLE DATA; Schema: public; Owner: -\n--\n\nCOPY {name} ({columns}) FROM stdin;\n")
+            .as_bytes(),
+    );
     for row in rows {
         for (i, value) in row.iter().enumerate() {
             if i > 0 {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::artifacts;
 use crate::rows::{Rows, Value, row};
 use crate::seed;
-use crate::site::{Site, DAY_MS};
+use crate::site::{DAY_MS, Site};
 
 /// One file of the registry.
 #[derive(Debug, Clone, Default)]
@@ -97,8 +97,16 @@ impl<'a> Tree<'a> {
         id
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each is a column of the row it writes")]
-    fn resource(&mut self, rows: &mut Rows, path: i64, name: Option<&str>, media: Option<String>, creator: &str, content: Option<i64>, uuid: String) -> i64 {
+    fn resource(
+        &mut self,
+        rows: &mut Rows,
+        path: i64,
+        name: Option<&str>,
+        media: Option<String>,
+        creator: &str,
+        content: Option<i64>,
+        uuid: String,
+    ) -> i64 {
         self.version += 1;
         let at = self.site.local(self.site.now_ms - 90 * DAY_MS);
         row!(rows, "REG_RESOURCE"; REG_PATH_ID = path, REG_NAME = name, REG_VERSION = self.version, REG_MEDIA_TYPE = media,

@@ -11,7 +11,8 @@ use crate::site::{
 /// The sample tenant's number.
 pub(crate) const ACME: i32 = 1;
 /// The grants of a key made in the store, `application_token` included, which is no real grant.
-const STORE_GRANTS: &str = "urn:ietf:params:oauth:grant-type:saml2-bearer refresh_token iwa:ntlm client_credentials password application_token";
+const STORE_GRANTS: &str =
+    "urn:ietf:params:oauth:grant-type:saml2-bearer refresh_token iwa:ntlm client_credentials password application_token";
 /// A scope every application token carries from 1.9 on.
 const APPLICATION_SCOPE: &str = "am_application_scope default";
 
@@ -23,6 +24,7 @@ impl Site {
             backend_url: backend_url.trim_end_matches('/').to_owned(),
             now_ms,
             utc_offset: Utc.fix(),
+            mysql_dump_in_utc: true,
             seed: 1,
             host: "am.old.example".to_owned(),
             tenants: vec![Tenant { id: ACME, domain: "acme.com".to_owned(), admin: "admin".to_owned(), active: true }],
@@ -35,7 +37,12 @@ impl Site {
             subscriptions: Vec::new(),
             tokens: Vec::new(),
             workflows: Vec::new(),
-            ratings: vec![(1, "dave".to_owned(), 4), (2, "dave".to_owned(), 5), (3, "erin".to_owned(), 3), (10, "tina@acme.com".to_owned(), 5)],
+            ratings: vec![
+                (1, "dave".to_owned(), 4),
+                (2, "dave".to_owned(), 5),
+                (3, "erin".to_owned(), 3),
+                (10, "tina@acme.com".to_owned(), 5),
+            ],
             comments: vec![
                 comment(1, "dave", "Works well. It's the \"order\" call we use most."),
                 comment(1, "erin", "Could the list be paged?\nTen at a time would do."),
@@ -66,6 +73,13 @@ impl Site {
     #[must_use]
     pub fn in_time_zone(mut self, utc_offset: FixedOffset) -> Self {
         self.utc_offset = utc_offset;
+        self
+    }
+
+    /// The same site, dumped by `mysqldump --skip-tz-utc`.
+    #[must_use]
+    pub fn dumped_as_stored(mut self) -> Self {
+        self.mysql_dump_in_utc = false;
         self
     }
 
@@ -113,7 +127,12 @@ fn roles() -> Vec<Role> {
     const SUBSCRIBE: &str = "/permission/admin/manage/api/subscribe";
     const TIERS: &str = "/permission/admin/manage/manage_tiers";
     const WORKFLOWS: &str = "/permission/admin/manage/workflowadmin";
-    let role = |name: &str, tenant, internal, permissions: &[&str]| Role { name: name.to_owned(), tenant, internal, permissions: owned(permissions) };
+    let role = |name: &str, tenant, internal, permissions: &[&str]| Role {
+        name: name.to_owned(),
+        tenant,
+        internal,
+        permissions: owned(permissions),
+    };
     let mut roles = Vec::new();
     for tenant in [SUPER_TENANT, ACME] {
         roles.push(role("admin", tenant, false, &["/permission/admin", "/permission/protected"]));
@@ -178,7 +197,13 @@ pub(crate) fn api(site: &Site, id: i32, provider: &str, name: &str, version: &st
         tiers: owned(&["Gold", "Silver", "Unlimited"]),
         resources: vec![resource("GET", "/*", "Any", None)],
         scopes: Vec::new(),
-        endpoint: Endpoint { production: vec![backend.clone()], sandbox: vec![format!("{backend}-sandbox")], balance: Balance::Single, credentials: None, inline: false },
+        endpoint: Endpoint {
+            production: vec![backend.clone()],
+            sandbox: vec![format!("{backend}-sandbox")],
+            balance: Balance::Single,
+            credentials: None,
+            inline: false,
+        },
         tags: Vec::new(),
         documents: Vec::new(),
         icon: None,
@@ -207,7 +232,13 @@ fn scope(key: &str, name: &str, roles: &[&str]) -> Scope {
 }
 
 fn document(name: &str, kind: &str, source: DocumentSource) -> Document {
-    Document { name: name.to_owned(), kind: kind.to_owned(), summary: format!("{name} in short"), source, visibility: "API_LEVEL".to_owned() }
+    Document {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        summary: format!("{name} in short"),
+        source,
+        visibility: "API_LEVEL".to_owned(),
+    }
 }
 
 /// A picture of one grey point.
@@ -235,7 +266,11 @@ fn apis(site: &Site) -> Vec<Api> {
             document(
                 "Reference",
                 "Samples",
-                DocumentSource::File { name: "reference sheet.pdf".to_owned(), media_type: "application/pdf".to_owned(), bytes: b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n%%EOF\n".to_vec() },
+                DocumentSource::File {
+                    name: "reference sheet.pdf".to_owned(),
+                    media_type: "application/pdf".to_owned(),
+                    bytes: b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n%%EOF\n".to_vec(),
+                },
             ),
         ],
         icon: Some(ICON.to_vec()),
@@ -243,7 +278,11 @@ fn apis(site: &Site) -> Vec<Api> {
         ..make(1, "alice", "Orders", "1.0.0", "/orders", Status::Published)
     };
     let orders_2 = Api {
-        resources: vec![resource("GET", "/*", "Any", None), resource("GET", "/order/{id}", "Any", None), resource("PUT", "/order/{id}", "Application_User", Some("order_delete"))],
+        resources: vec![
+            resource("GET", "/*", "Any", None),
+            resource("GET", "/order/{id}", "Any", None),
+            resource("PUT", "/order/{id}", "Application_User", Some("order_delete")),
+        ],
         scopes: order_scopes,
         tags: owned(&["sales", "orders"]),
         default_version: true,
@@ -252,7 +291,10 @@ fn apis(site: &Site) -> Vec<Api> {
     let weather = Api {
         description: "Forecasts; /ping is open to all".to_owned(),
         tiers: owned(&["TenPerSecond", "Partner Plan", "NinetySeconds", "Unlimited"]),
-        resources: vec![resource("GET", "/forecast/{city}", "Any", None), Resource { tier: "Unauthenticated".to_owned(), ..resource("GET", "/ping", "None", None) }],
+        resources: vec![
+            resource("GET", "/forecast/{city}", "Any", None),
+            Resource { tier: "Unauthenticated".to_owned(), ..resource("GET", "/ping", "None", None) },
+        ],
         tags: owned(&["open", "météo"]),
         in_sequence: Some("add_channel".to_owned()),
         out_sequence: Some("hide_server".to_owned()),
@@ -264,14 +306,20 @@ fn apis(site: &Site) -> Vec<Api> {
             resource("POST", "/invoice", "Application_User", Some("invoice_write")),
             resource("GET", "/health", "Application", None),
         ],
-        scopes: vec![scope("invoice_read", "Read invoices", &["Internal/accountant", "Internal/subscriber"]), scope("invoice_write", "Write invoices", &["Internal/accountant"])],
+        scopes: vec![
+            scope("invoice_read", "Read invoices", &["Internal/accountant", "Internal/subscriber"]),
+            scope("invoice_write", "Write invoices", &["Internal/accountant"]),
+        ],
         cache_s: Some(60),
         ..make(4, "alice", "Invoices", "1.0", "/finance/invoices", Status::Published)
     };
     let payroll = Api {
         visibility: "restricted".to_owned(),
         visible_roles: owned(&["hr", "admin"]),
-        endpoint: Endpoint { credentials: Some(("payroll".to_owned(), "p@y&roll".to_owned())), ..make(5, "theo", "Payroll", "1.0.0", "/payroll", Status::Published).endpoint },
+        endpoint: Endpoint {
+            credentials: Some(("payroll".to_owned(), "p@y&roll".to_owned())),
+            ..make(5, "theo", "Payroll", "1.0.0", "/payroll", Status::Published).endpoint
+        },
         ..make(5, "theo", "Payroll", "1.0.0", "/payroll", Status::Published)
     };
     let stock = Api {
@@ -349,7 +397,10 @@ fn applications(site: &Site) -> Vec<Application> {
         tier: "Gold".to_owned(),
         callback_url: Some("https://shop.example/callback".to_owned()),
         description: "The shop's web pages".to_owned(),
-        keys: vec![key("PRODUCTION", "dave", "Shop Front", Some("https://shop.example/callback")), key("SANDBOX", "dave", "Shop Front", None)],
+        keys: vec![
+            key("PRODUCTION", "dave", "Shop Front", Some("https://shop.example/callback")),
+            key("SANDBOX", "dave", "Shop Front", None),
+        ],
         ..plain(2, "Shop Front", "dave")
     };
     let jobs = Application {
@@ -360,7 +411,10 @@ fn applications(site: &Site) -> Vec<Application> {
     let ledger = Application {
         tier: "Silver".to_owned(),
         keys: vec![
-            Key { domains: owned(&["ledger.example", "books.example"]), ..key("PRODUCTION", "erin", "Ledger", Some("https://ledger.example/cb")) },
+            Key {
+                domains: owned(&["ledger.example", "books.example"]),
+                ..key("PRODUCTION", "erin", "Ledger", Some("https://ledger.example/cb"))
+            },
             Key { kind: "SANDBOX".to_owned(), state: "CREATED".to_owned(), client: None, domains: owned(&["ALL"]), validity_s: 3600 },
         ],
         ..plain(5, "Ledger", "erin")
@@ -432,7 +486,8 @@ fn subscriptions() -> Vec<Subscription> {
 
 fn tokens(site: &Site) -> Vec<Token> {
     let client = |application: i32, kind: &str| {
-        let found = site.applications.iter().find(|a| a.id == application).and_then(|a| a.keys.iter().find(|k| k.kind == kind)?.client.as_ref());
+        let found =
+            site.applications.iter().find(|a| a.id == application).and_then(|a| a.keys.iter().find(|k| k.kind == kind)?.client.as_ref());
         found.map(|c| (c.key.clone(), format!("{}@{}", c.owner, site.domain(c.tenant)))).unwrap_or_default()
     };
     let application_token = |application, kind: &str, label: &str| {
@@ -456,7 +511,12 @@ fn tokens(site: &Site) -> Vec<Token> {
         scopes: scopes.to_owned(),
         ..application_token(application, "PRODUCTION", label)
     };
-    let ended = |state: &str, label: &str| Token { state: state.to_owned(), created_ms: site.now_ms - 2 * DAY_MS, validity_ms: HOUR_MS, ..application_token(2, "PRODUCTION", label) };
+    let ended = |state: &str, label: &str| Token {
+        state: state.to_owned(),
+        created_ms: site.now_ms - 2 * DAY_MS,
+        validity_ms: HOUR_MS,
+        ..application_token(2, "PRODUCTION", label)
+    };
     vec![
         application_token(2, "PRODUCTION", "shop"),
         application_token(2, "SANDBOX", "shop-sandbox"),
@@ -477,7 +537,12 @@ fn tokens(site: &Site) -> Vec<Token> {
 }
 
 fn workflows() -> Vec<Workflow> {
-    let workflow = |kind: &str, reference: &str, status: &str, tenant| Workflow { kind: kind.to_owned(), reference: reference.to_owned(), status: status.to_owned(), tenant };
+    let workflow = |kind: &str, reference: &str, status: &str, tenant| Workflow {
+        kind: kind.to_owned(),
+        reference: reference.to_owned(),
+        status: status.to_owned(),
+        tenant,
+    };
     vec![
         workflow("AM_APPLICATION_CREATION", "2", "APPROVED", SUPER_TENANT),
         workflow("AM_APPLICATION_CREATION", "6", "CREATED", SUPER_TENANT),

@@ -77,8 +77,9 @@ impl Table {
 
 /// Every table of a 1.9.1 installation, sorted by name.
 pub fn tables() -> &'static [Table] {
-    static TABLES: LazyLock<Vec<Table>> =
-        LazyLock::new(|| include_str!("schema.txt").lines().map(|line| parse(line).expect("schema.txt is well formed; a test reads it")).collect());
+    static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
+        include_str!("schema.txt").lines().map(|line| parse(line).expect("schema.txt is well formed; a test reads it")).collect()
+    });
     &TABLES
 }
 

@@ -23,6 +23,9 @@ pub struct Site {
     pub now_ms: i64,
     /// The old server's time zone: all times but the tokens' are wall clock there.
     pub utc_offset: FixedOffset,
+    /// Whether a MySQL dump of this site is a plain `mysqldump`, which prints every TIMESTAMP as if stored in the
+    /// server's zone and turned to UTC, tokens included; else it is `mysqldump --skip-tz-utc`, which prints wall clocks.
+    pub mysql_dump_in_utc: bool,
     /// What derived keys, salts and identifiers depend on.
     pub seed: u64,
     /// Host name in carbon.xml.
@@ -293,7 +296,11 @@ pub enum DocumentSource {
     /// HTML.
     Inline(String),
     Url(String),
-    File { name: String, media_type: String, bytes: Vec<u8> },
+    File {
+        name: String,
+        media_type: String,
+        bytes: Vec<u8>,
+    },
 }
 
 /// A developer's application.

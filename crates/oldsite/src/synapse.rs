@@ -26,7 +26,9 @@ pub(crate) fn files(site: &Site) -> Vec<(String, String)> {
         ));
     }
     let home = folder(SUPER_TENANT);
-    for (name, context, target) in [("Token", "/token", "oauth2/token"), ("Revoke", "/revoke", "oauth2/revoke"), ("Authorize", "/authorize", "oauth2/authorize")] {
+    for (name, context, target) in
+        [("Token", "/token", "oauth2/token"), ("Revoke", "/revoke", "oauth2/revoke"), ("Authorize", "/authorize", "oauth2/authorize")]
+    {
         out.push((format!("{home}/api/_{name}API_.xml"), key_manager_api(name, context, target)));
     }
     for api in site.apis.iter().filter(|a| a.status.is_deployed()) {
@@ -39,7 +41,10 @@ pub(crate) fn files(site: &Site) -> Vec<(String, String)> {
         for (sequence, direction, text) in [(&api.in_sequence, "In", ADD_CHANNEL), (&api.out_sequence, "Out", HIDE_SERVER)] {
             if let Some(sequence) = sequence {
                 let name = format!("{}--{}:v{}--{direction}", in_file_names(api), api.name, api.version);
-                out.push((format!("{folder}/sequences/{name}.xml"), text.replace(&format!("name=\"{sequence}\""), &format!("name=\"{name}\""))));
+                out.push((
+                    format!("{folder}/sequences/{name}.xml"),
+                    text.replace(&format!("name=\"{sequence}\""), &format!("name=\"{name}\"")),
+                ));
             }
         }
     }
@@ -95,13 +100,15 @@ fn resource_element(api: &Api, name: &str, n: usize, pattern: &str, verbs: &[&Re
     } else {
         let production = send(api, &format!("{name}_APIproductionEndpoint_{n}"), &api.endpoint.production, "_sandbox_key_error_");
         let sandbox = send(api, &format!("{name}_APIsandboxEndpoint_{n}"), &api.endpoint.sandbox, "_sandbox_key_error_");
-        let custom = api.in_sequence.as_ref().map(|_| format!("            <sequence key=\"{name}:v{}--In\"/>\n", api.version)).unwrap_or_default();
+        let custom =
+            api.in_sequence.as_ref().map(|_| format!("            <sequence key=\"{name}:v{}--In\"/>\n", api.version)).unwrap_or_default();
         format!(
             "{custom}            <filter source=\"$ctx:AM_KEY_TYPE\" regex=\"PRODUCTION\">\n                <then>\n{production}                </then>\n                \
              <else>\n{sandbox}                </else>\n            </filter>\n"
         )
     };
-    let custom = api.out_sequence.as_ref().map(|_| format!("            <sequence key=\"{name}:v{}--Out\"/>\n", api.version)).unwrap_or_default();
+    let custom =
+        api.out_sequence.as_ref().map(|_| format!("            <sequence key=\"{name}:v{}--Out\"/>\n", api.version)).unwrap_or_default();
     format!(
         "    <resource methods=\"{methods}\" {matched} faultSequence=\"fault\">\n        <inSequence>\n{body}        </inSequence>\n        \
          <outSequence>\n{custom}            <send/>\n        </outSequence>\n    </resource>\n"
@@ -122,13 +129,17 @@ fn send(api: &Api, name: &str, urls: &[String], otherwise: &str) -> String {
     let http = |url: &String| format!("<http uri-template=\"{}\"/>", xml(url));
     let inner = match api.endpoint.balance {
         Balance::Single => urls.first().map(http).unwrap_or_default(),
-        Balance::Failover => format!("<failover>{}</failover>", urls.iter().map(|u| format!("<endpoint>{}</endpoint>", http(u))).collect::<String>()),
+        Balance::Failover => {
+            format!("<failover>{}</failover>", urls.iter().map(|u| format!("<endpoint>{}</endpoint>", http(u))).collect::<String>())
+        }
         Balance::RoundRobin => format!(
             "<loadbalance algorithm=\"org.apache.synapse.endpoints.algorithms.RoundRobin\">{}</loadbalance>",
             urls.iter().map(|u| format!("<endpoint>{}</endpoint>", http(u))).collect::<String>()
         ),
     };
-    format!("{authorization}                    <send>\n                        <endpoint name=\"{name}\">{inner}</endpoint>\n                    </send>\n")
+    format!(
+        "{authorization}                    <send>\n                        <endpoint name=\"{name}\">{inner}</endpoint>\n                    </send>\n"
+    )
 }
 
 fn handlers(api: &Api) -> String {
@@ -178,7 +189,8 @@ fn key_manager_api(name: &str, context: &str, target: &str) -> String {
 }
 
 fn sequences() -> Vec<(&'static str, String)> {
-    let sequence = |name: &'static str, body: &str| (name, format!("<sequence xmlns=\"{NAMESPACE}\" name=\"{name}\">\n{body}</sequence>\n"));
+    let sequence =
+        |name: &'static str, body: &str| (name, format!("<sequence xmlns=\"{NAMESPACE}\" name=\"{name}\">\n{body}</sequence>\n"));
     let fault = |code: u32, message: &str, status: u16| {
         format!(
             "    <payloadFactory media-type=\"xml\">\n        <format>\n            <am:fault xmlns:am=\"http://wso2.org/apimanager\">\n                <am:code>{code}</am:code>\n                \
@@ -194,11 +206,17 @@ fn sequences() -> Vec<(&'static str, String)> {
              <sequence key=\"_cors_request_handler_\"/>\n",
         ),
         sequence("_build_", "    <property name=\"messageType\" value=\"application/xml\" scope=\"axis2\"/>\n"),
-        sequence("_cors_request_handler_", "    <property name=\"messageType\" expression=\"$ctx:error_message_type\" scope=\"axis2\"/>\n    <send/>\n"),
+        sequence(
+            "_cors_request_handler_",
+            "    <property name=\"messageType\" expression=\"$ctx:error_message_type\" scope=\"axis2\"/>\n    <send/>\n",
+        ),
         sequence("_production_key_error_", &fault(900_901, "Production key offered to the API with no production endpoint", 403)),
         sequence("_resource_mismatch_handler_", &fault(404, "No matching resource found in the API for the given request", 404)),
         sequence("_sandbox_key_error_", &fault(900_901, "Sandbox key offered to the API with no sandbox endpoint", 403)),
-        sequence("_throttle_out_handler_", "    <property name=\"error_message_type\" value=\"application/xml\"/>\n    <sequence key=\"_cors_request_handler_\"/>\n"),
+        sequence(
+            "_throttle_out_handler_",
+            "    <property name=\"error_message_type\" value=\"application/xml\"/>\n    <sequence key=\"_cors_request_handler_\"/>\n",
+        ),
         sequence("_token_fault_", &fault(404, "Invalid token request", 404)),
         sequence("fault", &fault(101_500, "The call to the backend failed", 500)),
         sequence("main", &fault(404, "The requested resource is not available", 404)),

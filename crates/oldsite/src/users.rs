@@ -79,7 +79,6 @@ struct Permissions {
 }
 
 impl Permissions {
-    #[expect(clippy::too_many_arguments, reason = "each is a column of the row it writes")]
     fn grant(&mut self, rows: &mut Rows, tenant: i32, resource: &str, action: &str, role: &str, domain: i64, allowed: bool) {
         // Resource ids and role names are stored lower-cased, whatever the case elsewhere.
         let resource = resource.to_lowercase();
@@ -160,7 +159,8 @@ fn claims(tenant: i32, rows: &mut Rows) {
         ("http://wso2.org/claims/organization", "organizationName", "Organization"),
         ("http://wso2.org/claims/role", "role", "Role"),
     ];
-    const OIDC: [(&str, &str, &str); 3] = [("email", "mail", "Email"), ("given_name", "givenName", "Given Name"), ("family_name", "sn", "Surname")];
+    const OIDC: [(&str, &str, &str); 3] =
+        [("email", "mail", "Email"), ("given_name", "givenName", "Given Name"), ("family_name", "sn", "Surname")];
     for (uri, claims) in [("http://wso2.org/claims", LOCAL.as_slice()), ("http://wso2.org/oidc/claim", OIDC.as_slice())] {
         let dialect = rows.next_number("UM_DIALECT");
         row!(rows, "UM_DIALECT"; UM_ID = dialect, UM_DIALECT_URI = uri, UM_TENANT_ID = tenant);
@@ -186,4 +186,3 @@ fn realm(admin: &str, domain: &str) -> String {
          <Property name=\"AdminRoleManagementPermissions\">/permission</Property></AuthorizationManager></Realm><!-- {domain} --></UserManager>"
     )
 }
-

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::mysql::{self, Blobs};
+use crate::mysql::{self, Blobs, Clock};
 use crate::schema::Database;
 use crate::site::Site;
 use crate::{config, databases, postgres, synapse};
@@ -45,7 +45,8 @@ impl Links {
             Dialect::MySql(_) => "mysql",
             Dialect::Postgres => "postgresql",
         };
-        let link = |name: &str| Link { url: format!("jdbc:{scheme}://{at}/{name}"), username: username.to_owned(), password: password.to_owned() };
+        let link =
+            |name: &str| Link { url: format!("jdbc:{scheme}://{at}/{name}"), username: username.to_owned(), password: password.to_owned() };
         let [am, user, registry] = names;
         Self { am: link(am), user: link(user), registry: link(registry) }
     }
@@ -100,10 +101,11 @@ impl Site {
             put(&home.join(path), text.as_bytes())?;
         }
         let built = databases(self);
+        let clock = if self.mysql_dump_in_utc { Clock::Utc(self.utc_offset) } else { Clock::AsWritten };
         let dump = |database, file: &str, name: &str, rows| {
             let path = dir.join(file);
             let text = match dialect {
-                Dialect::MySql(blobs) => mysql::dump(database, name, rows, blobs),
+                Dialect::MySql(blobs) => mysql::dump(database, name, rows, blobs, clock),
                 Dialect::Postgres => postgres::dump(database, rows),
             };
             put(&path, &text).map(|()| path)

@@ -23,7 +23,8 @@ fn check(rows: &Rows, faults: bool) {
                 assert!(fits, "{place}");
             }
         }
-        let keys: Vec<Vec<Value>> = rows.of(table).iter().map(|row| table.primary_key.iter().map(|k| row[table.position(k).unwrap()].clone()).collect()).collect();
+        let keys: Vec<Vec<Value>> =
+            rows.of(table).iter().map(|row| table.primary_key.iter().map(|k| row[table.position(k).unwrap()].clone()).collect()).collect();
         if !table.primary_key.is_empty() {
             for (n, key) in keys.iter().enumerate() {
                 assert!(!keys[..n].contains(key), "{}: {key:?} twice", table.name);

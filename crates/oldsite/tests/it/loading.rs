@@ -43,7 +43,8 @@ struct Scratch {
 impl Scratch {
     /// `None`, with a plain word, when no such server answers.
     fn new(server: &'static Server, label: &str) -> Option<Self> {
-        let reachable = (server.client)(server.home).args([server.statement, "select 1"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let reachable =
+            (server.client)(server.home).args([server.statement, "select 1"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
         if !reachable.is_ok_and(|status| status.success()) {
             println!("skipped: no {} answers at 127.0.0.1", server.name);
             return None;
@@ -67,7 +68,8 @@ impl Scratch {
     }
 
     fn holds(&self, database: Database, rows: &Rows) {
-        let counts: Vec<String> = tables().iter().filter(|t| t.database() == database).map(|t| format!("SELECT '{0}', COUNT(*) FROM {0}", t.name)).collect();
+        let counts: Vec<String> =
+            tables().iter().filter(|t| t.database() == database).map(|t| format!("SELECT '{0}', COUNT(*) FROM {0}", t.name)).collect();
         let answer = self.ask(&counts.join(" UNION ALL "));
         let mut seen = 0;
         for line in answer.lines() {
@@ -82,7 +84,9 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         // A scratch database left behind harms nobody, and a panic here would hide the test's own.
-        let _ = (self.server.client)(self.server.home).args([self.server.statement, &format!("DROP DATABASE IF EXISTS {}", self.name)]).output();
+        let _ = (self.server.client)(self.server.home)
+            .args([self.server.statement, &format!("DROP DATABASE IF EXISTS {}", self.name)])
+            .output();
     }
 }
 
@@ -91,9 +95,11 @@ fn round(site: &Site, scratch: &Scratch, dialect: Dialect) {
     let folder = tempfile::tempdir().unwrap();
     let written = site.write(folder.path(), dialect, &Links::unreachable(dialect)).unwrap();
     let built = oldsite::databases(site);
-    for (dump, database, rows) in
-        [(&written.am_sql, Database::Am, &built.am), (&written.user_sql, Database::User, &built.user), (&written.registry_sql, Database::Registry, &built.registry)]
-    {
+    for (dump, database, rows) in [
+        (&written.am_sql, Database::Am, &built.am),
+        (&written.user_sql, Database::User, &built.user),
+        (&written.registry_sql, Database::Registry, &built.registry),
+    ] {
         scratch.load(dump);
         scratch.holds(database, rows);
     }
@@ -147,4 +153,25 @@ fn both_load_a_larger_site() {
     if let Some(scratch) = Scratch::new(&POSTGRES, "pgbig") {
         round(&site, &scratch, Dialect::Postgres);
     }
+}
+
+/// A plain `mysqldump` moves every time to UTC from the server's zone, and so the loaded site's tokens, which were
+/// written in UTC, are off by it; the other form keeps wall clocks. An importer has to tell the two apart.
+#[test]
+fn mysql_dumps_of_another_zone_load_in_both_forms() {
+    let east = Site::sample("http://b", NOW_MS).in_time_zone(chrono::FixedOffset::east_opt(2 * 3600).unwrap());
+    let query = "SET time_zone='+00:00'; SELECT UNIX_TIMESTAMP(MAX(TIME_CREATED)) FROM IDN_OAUTH2_ACCESS_TOKEN; SELECT UNIX_TIMESTAMP(CREATED_TIME) FROM AM_API WHERE API_ID = 1";
+    let issued = NOW_MS / 1000 - 1800;
+    let made = NOW_MS / 1000 - 119 * 86_400;
+    if let Some(scratch) = Scratch::new(&MYSQL, "myutc") {
+        round(&east, &scratch, Dialect::MySql(Blobs::Escaped));
+        assert_eq!(scratch.ask(query), format!("{}\n{made}", issued - 7200));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let dialect = Dialect::MySql(Blobs::Escaped);
+    let written = east.dumped_as_stored().write(folder.path(), dialect, &Links::unreachable(dialect)).unwrap();
+    let text = String::from_utf8_lossy(&std::fs::read(written.am_sql).unwrap()).into_owned();
+    assert!(!text.contains("TIME_ZONE"));
+    let local = chrono::DateTime::from_timestamp(made + 7200, 0).unwrap().format("'%Y-%m-%d %H:%M:%S'").to_string();
+    assert!(text.contains(&local));
 }
