@@ -1,1 +1,19 @@
-//! traffic
+//! Quotas, bursts and conditions: pure arithmetic on what was spent and what time it is.
+//!
+//! Nothing here knows of policies' names, of keys or of where counters are kept; the gateway does. No clock: the caller passes `now`. No
+//! lock: a [`Counter`] is one atomic number, and still exact: of all calls in one window, from any number of threads, just `limit` pass.
+//! Expressions are compiled by the caller ([`Matcher`]), so that no expression engine lives on this floor.
+
+mod all;
+mod burst;
+mod condition;
+mod counter;
+mod ip;
+mod quota;
+
+pub use all::{Taken, take_all};
+pub use burst::{Burst, BurstCounter, MAX_BURST};
+pub use condition::{ConditionFault, Group, Matcher, Seen, first_match};
+pub use counter::{Counter, Ticket};
+pub use ip::{IpFault, IpRange};
+pub use quota::{Cost, Quota, Refused, Spent, Window, window};
