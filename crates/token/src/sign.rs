@@ -146,7 +146,8 @@ impl SigningKey {
     /// # Errors
     /// [`KeyFault::Sign`].
     pub fn sign(&self, header: &Header, claims: &impl Serialize) -> Result<String, KeyFault> {
-        let encode: fn(Vec<u8>) -> String = if header.padded { |bytes| base64url::encode_padded(bytes) } else { |bytes| base64url::encode(bytes) };
+        let encode: fn(Vec<u8>) -> String =
+            if header.padded { |bytes| base64url::encode_padded(bytes) } else { |bytes| base64url::encode(bytes) };
         let head = serde_json::to_vec(&header.json(self)).map_err(|_| KeyFault::Sign)?;
         let body = serde_json::to_vec(claims).map_err(|_| KeyFault::Sign)?;
         let mut token = encode(head);
@@ -286,7 +287,8 @@ mod tests {
     #[test]
     fn each_kind_of_token_has_its_header() {
         let key = SigningKey::generate().unwrap();
-        let names = |header: &Header| header_of(&key.sign(header, &json!({})).unwrap()).as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        let names =
+            |header: &Header| header_of(&key.sign(header, &json!({})).unwrap()).as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         assert_eq!(names(&Header::access_token()), ["x5t", "kid", "alg"]);
         assert_eq!(names(&Header::api_key()), ["typ", "alg", "x5t", "kid"]);
         assert_eq!(names(&Header::backend(true)), ["typ", "alg", "x5t"]);
@@ -311,26 +313,27 @@ mod tests {
     #[test]
     fn a_certificate_names_the_key_and_must_be_its_own() {
         let (key, other) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
-        let certificate = bare_certificate(&public_key_info(&key.pair).unwrap());
-        assert!(VerifyingKey::from_certificate_der(&certificate).is_ok());
+        let certificate = certificate_of(&key);
+        let public = VerifyingKey::from_certificate_der(&certificate).unwrap();
+        assert!(public.verify(crate::Algorithm::Rs256, b"m", &key.sign_bytes(b"m").unwrap()));
         let expected = thumbprint(&digest::SHA256, &certificate);
         assert_eq!(other.with_certificate(&certificate).err(), Some(KeyFault::OtherKey));
         let key = key.with_certificate(&certificate).unwrap();
         assert_eq!(key.kid(), format!("{expected}_RS256"));
-        assert_eq!(VerifyingKey::from_certificate_der(b"\x30\x03\x02\x01").err(), Some(KeyFault::Certificate));
+        assert_eq!(key.certificate_der(), Some(&*certificate));
     }
 
-    /// The outline of a certificate: what stands before the public key is empty, what stands after it is absent.
-    fn bare_certificate(public_key: &[u8]) -> Vec<u8> {
-        let wrap = |content: &[u8]| {
-            let mut out = vec![0x30, 0x82];
-            out.extend(u16::try_from(content.len()).unwrap().to_be_bytes());
-            out.extend(content);
-            out
-        };
-        let mut body = vec![0xa0, 3, 2, 1, 2, 2, 1, 7];
-        body.extend([0x30, 0].repeat(4));
-        body.extend(public_key);
-        wrap(&wrap(&body))
+    #[test]
+    fn a_cut_certificate_is_refused_wherever_it_ends() {
+        let certificate = certificate_of(&SigningKey::generate().unwrap());
+        for end in 0..certificate.len() {
+            assert!(VerifyingKey::from_certificate_der(&certificate[..end]).is_err(), "{end}");
+        }
+    }
+
+    fn certificate_of(key: &SigningKey) -> Vec<u8> {
+        let pkcs8 = key.to_pkcs8().unwrap();
+        let pair = rcgen::KeyPair::try_from(pkcs8.expose().as_slice()).unwrap();
+        rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&pair).unwrap().der().to_vec()
     }
 }

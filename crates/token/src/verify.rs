@@ -145,7 +145,8 @@ mod tests {
     #[test]
     fn a_key_inside_the_token_is_never_used() {
         let other = SigningKey::generate().unwrap();
-        let header = json!({"alg": "RS256", "kid": KEY.kid(), "jwk": other.jwk(), "jku": "https://evil.example", "x5u": "https://evil.example"});
+        let header =
+            json!({"alg": "RS256", "kid": KEY.kid(), "jwk": other.jwk(), "jku": "https://evil.example", "x5u": "https://evil.example"});
         let input = forged(&header, &json!({"sub": "admin"}), b"");
         let input = input.trim_end_matches('.');
         let signature = other.sign_bytes(input.as_bytes()).unwrap();

@@ -64,8 +64,9 @@ mod tests {
         let counters = [300, 200, 250].map(|limit| Counter::new(Quota::of(&Limit::per_minute(limit)).unwrap()));
         let levels: Vec<&Counter> = counters.iter().collect();
         let passed: usize = std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                (0..8).map(|_| scope.spawn(|| (0..500).filter(|_| take_all(&levels, Timestamp(1), Cost::default()).is_ok()).count())).collect();
+            let threads: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| (0..500).filter(|_| take_all(&levels, Timestamp(1), Cost::default()).is_ok()).count()))
+                .collect();
             threads.into_iter().map(|t| t.join().unwrap()).sum()
         });
         assert_eq!(passed, 200);

@@ -35,6 +35,9 @@ impl<F: Fn(&str) -> bool + Send + Sync> Matcher for F {
     }
 }
 
+/// Turns an expression into a [`Matcher`], or says why it cannot.
+pub type Compile<'a> = dyn Fn(&str) -> Result<Arc<dyn Matcher>, String> + 'a;
+
 /// A condition cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConditionFault {
@@ -70,11 +73,11 @@ enum Kind {
 }
 
 impl Group {
-    /// Makes a group ready. `compile` turns an expression into a [`Matcher`], or says why it cannot.
+    /// Makes a group ready.
     ///
     /// # Errors
     /// The first [`ConditionFault`].
-    pub fn of(group: &ConditionalGroup, compile: &dyn Fn(&str) -> Result<Arc<dyn Matcher>, String>) -> Result<Self, ConditionFault> {
+    pub fn of(group: &ConditionalGroup, compile: &Compile<'_>) -> Result<Self, ConditionFault> {
         group.conditions.iter().map(|condition| Test::of(condition, compile)).collect::<Result<_, _>>().map(Self)
     }
 
@@ -98,9 +101,10 @@ pub fn first_match(groups: &[Group], call: &impl Seen) -> Option<usize> {
 }
 
 impl Test {
-    fn of(condition: &Condition, compile: &dyn Fn(&str) -> Result<Arc<dyn Matcher>, String>) -> Result<Self, ConditionFault> {
-        let matcher =
-            |expression: &String| compile(expression).map_err(|reason| ConditionFault::Expression { expression: expression.clone(), reason });
+    fn of(condition: &Condition, compile: &Compile<'_>) -> Result<Self, ConditionFault> {
+        let matcher = |expression: &String| {
+            compile(expression).map_err(|reason| ConditionFault::Expression { expression: expression.clone(), reason })
+        };
         let kind = match &condition.kind {
             ConditionKind::Header { name, value } => Kind::Header(name.clone(), matcher(value)?),
             ConditionKind::Query { name, value } => Kind::Query(name.clone(), matcher(value)?),
@@ -191,7 +195,8 @@ mod tests {
 
     #[test]
     fn the_first_group_met_is_named() {
-        let groups = [group(vec![(false, header("User-Agent", "wget"))]).unwrap(), group(vec![(false, header("User-Agent", "curl"))]).unwrap()];
+        let groups =
+            [group(vec![(false, header("User-Agent", "wget"))]).unwrap(), group(vec![(false, header("User-Agent", "curl"))]).unwrap()];
         assert_eq!(first_match(&groups, &Call), Some(1));
     }
 

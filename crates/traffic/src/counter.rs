@@ -62,7 +62,12 @@ impl Counter {
                 return Err(self.quota.refusal(current));
             }
             // Relaxed is enough: the number itself is all that is shared, and a compare-exchange always sees its latest value.
-            match self.state.compare_exchange_weak(state, self.pack(current, used.saturating_add(weight)), Ordering::Relaxed, Ordering::Relaxed) {
+            match self.state.compare_exchange_weak(
+                state,
+                self.pack(current, used.saturating_add(weight)),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return Ok(Ticket { index: current, weight }),
                 Err(seen) => state = seen,
             }
@@ -86,7 +91,12 @@ impl Counter {
             if current != ticket.index {
                 return;
             }
-            match self.state.compare_exchange_weak(state, self.pack(current, used.saturating_sub(ticket.weight)), Ordering::Relaxed, Ordering::Relaxed) {
+            match self.state.compare_exchange_weak(
+                state,
+                self.pack(current, used.saturating_sub(ticket.weight)),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return,
                 Err(seen) => state = seen,
             }
@@ -157,8 +167,9 @@ mod tests {
     /// Calls admitted by `THREADS` threads that each try `tries` times.
     fn admitted(counter: &Counter, tries: usize, now: Timestamp) -> u64 {
         thread::scope(|scope| {
-            let threads: Vec<_> =
-                (0..THREADS).map(|_| scope.spawn(|| (0..tries).filter(|_| counter.admit(now, Cost::default()).is_ok()).count() as u64)).collect();
+            let threads: Vec<_> = (0..THREADS)
+                .map(|_| scope.spawn(|| (0..tries).filter(|_| counter.admit(now, Cost::default()).is_ok()).count() as u64))
+                .collect();
             threads.into_iter().map(|t| t.join().unwrap()).sum()
         })
     }
@@ -194,7 +205,12 @@ mod tests {
                             match counter.admit(Timestamp(window * 60_000), Cost::default()) {
                                 Ok(ticket) => *passed.entry(ticket.index).or_default() += 1,
                                 // Whoever sees the window spent turns it, so that each window is spent to the end.
-                                Err(refused) => drop(clock.compare_exchange(refused.until.0 / 60_000 - 1, refused.until.0 / 60_000, Ordering::Relaxed, Ordering::Relaxed)),
+                                Err(refused) => drop(clock.compare_exchange(
+                                    refused.until.0 / 60_000 - 1,
+                                    refused.until.0 / 60_000,
+                                    Ordering::Relaxed,
+                                    Ordering::Relaxed,
+                                )),
                             }
                         }
                     })

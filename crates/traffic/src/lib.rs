@@ -13,7 +13,7 @@ mod quota;
 
 pub use all::{Taken, take_all};
 pub use burst::{Burst, BurstCounter, MAX_BURST};
-pub use condition::{ConditionFault, Group, Matcher, Seen, first_match};
+pub use condition::{Compile, ConditionFault, Group, Matcher, Seen, first_match};
 pub use counter::{Counter, Ticket};
 pub use ip::{IpFault, IpRange};
 pub use quota::{Cost, Quota, Refused, Spent, Window, window};

@@ -172,7 +172,8 @@ mod tests {
 
     #[test]
     fn bandwidth_passes_until_the_sum_is_reached() {
-        let limit = Limit { quota: model::Quota::Bandwidth { amount: 1, unit: BandwidthUnit::Kb }, unit_time: 1, time_unit: TimeUnit::Hour };
+        let limit =
+            Limit { quota: model::Quota::Bandwidth { amount: 1, unit: BandwidthUnit::Kb }, unit_time: 1, time_unit: TimeUnit::Hour };
         let quota = Quota::of(&limit).unwrap();
         let mut spent = Spent::default();
         for (bytes, passes) in [(1_023, true), (0, true), (5_000, true), (0, false)] {
