@@ -1,5 +1,7 @@
 //! The API Manager tables: APIs, applications, subscriptions, workflows, feedback. OAuth rows are `oauth.rs`'.
 
+use std::collections::HashMap;
+
 use crate::json;
 use crate::oauth;
 use crate::rows::{Rows, Value, row};
@@ -9,16 +11,17 @@ use crate::site::{Api, Application, DAY_MS, HOUR_MS, SUPER_TENANT, Site};
 /// Every row of the API Manager database.
 pub(crate) fn rows(site: &Site) -> Rows {
     let mut rows = Rows::default();
-    subscribers(site, &mut rows);
+    let subscribers: Subscribers = site.subscribers().into_iter().zip(1..).collect();
+    subscriber_rows(site, &mut rows);
     for api in &site.apis {
         api_rows(site, api, &mut rows);
     }
     default_versions(site, &mut rows);
     for application in &site.applications {
-        application_rows(site, application, &mut rows);
+        application_rows(site, application, &subscribers, &mut rows);
     }
     subscriptions(site, &mut rows);
-    feedback(site, &mut rows);
+    feedback(site, &subscribers, &mut rows);
     workflows(site, &mut rows);
     row!(rows, "AM_TIER_PERMISSIONS"; TIER_PERMISSIONS_ID = 1, TIER = "Gold", PERMISSIONS_TYPE = "deny",
         ROLES = "Internal/guest", TENANT_ID = SUPER_TENANT);
@@ -30,12 +33,10 @@ pub(crate) fn rows(site: &Site) -> Rows {
     rows
 }
 
-/// AM_SUBSCRIBER's number of a user.
-pub(crate) fn subscriber_id(site: &Site, user: &str) -> Option<i64> {
-    site.subscribers().iter().position(|s| *s == user).and_then(|at| i64::try_from(at + 1).ok())
-}
+/// AM_SUBSCRIBER's numbers by user.
+type Subscribers<'a> = HashMap<&'a str, i64>;
 
-fn subscribers(site: &Site, rows: &mut Rows) {
+fn subscriber_rows(site: &Site, rows: &mut Rows) {
     for (at, user) in (1i64..).zip(site.subscribers()) {
         let (name, tenant) = site.unqualified(user);
         let since = site.local(site.now_ms - 200 * DAY_MS + at * HOUR_MS);
@@ -73,8 +74,8 @@ fn default_versions(site: &Site, rows: &mut Rows) {
     }
 }
 
-fn application_rows(site: &Site, application: &Application, rows: &mut Rows) {
-    let Some(subscriber) = subscriber_id(site, &application.owner) else { return };
+fn application_rows(site: &Site, application: &Application, subscribers: &Subscribers, rows: &mut Rows) {
+    let Some(subscriber) = subscribers.get(application.owner.as_str()).copied() else { return };
     let made = site.local(site.now_ms - 150 * DAY_MS + i64::from(application.id) * HOUR_MS);
     row!(rows, "AM_APPLICATION"; APPLICATION_ID = application.id, NAME = &application.name, SUBSCRIBER_ID = subscriber,
         APPLICATION_TIER = &application.tier, CALLBACK_URL = application.callback_url.as_ref(), DESCRIPTION = &application.description,
@@ -103,8 +104,9 @@ fn application_rows(site: &Site, application: &Application, rows: &mut Rows) {
 }
 
 fn subscriptions(site: &Site, rows: &mut Rows) {
+    let owners: HashMap<i32, &String> = site.applications.iter().map(|a| (a.id, &a.owner)).collect();
     for subscription in &site.subscriptions {
-        let by = site.applications.iter().find(|a| a.id == subscription.application).map(|a| a.owner.clone());
+        let by = owners.get(&subscription.application).copied();
         let made = site.local(site.now_ms - 100 * DAY_MS + i64::from(subscription.id) * HOUR_MS);
         row!(rows, "AM_SUBSCRIPTION"; SUBSCRIPTION_ID = subscription.id, TIER_ID = &subscription.tier, API_ID = subscription.api,
             LAST_ACCESSED = site.local(site.now_ms - DAY_MS), APPLICATION_ID = subscription.application,
@@ -113,9 +115,9 @@ fn subscriptions(site: &Site, rows: &mut Rows) {
     }
 }
 
-fn feedback(site: &Site, rows: &mut Rows) {
+fn feedback(site: &Site, subscribers: &Subscribers, rows: &mut Rows) {
     for (id, (api, user, stars)) in (1i64..).zip(&site.ratings) {
-        row!(rows, "AM_API_RATINGS"; RATING_ID = id, API_ID = *api, RATING = *stars, SUBSCRIBER_ID = subscriber_id(site, user));
+        row!(rows, "AM_API_RATINGS"; RATING_ID = id, API_ID = *api, RATING = *stars, SUBSCRIBER_ID = subscribers.get(user.as_str()).copied());
     }
     for (id, comment) in (1i64..).zip(&site.comments) {
         // Comments are written with a UTC calendar, unlike their neighbours.
