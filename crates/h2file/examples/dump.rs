@@ -38,8 +38,7 @@ fn list(database: &Database, out: &mut impl Write) -> Result<(), Box<dyn Error>>
             Ok(rows) => rows.leave_lobs().count().to_string(),
             Err(_) => "-".to_owned(),
         };
-        let columns: Vec<String> =
-            table.columns.iter().map(|column| format!("{} {:?}", column.name, column.sql_type)).collect();
+        let columns: Vec<String> = table.columns.iter().map(|column| format!("{} {:?}", column.name, column.sql_type)).collect();
         writeln!(out, "{}.{}\t{rows}\t{}", table.schema, table.name, columns.join(", "))?;
     }
     Ok(())
@@ -65,9 +64,7 @@ fn field(value: &Value) -> String {
         Value::Time(time) => time.to_string(),
         Value::Date(date) => date.to_string(),
         Value::Timestamp(stamp) => stamp.to_string(),
-        Value::Text(text) | Value::Clob(text) => {
-            text.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r")
-        }
+        Value::Text(text) | Value::Clob(text) => text.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r"),
         // Most large objects in practice are texts; those that are not are shown byte by byte.
         Value::Blob(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) => field(&Value::Text(text.to_owned())),

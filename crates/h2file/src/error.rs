@@ -76,7 +76,9 @@ pub enum Error {
     NoStorage { schema: String, name: String },
 
     /// The database was not closed cleanly and its redo log does not allow a certain recovery.
-    #[error("the database was not closed cleanly and cannot be recovered with certainty: {reason}; start the old server once and stop it normally, or take the copy while the server is down")]
+    #[error(
+        "the database was not closed cleanly and cannot be recovered with certainty: {reason}; start the old server once and stop it normally, or take the copy while the server is down"
+    )]
     NotClosedCleanly { reason: String },
 
     /// A row refers to a large object outside the file, and the folder of such objects is absent.

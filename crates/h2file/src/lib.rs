@@ -63,12 +63,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits {
-            file_max_bytes: 8 << 30,
-            row_max_bytes: 64 << 20,
-            lob_max_bytes: 64 << 20,
-            recovery_max_bytes: 1 << 30,
-        }
+        Limits { file_max_bytes: 8 << 30, row_max_bytes: 64 << 20, lob_max_bytes: 64 << 20, recovery_max_bytes: 1 << 30 }
     }
 }
 
@@ -236,8 +231,7 @@ fn catalogue(store: &Store) -> Result<(Vec<Table>, Option<u32>), Error> {
         let (id, sql) = system_row(&raw)?;
         match schema::statement(id, &sql)? {
             Statement::Table(mut table) => {
-                table.key_column =
-                    metas.iter().filter(|meta| meta.parent == table.id).find_map(|meta| meta.key_column());
+                table.key_column = metas.iter().filter(|meta| meta.parent == table.id).find_map(|meta| meta.key_column());
                 tables.push(table);
             }
             Statement::CreateBuild(build) => create_build = Some(build),

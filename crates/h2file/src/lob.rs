@@ -57,9 +57,7 @@ struct BlockTables {
 
 impl BlockTables {
     fn find(tables: &[Table]) -> Option<BlockTables> {
-        let table = |name: &str| {
-            tables.iter().find(|table| table.schema == "INFORMATION_SCHEMA" && table.name == name)
-        };
+        let table = |name: &str| tables.iter().find(|table| table.schema == "INFORMATION_SCHEMA" && table.name == name);
         let (map, blocks, lobs) = (table("LOB_MAP")?, table("LOB_DATA")?, table("LOBS")?);
         // Blocks and objects are found by their number, which must therefore be the row's key.
         if blocks.key_column != blocks.column("BLOCK") || lobs.key_column != lobs.column("ID") {
@@ -95,9 +93,7 @@ impl Lobs {
 
     fn bytes(&self, store: &Store, lob: &LobRef) -> Result<Vec<u8>, Error> {
         let bytes = match lob.place {
-            LobPlace::File { table_id, object_id, compressed } => {
-                self.file_bytes(&self.file_path(table_id, object_id), compressed)?
-            }
+            LobPlace::File { table_id, object_id, compressed } => self.file_bytes(&self.file_path(table_id, object_id), compressed)?,
             LobPlace::Blocks { lob } => self.block_bytes(store, lob)?,
         };
         if lob.kind == LobKind::Blob && lob.length > 0 && bytes.len() as u64 != lob.length.unsigned_abs() {
@@ -194,8 +190,7 @@ impl Lobs {
             .map(|[count]| ((), count.as_i64().unwrap_or(-1)))
             .ok_or(Error::LobPartMissing { lob, part: "entry in LOBS" })?;
         let object = lob.to_string();
-        let byte_count = u64::try_from(byte_count)
-            .map_err(|_| Error::BadLob { object: object.clone(), what: "it has no length" })?;
+        let byte_count = u64::try_from(byte_count).map_err(|_| Error::BadLob { object: object.clone(), what: "it has no length" })?;
         if byte_count > self.max_bytes {
             return Err(Error::LobTooLarge { object, bytes: byte_count, limit_bytes: self.max_bytes });
         }
@@ -205,9 +200,8 @@ impl Lobs {
                 return Err(Error::LobPartMissing { lob, part: "block in the middle" });
             }
             let columns = [tables.data_compressed, tables.data_content];
-            let [compressed, part] = self
-                .fields(store, tables.data_id, *block, columns)?
-                .ok_or(Error::LobPartMissing { lob, part: "block in LOB_DATA" })?;
+            let [compressed, part] =
+                self.fields(store, tables.data_id, *block, columns)?.ok_or(Error::LobPartMissing { lob, part: "block in LOB_DATA" })?;
             let Value::Bytes(part) = part else {
                 return Err(Error::BadLob { object, what: "one of its blocks has no bytes" });
             };
@@ -235,8 +229,7 @@ impl Lobs {
         let mut map: HashMap<i64, Vec<(i32, i64)>> = HashMap::new();
         for raw in store.rows(tables.map_id).into_iter().flatten() {
             let raw = raw?;
-            let [lob, seq, block] =
-                fields(&raw, tables.map_id, [tables.map_lob, tables.map_seq, tables.map_block])?;
+            let [lob, seq, block] = fields(&raw, tables.map_id, [tables.map_lob, tables.map_seq, tables.map_block])?;
             let bad = || Error::BadRow { table_id: tables.map_id, key: raw.key, offset: 0, what: "a number was expected" };
             let seq = seq.as_i64().and_then(|seq| i32::try_from(seq).ok()).ok_or_else(bad)?;
             map.entry(lob.as_i64().ok_or_else(bad)?).or_default().push((seq, block.as_i64().ok_or_else(bad)?));
@@ -247,13 +240,7 @@ impl Lobs {
         Ok(self.map.get_or_init(|| map))
     }
 
-    fn fields<const N: usize>(
-        &self,
-        store: &Store,
-        table_id: i32,
-        key: i64,
-        columns: [usize; N],
-    ) -> Result<Option<[Value; N]>, Error> {
+    fn fields<const N: usize>(&self, store: &Store, table_id: i32, key: i64, columns: [usize; N]) -> Result<Option<[Value; N]>, Error> {
         store.find(table_id, key)?.map(|raw| fields(&raw, table_id, columns)).transpose()
     }
 
@@ -339,9 +326,7 @@ mod tests {
 
     #[test]
     fn lengths_before_compressed_bytes() {
-        for (bytes, length) in
-            [(&[0x7f][..], 0x7f), (&[0x81, 2], 0x102), (&[0xc1, 2, 3], 0x10203), (&[0xe1, 2, 3, 4], 0x1020304)]
-        {
+        for (bytes, length) in [(&[0x7f][..], 0x7f), (&[0x81, 2], 0x102), (&[0xc1, 2, 3], 0x10203), (&[0xe1, 2, 3, 4], 0x1020304)] {
             assert_eq!(compressed_length(&mut Bytes::new(bytes)), Ok(length));
         }
         assert!(compressed_length(&mut Bytes::new(&[0xf0, 1])).is_err());

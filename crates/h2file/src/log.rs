@@ -123,12 +123,7 @@ fn survey(pages: &Pages, max_bytes: usize) -> Result<Survey, Error> {
 }
 
 /// Second reading: row changes of committed transactions, in order.
-fn replay(
-    store: &mut Store,
-    commits: &HashMap<i32, Point>,
-    max_bytes: usize,
-    report: &mut Recovery,
-) -> Result<(), Error> {
+fn replay(store: &mut Store, commits: &HashMap<i32, Point>, max_bytes: usize, report: &mut Recovery) -> Result<(), Error> {
     let pages = Arc::clone(&store.pages);
     let mut log = Log::new(&pages);
     let mut held = 0usize;
@@ -203,13 +198,34 @@ fn remove(store: &mut Store, table_id: i32, key: i64) -> Result<(), Error> {
 enum Entry {
     Nothing,
     /// A page as it was; `None` is a page of zeros.
-    Undo { page: u32, image: Option<Vec<u8>> },
-    Commit { session: i32 },
-    Prepare { session: i32 },
-    Rollback { session: i32 },
-    Add { session: i32, table_id: i32, key: i64, row: LoggedRow },
-    Remove { session: i32, table_id: i32, key: i64 },
-    Truncate { session: i32, table_id: i32 },
+    Undo {
+        page: u32,
+        image: Option<Vec<u8>>,
+    },
+    Commit {
+        session: i32,
+    },
+    Prepare {
+        session: i32,
+    },
+    Rollback {
+        session: i32,
+    },
+    Add {
+        session: i32,
+        table_id: i32,
+        key: i64,
+        row: LoggedRow,
+    },
+    Remove {
+        session: i32,
+        table_id: i32,
+        key: i64,
+    },
+    Truncate {
+        session: i32,
+        table_id: i32,
+    },
 }
 
 /// Why an entry could not be read: the log ends there (as a crash leaves it), or it is not a log.

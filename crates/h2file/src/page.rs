@@ -92,9 +92,7 @@ impl Pages {
         }
         let header = changing_header(&mut file, page_size, write_version, read_version).map_err(|fault| match fault {
             HeaderFault::Io(source) => io(source),
-            HeaderFault::BothDamaged => {
-                Error::BadHeader { what: "neither page 1 nor its copy on page 2 has a right checksum" }
-            }
+            HeaderFault::BothDamaged => Error::BadHeader { what: "neither page 1 nor its copy on page 2 has a right checksum" },
         })?;
         let slots = (CACHE_BYTES / page_size).max(16);
         Ok(Pages {
@@ -193,17 +191,10 @@ enum HeaderFault {
     BothDamaged,
 }
 
-fn changing_header(
-    file: &mut File,
-    page_size: usize,
-    write_version: u8,
-    read_version: u8,
-) -> Result<Header, HeaderFault> {
+fn changing_header(file: &mut File, page_size: usize, write_version: u8, read_version: u8) -> Result<Header, HeaderFault> {
     for copy in [1u64, 2] {
         let mut bytes = vec![0; page_size];
-        file.seek(SeekFrom::Start(copy * page_size as u64))
-            .and_then(|_| file.read_exact(&mut bytes))
-            .map_err(HeaderFault::Io)?;
+        file.seek(SeekFrom::Start(copy * page_size as u64)).and_then(|_| file.read_exact(&mut bytes)).map_err(HeaderFault::Io)?;
         let mut fields = Bytes::new(&bytes);
         let parts = (|| {
             let sum = fields.u32()?;

@@ -356,7 +356,9 @@ mod tests {
 
     #[test]
     fn hidden_memory_and_absent_tables() {
-        let lobs = table("CREATE CACHED TABLE IF NOT EXISTS INFORMATION_SCHEMA.LOBS COMMENT 'a (b'(\n ID BIGINT NOT NULL,\n BYTE_COUNT BIGINT,\n \"TABLE\" INT\n)\nHIDDEN");
+        let lobs = table(
+            "CREATE CACHED TABLE IF NOT EXISTS INFORMATION_SCHEMA.LOBS COMMENT 'a (b'(\n ID BIGINT NOT NULL,\n BYTE_COUNT BIGINT,\n \"TABLE\" INT\n)\nHIDDEN",
+        );
         assert_eq!(lobs.schema, "INFORMATION_SCHEMA");
         assert_eq!(lobs.columns.len(), 3);
         assert_eq!(table("CREATE MEMORY TABLE T(A INT)").kind, TableKind::Memory);
