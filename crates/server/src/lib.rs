@@ -1,1 +1,23 @@
-//! server
+//! The hall: reads the configuration, builds the rooms, binds the ports, feeds the gateway, and drains.
+//!
+//! Nothing is decided here that a room could decide. The order of a start: open the installation, make what is missing, build the rooms,
+//! bind every port, fill the gateway, then say ready. A fault in any of these ends the start with words that say what to do.
+
+mod authenticate;
+pub mod clock;
+mod doorway;
+mod feeds;
+mod first_start;
+mod gateway_config;
+mod hall;
+mod health;
+pub mod logs;
+mod opaque;
+mod options;
+mod served;
+mod tls;
+
+pub use first_start::admin_password_from_environment;
+pub use model::Timestamp;
+pub use hall::{Addresses, Running, Start, StartFault, start};
+pub use options::{ConfigFault, LogFormat, OPTIONS, OptionDoc, OptionFault, Options};

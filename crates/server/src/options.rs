@@ -209,7 +209,7 @@ options! {
     "oauth.application_token", application_token_secs: i64 = 3_600, "3600", "Life of an application's token in seconds; negative is for ever.";
     "oauth.user_token", user_token_secs: i64 = 3_600, "3600", "Life of a user's token in seconds; negative is for ever.";
     "oauth.refresh_token", refresh_token_secs: i64 = 86_400, "86400", "Life of a refresh token in seconds; negative is for ever.";
-    "publisher.allow_private_addresses", allow_private_addresses: bool = true, "true", "Whether definitions may be imported from URLs inside the local network.";
+    "publisher.allow_private_addresses", allow_private_addresses: bool = false, "false", "Whether definitions may be imported from URLs inside the local network.";
     "tls.certificate", tls_certificate: Option<PathBuf> = None, "", "PEM file with the certificate chain of all TLS ports. Left out: one is made in the data directory.";
     "tls.key", tls_key: Option<PathBuf> = None, "", "PEM file with its private key.";
     "log.format", log_format: LogFormat = LogFormat::Human, "\"human\"", "\"human\" or \"json\".";
@@ -262,6 +262,14 @@ impl Options {
                 key: "server.listen_address".to_owned(),
                 words: format!("'{}' is not an IP address; use 0.0.0.0 for all", self.listen_address),
             });
+        }
+        for text in &self.trusted_proxies {
+            if crate::gateway_config::range(text).is_none() {
+                faults.push(OptionFault {
+                    key: "gateway.trusted_proxies".to_owned(),
+                    words: format!("'{text}' is neither an address nor a network such as 10.0.0.0/8"),
+                });
+            }
         }
         for (key, port) in [
             ("management.https_port", self.rest_port),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
-use server::{Options, Start};
+use server::{Options, Start, Timestamp};
 
 #[derive(Args)]
 pub(crate) struct Serve {
@@ -21,6 +21,9 @@ pub(crate) struct Serve {
     /// Added to every port.
     #[arg(long)]
     port_offset: Option<u16>,
+    /// Behave as if it were this time now (RFC 3339, e.g. 2018-11-05T10:00:00Z): for rehearsing an upgrade on the day its source was copied.
+    #[arg(long, value_parser = instant)]
+    rehearse_at: Option<Timestamp>,
 }
 
 pub(crate) fn run(words: Serve) -> anyhow::Result<ExitCode> {
@@ -32,7 +35,7 @@ pub(crate) fn run(words: Serve) -> anyhow::Result<ExitCode> {
         options.port_offset = offset;
     }
     server::logs::start(options.log_format, &options.log_level)?;
-    let start = Start { options, data_dir: words.data_dir, admin_password: server::admin_password_from_environment() };
+    let start = Start { options, data_dir: words.data_dir, admin_password: server::admin_password_from_environment(), rehearse_at: words.rehearse_at };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the asynchronous runtime")?;
     runtime.block_on(async {
         let running = server::start(start).await?;
@@ -41,6 +44,10 @@ pub(crate) fn run(words: Serve) -> anyhow::Result<ExitCode> {
         anyhow::Ok(())
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn instant(text: &str) -> Result<Timestamp, String> {
+    chrono::DateTime::parse_from_rfc3339(text).map(|at| Timestamp(at.timestamp_millis())).map_err(|fault| format!("{fault}; expected e.g. 2018-11-05T10:00:00Z"))
 }
 
 /// Tells the operator where to go, and the password once if it was made up just now.

@@ -1,0 +1,58 @@
+//! What a data directory gets the first time it is opened: an encryption key, a database with the super tenant and its defaults, an
+//! administrator, a signing key. Each only where it is missing, so every start runs the same road.
+
+use std::path::Path;
+
+use db::Db;
+use db::home::DataDir;
+use model::{Environment, Secret, Tenant, Timestamp, Vhost};
+
+use crate::StartFault;
+use crate::options::Options;
+
+/// An opened installation.
+pub(crate) struct Installation {
+    pub(crate) db: Db,
+    pub(crate) data_dir: DataDir,
+}
+
+/// Opens the data directory and its database, and fills in what every installation has.
+pub(crate) async fn open(options: &Options, data_dir: &Path, now: Timestamp) -> Result<Installation, StartFault> {
+    let data_dir = DataDir::open_or_create(data_dir)?;
+    let url = match &options.database_url {
+        Some(url) => db::DbUrl::parse(url)?,
+        None => data_dir.default_url(),
+    };
+    let db = Db::open(&url, data_dir.sealer(&url).await?).await?;
+    let mut tx = db.write().await?;
+    db::bootstrap::tenant(&mut tx, &Tenant::super_tenant(now)).await?;
+    db::bootstrap::environment(&mut tx, &environment(options)).await?;
+    tx.commit().await?;
+    Ok(Installation { db, data_dir })
+}
+
+/// The environment this process serves, as portals show it.
+fn environment(options: &Options) -> Environment {
+    let port = |port: u16| port.saturating_add(options.port_offset);
+    Environment {
+        name: options.environment.clone(),
+        display_name: options.environment.clone(),
+        description: None,
+        kind: "hybrid".to_owned(),
+        read_only: true,
+        vhosts: vec![Vhost {
+            host: options.hostname.clone(),
+            http_context: String::new(),
+            http_port: port(options.gateway_http_port),
+            https_port: port(options.gateway_https_port),
+            ws_port: port(9099),
+            wss_port: port(8099),
+        }],
+    }
+}
+
+/// `TIDEGATE_ADMIN_PASSWORD`, when it is set and not empty.
+#[must_use]
+pub fn admin_password_from_environment() -> Option<Secret<String>> {
+    std::env::var("TIDEGATE_ADMIN_PASSWORD").ok().filter(|password| !password.is_empty()).map(Secret::new)
+}
