@@ -21,6 +21,7 @@
 mod bytes;
 mod data;
 mod error;
+mod inflate;
 mod lob;
 mod log;
 mod lzf;

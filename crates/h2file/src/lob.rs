@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 use crate::bytes::Bytes;
 use crate::data;
 use crate::error::Error;
+use crate::inflate;
 use crate::lzf;
 use crate::page::MAGIC;
 use crate::schema::Table;
@@ -29,6 +30,10 @@ const BLOCK_MAX_BYTES: usize = 16 * 1024 * 1024;
 
 const COMPRESS_NONE: u8 = 0;
 const COMPRESS_LZF: u8 = 1;
+const COMPRESS_DEFLATE: u8 = 2;
+
+/// For each object its blocks: place in the object, and number.
+type BlockMap = HashMap<i64, Vec<(i32, i64)>>;
 
 /// Where this database keeps its large objects.
 #[derive(Debug)]
@@ -38,7 +43,7 @@ pub(crate) struct Lobs {
     max_bytes: u64,
     blocks: Option<BlockTables>,
     /// For each object its blocks in order, read from the map table the first time one is asked for.
-    map: OnceLock<HashMap<i64, Vec<(i32, i64)>>>,
+    map: OnceLock<BlockMap>,
 }
 
 /// The three tables of the in-database home, and the places of the columns that matter.
@@ -222,11 +227,11 @@ impl Lobs {
     }
 
     /// The blocks of all objects. Memory: 16 bytes and some for each block of 20,000 bytes.
-    fn map(&self, store: &Store, tables: &BlockTables) -> Result<&HashMap<i64, Vec<(i32, i64)>>, Error> {
+    fn map(&self, store: &Store, tables: &BlockTables) -> Result<&BlockMap, Error> {
         if let Some(map) = self.map.get() {
             return Ok(map);
         }
-        let mut map: HashMap<i64, Vec<(i32, i64)>> = HashMap::new();
+        let mut map: BlockMap = HashMap::new();
         for raw in store.rows(tables.map_id).into_iter().flatten() {
             let raw = raw?;
             let [lob, seq, block] = fields(&raw, tables.map_id, [tables.map_lob, tables.map_seq, tables.map_block])?;
@@ -259,6 +264,7 @@ impl Lobs {
         match method {
             COMPRESS_NONE if packed.len() >= length => Ok(packed.iter().take(length).copied().collect()),
             COMPRESS_LZF => lzf::expand(packed, length).ok_or_else(|| bad("a compressed chunk does not expand")),
+            COMPRESS_DEFLATE => inflate::expand(packed, length).ok_or_else(|| bad("a compressed chunk does not expand")),
             COMPRESS_NONE => Err(bad("a compressed chunk ends too early")),
             method => Err(Error::LobCompression { object: object.to_owned(), method }),
         }

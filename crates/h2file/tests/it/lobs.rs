@@ -134,9 +134,9 @@ fn compressed_files_expand() {
         file
     };
     fs::write(folder.path().join("z.lobs.db/3.t9.lob.db"), file(&[1, 13, 0, b'x', 7 << 5, 3, 0])).unwrap();
-    fs::write(folder.path().join("z.lobs.db/4.t9.lob.db"), file(&[2, 13, 0])).unwrap();
+    fs::write(folder.path().join("z.lobs.db/4.t9.lob.db"), file(&[3, 13, 0])).unwrap();
     let database = Database::open(&path).unwrap();
     let rows: Vec<_> = database.rows(&database.tables()[0]).unwrap().collect();
     assert_eq!(rows[0].as_ref().unwrap(), &[Value::Blob(vec![b'x'; 13])]);
-    assert!(matches!(rows[1], Err(Error::LobCompression { method: 2, .. })));
+    assert!(matches!(rows[1], Err(Error::LobCompression { method: 3, .. })));
 }
