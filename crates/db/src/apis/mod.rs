@@ -1,0 +1,216 @@
+//! APIs in their current state, and their definitions.
+//!
+//! The body holds the whole API; the columns and words beside it repeat what is searched, and are written only here.
+
+mod query;
+
+use std::collections::BTreeMap;
+
+use model::{Api, ApiId, Definition, DefinitionFormat, TenantId};
+
+pub use query::{ApiQuery, Field, Term, Viewer, list};
+
+use crate::codec::{api_from_json, api_to_json};
+use crate::outbox::{Thing, changed};
+use crate::sql::{Row, Value, args, fold};
+use crate::{Result, Tx, scopes};
+
+const BODY: &str = "api_body.body";
+
+/// Who holds a context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContextHolder {
+    /// The API.
+    pub id: ApiId,
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its provider.
+    pub provider: String,
+}
+
+/// Adds an API with its scopes.
+///
+/// # Errors
+/// [`crate::Error::Duplicate`] `api(id)`, `api(tenant, name, version)` or `api(context)`.
+pub async fn insert(tx: &mut Tx, api: &Api) -> Result<()> {
+    let mut values = columns(api);
+    values.extend(args![0_i64, api.created_at]);
+    tx.insert_rows(
+        "INSERT INTO api (id, tenant, provider, name, version, context, context_template, kind, state, visibility, access_control, \
+         enable_store, name_fold, provider_fold, version_fold, context_fold, updated_at, last_revision, created_at)",
+        vec![values],
+    )
+    .await?;
+    let body = args![api.id, description_fold(api), api_to_json(BODY, api)?];
+    tx.insert_rows("INSERT INTO api_body (api, description_fold, body)", vec![body]).await?;
+    write_belongings(tx, api).await
+}
+
+/// By id.
+pub async fn find(tx: &mut Tx, id: ApiId) -> Result<Option<Api>> {
+    tx.row("SELECT body FROM api_body WHERE api = $1", args![id]).await?.as_ref().map(read).transpose()
+}
+
+/// By name and version, with their letter case.
+pub async fn find_by_name_version(tx: &mut Tx, tenant: TenantId, name: &str, version: &str) -> Result<Option<Api>> {
+    let sql = "SELECT b.body FROM api a JOIN api_body b ON b.api = a.id WHERE a.tenant = $1 AND a.name = $2 AND a.version = $3";
+    tx.row(sql, args![tenant, name, version]).await?.as_ref().map(read).transpose()
+}
+
+/// Who holds a context, given with its version (`/pizza/1.0.0`) or as a template (`/pizza/{version}`), where the oldest version answers.
+pub async fn find_by_context(tx: &mut Tx, context: &str) -> Result<Option<ContextHolder>> {
+    let sql = "SELECT id, tenant, name, version, provider FROM api WHERE context = $1 OR context_template = $1 ORDER BY created_at, id LIMIT 1";
+    tx.row(sql, args![context]).await?.as_ref().map(read_holder).transpose()
+}
+
+/// All versions of one API of the tenant, oldest first.
+pub async fn versions(tx: &mut Tx, tenant: TenantId, name: &str) -> Result<Vec<Api>> {
+    let sql = "SELECT b.body FROM api a JOIN api_body b ON b.api = a.id WHERE a.tenant = $1 AND a.name = $2 ORDER BY a.created_at, a.version";
+    tx.rows(sql, args![tenant, name]).await?.iter().map(read).collect()
+}
+
+/// Writes the API and its scopes as they now are; whether there was such an API. Tenant and creation time stay as they were.
+///
+/// # Errors
+/// As [`insert`].
+pub async fn update(tx: &mut Tx, api: &Api) -> Result<bool> {
+    let sql = "UPDATE api SET provider = $3, name = $4, version = $5, context = $6, context_template = $7, kind = $8, state = $9, \
+               visibility = $10, access_control = $11, enable_store = $12, name_fold = $13, provider_fold = $14, version_fold = $15, \
+               context_fold = $16, updated_at = $17 WHERE id = $1 AND tenant = $2";
+    if tx.run(sql, columns(api)).await? == 0 {
+        return Ok(false);
+    }
+    let sql = "UPDATE api_body SET description_fold = $2, body = $3 WHERE api = $1";
+    tx.run(sql, args![api.id, description_fold(api), api_to_json(BODY, api)?]).await?;
+    tx.run("DELETE FROM api_word WHERE api = $1", args![api.id]).await?;
+    tx.run("DELETE FROM api_property WHERE api = $1", args![api.id]).await?;
+    write_belongings(tx, api).await?;
+    Ok(true)
+}
+
+/// Removes an API with its definition, revisions, deployments, history and subscriptions; whether there was one.
+pub async fn delete(tx: &mut Tx, id: ApiId) -> Result<bool> {
+    for row in tx.rows("SELECT id FROM subscription WHERE api = $1", args![id]).await? {
+        changed(tx, Thing::Subscription, row.text("id")?);
+    }
+    // Deployments go first: they also point at revisions, which the cascade would remove in no order we could rely on.
+    tx.run("DELETE FROM deployment WHERE api = $1", args![id]).await?;
+    let done = tx.run("DELETE FROM api WHERE id = $1", args![id]).await?;
+    changed(tx, Thing::Api, id);
+    changed(tx, Thing::Deployment, id);
+    Ok(done > 0)
+}
+
+/// The definition as its author wrote it.
+pub async fn definition(tx: &mut Tx, id: ApiId) -> Result<Option<Definition>> {
+    let row = tx.row("SELECT format, body FROM api_definition WHERE api = $1", args![id]).await?;
+    row.map(|r| Ok(Definition { format: r.word("format", DefinitionFormat::parse)?, text: r.text("body")? })).transpose()
+}
+
+/// Writes the definition, over an older one.
+///
+/// # Errors
+/// [`crate::Error::Reference`] when there is no such API.
+pub async fn set_definition(tx: &mut Tx, id: ApiId, definition: &Definition) -> Result<()> {
+    let sql = "INSERT INTO api_definition (api, format, body) VALUES ($1, $2, $3) \
+               ON CONFLICT (api) DO UPDATE SET format = excluded.format, body = excluded.body";
+    tx.run(sql, args![id, definition.format.name(), &definition.text]).await?;
+    changed(tx, Thing::Api, id);
+    Ok(())
+}
+
+/// Tags of the tenant's offered APIs (or of all its APIs) with how many have them, by tag.
+pub async fn tags(tx: &mut Tx, tenant: TenantId, only_offered: bool) -> Result<Vec<(String, u64)>> {
+    let sql = if only_offered {
+        "SELECT w.word, COUNT(*) AS n FROM api_word w JOIN api a ON a.id = w.api WHERE w.kind = 'tag' AND a.tenant = $1 \
+         AND a.state IN ('PUBLISHED', 'PROTOTYPED') GROUP BY w.word ORDER BY w.word"
+    } else {
+        "SELECT w.word, COUNT(*) AS n FROM api_word w JOIN api a ON a.id = w.api WHERE w.kind = 'tag' AND a.tenant = $1 \
+         GROUP BY w.word ORDER BY w.word"
+    };
+    tx.rows(sql, args![tenant]).await?.iter().map(|r| Ok((r.text("word")?, r.count("n")?))).collect()
+}
+
+async fn write_belongings(tx: &mut Tx, api: &Api) -> Result<()> {
+    tx.insert_rows("INSERT INTO api_word (api, kind, fold, word)", words(api)).await?;
+    tx.insert_rows("INSERT INTO api_property (api, name_fold, value, value_fold)", properties(api)).await?;
+    scopes::write_of_api(tx, api).await?;
+    write_policy_uses(tx, &api.id.to_string(), api).await?;
+    changed(tx, Thing::Api, api.id);
+    Ok(())
+}
+
+/// Notes which advanced policies `api` names; `holder` is its own id or a revision's.
+pub(crate) async fn write_policy_uses(tx: &mut Tx, holder: &str, api: &Api) -> Result<()> {
+    tx.run("DELETE FROM advanced_policy_use WHERE holder = $1", args![holder]).await?;
+    let mut names: Vec<&String> = api.operations.iter().map(|o| &o.policy).chain(&api.api_policy).collect();
+    names.sort();
+    names.dedup();
+    let rows = names.into_iter().map(|name| args![holder, api.id, api.tenant, name]).collect();
+    tx.insert_rows("INSERT INTO advanced_policy_use (holder, api, tenant, policy)", rows).await.map(drop)
+}
+
+/// The columns of [`insert`] and [`update`] up to `updated_at`, in their order.
+fn columns(api: &Api) -> Vec<Value> {
+    args![
+        api.id,
+        api.tenant,
+        &api.provider,
+        &api.name,
+        &api.version,
+        &api.context,
+        &api.context_template,
+        api.kind.name(),
+        api.state.name(),
+        api.visibility.name(),
+        api.access_control.name(),
+        api.enable_store,
+        fold(&api.name),
+        fold(&api.provider),
+        fold(&api.version),
+        fold(&api.context),
+        api.updated_at,
+    ]
+}
+
+fn description_fold(api: &Api) -> String {
+    fold(api.description.as_deref().unwrap_or_default())
+}
+
+/// Words to be found by: kind `tag`, `category`, `role` (visible to), `access_role` (publisher's access).
+fn words(api: &Api) -> Vec<Vec<Value>> {
+    let kinds = [("tag", &api.tags), ("category", &api.categories), ("role", &api.visible_roles), ("access_role", &api.access_control_roles)];
+    let mut all: Vec<(&str, String)> = kinds.into_iter().flat_map(|(kind, words)| words.iter().map(move |w| (kind, indexable(w)))).collect();
+    all.sort();
+    all.dedup();
+    all.into_iter().map(|(kind, word)| args![api.id, kind, fold(&word), word]).collect()
+}
+
+/// The part of a word that is kept for finding it: PostgreSQL refuses index entries of more than some 2,700 bytes.
+fn indexable(word: &str) -> String {
+    word.chars().take(256).collect()
+}
+
+/// Properties to be found by; of two names that differ only in letter case, the last one counts.
+fn properties(api: &Api) -> Vec<Vec<Value>> {
+    let by_name: BTreeMap<String, &String> = api.properties.iter().map(|p| (fold(&indexable(&p.name)), &p.value)).collect();
+    by_name.into_iter().map(|(name, value)| args![api.id, name, value, fold(value)]).collect()
+}
+
+fn read(row: &Row) -> Result<Api> {
+    api_from_json(BODY, &row.text("body")?)
+}
+
+fn read_holder(row: &Row) -> Result<ContextHolder> {
+    Ok(ContextHolder {
+        id: row.id("id")?,
+        tenant: row.tenant("tenant")?,
+        name: row.text("name")?,
+        version: row.text("version")?,
+        provider: row.text("provider")?,
+    })
+}

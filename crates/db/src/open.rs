@@ -1,0 +1,212 @@
+//! Opening the database: pools, their settings, migrations, and the check that the encryption key is the right one.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use tokio::sync::watch;
+
+use crate::tx::{Conn, Tx};
+use crate::url::{DbUrl, Place};
+use crate::{Error, Result, Sealer, facts, migrate, outbox};
+
+/// How long a caller waits for a connection before [`Error::Unavailable`].
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How often opening is tried when a PostgreSQL server does not answer, and the first pause; each pause doubles.
+const TRIES: u32 = 6;
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+const SQLITE_READERS: u32 = 4;
+const POSTGRES_CONNECTIONS: u32 = 16;
+/// Statements kept prepared per connection.
+const STATEMENTS: usize = 256;
+
+/// The database. Cheap to clone; all clones share the same connections.
+#[derive(Clone)]
+pub struct Db {
+    pools: Pools,
+    sealer: Sealer,
+    news: Arc<watch::Sender<i64>>,
+}
+
+#[derive(Clone)]
+enum Pools {
+    /// SQLite lets one writer in at a time. Ours queue in order at a pool of one connection, so none starves by busy retries, and readers,
+    /// which WAL never blocks, have connections of their own.
+    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Postgres(PgPool),
+}
+
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if matches!(self.pools, Pools::Postgres(_)) { "Db(PostgreSQL)" } else { "Db(SQLite)" })
+    }
+}
+
+impl Db {
+    /// Opens the database, creating a SQLite file where there is none, and brings its schema up to this binary's.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it cannot be reached (after some seconds of trying), [`Error::Newer`] or [`Error::Altered`] when the
+    /// schema is not one this binary knows, [`Error::WrongKey`] when `sealer` is not the one the database was first opened with.
+    pub async fn open(url: &DbUrl, sealer: Sealer) -> Result<Self> {
+        let pools = match &url.0 {
+            Place::Sqlite(path) => sqlite(path).await?,
+            Place::Postgres(options) => Pools::Postgres(postgres(options).await?),
+        };
+        let db = Self { pools, sealer, news: Arc::new(watch::channel(0).0) };
+        let mut tx = db.write().await?;
+        migrate::up(&mut tx).await?;
+        check_key(&mut tx).await?;
+        let head = outbox::head(&mut tx).await?;
+        tx.commit().await?;
+        db.news.send_replace(head);
+        Ok(db)
+    }
+
+    /// A transaction for reading: sees one state of the whole database, however long it stays open. Writing in it fails.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when no connection comes free.
+    pub async fn read(&self) -> Result<Tx> {
+        let conn = match &self.pools {
+            Pools::Sqlite { readers, .. } => Conn::Sqlite(readers.begin().await?),
+            Pools::Postgres(pool) => Conn::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?),
+        };
+        Ok(Tx::new(conn, self.sealer.clone(), Arc::clone(&self.news)))
+    }
+
+    /// A transaction for writing. On SQLite only one is open at a time, so keep it short, and never open a second while holding one.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when no connection comes free, or another process keeps the file locked.
+    pub async fn write(&self) -> Result<Tx> {
+        let conn = match &self.pools {
+            Pools::Sqlite { writer, .. } => Conn::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Postgres(pool) => Conn::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?),
+        };
+        Ok(Tx::new(conn, self.sealer.clone(), Arc::clone(&self.news)))
+    }
+
+    /// Wakes when a transaction of this process has committed changes for the outbox; the value is the last number known here. Other
+    /// processes' commits do not wake it: who shares a database also looks now and then.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<i64> {
+        self.news.subscribe()
+    }
+
+    /// Closes all connections, waiting for open transactions.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+async fn sqlite(path: &Path) -> Result<Pools> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .foreign_keys(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(PATIENCE)
+        .pragma("trusted_schema", "OFF")
+        .pragma("journal_size_limit", "67108864")
+        .pragma("cache_size", "-16384")
+        .statement_cache_capacity(STATEMENTS)
+        .optimize_on_close(true, 400);
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .min_connections(1)
+        .acquire_timeout(PATIENCE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_with(options.clone())
+        .await?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(SQLITE_READERS)
+        .acquire_timeout(PATIENCE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_lazy_with(options.pragma("query_only", "ON"));
+    Ok(Pools::Sqlite { writer, readers })
+}
+
+async fn postgres(options: &PgConnectOptions) -> Result<PgPool> {
+    let pool = PgPoolOptions::new()
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(PATIENCE)
+        .after_connect(|conn, _| {
+            Box::pin(async move {
+                // Set by statement, not as start-up options, which connection poolers in between refuse.
+                sqlx::raw_sql(
+                    "SET statement_timeout = '60s'; SET lock_timeout = '20s'; SET idle_in_transaction_session_timeout = '120s'; \
+                     SET client_min_messages = 'warning'; SET TIME ZONE 'UTC'",
+                )
+                .execute(conn)
+                .await
+                .map(drop)
+            })
+        })
+        .connect_lazy_with(options.clone().application_name("tidegate").statement_cache_capacity(STATEMENTS));
+    let mut pause = FIRST_PAUSE;
+    for left in (0..TRIES).rev() {
+        match first_connection(&pool, options).await {
+            Ok(()) => return Ok(pool),
+            Err(error) if left == 0 || !error.1 => return Err(error.0),
+            Err(error) => tracing::warn!(error = %error.0, tries_left = left, "the PostgreSQL server does not answer yet"),
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+    Ok(pool)
+}
+
+/// Connects once, outside the pool, which would hide a refusal behind its own patience. The flag says whether trying again may help.
+async fn first_connection(_pool: &PgPool, options: &PgConnectOptions) -> std::result::Result<(), (Error, bool)> {
+    use sqlx::{ConnectOptions, Connection};
+    let refused = match tokio::time::timeout(PATIENCE, options.connect()).await {
+        Ok(Ok(conn)) => return conn.close().await.map_err(|e| (e.into(), true)),
+        Ok(Err(error)) => error,
+        Err(_) => sqlx::Error::PoolTimedOut,
+    };
+    // A server that is starting up says 57P03; any other answer (unknown database, wrong password) will not change by waiting.
+    let may_help = match &refused {
+        sqlx::Error::Database(answer) => answer.code().is_some_and(|c| c == "57P03" || c.starts_with("53")),
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
+        _ => false,
+    };
+    Err((refused.into(), may_help))
+}
+
+/// Seals a known word at the first start and opens it at every later one, so that a lost key is told at once.
+async fn check_key(tx: &mut Tx) -> Result<()> {
+    const NAME: &str = "encryption key check";
+    const COLUMN: &str = "fact.value";
+    let sealer = tx.sealer.clone();
+    match facts::get(tx, NAME).await? {
+        Some(sealed) => {
+            let wrong = || Error::WrongKey { what: "this database".to_owned() };
+            let sealed = unhex(&sealed).ok_or_else(wrong)?;
+            sealer.open(COLUMN, NAME, &sealed).map(drop).map_err(|_| wrong())
+        }
+        None => {
+            let sealed = sealer.seal(COLUMN, NAME, b"tidegate")?;
+            facts::put(tx, NAME, &crate::seal::hex(&sealed)).await
+        }
+    }
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let pairs = text.as_bytes().chunks(2);
+    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}

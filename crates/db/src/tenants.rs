@@ -1,0 +1,53 @@
+//! Tenants. They are never deleted; an inactive one keeps its rows.
+
+use model::{Tenant, TenantId};
+
+use crate::outbox::{Thing, changed};
+use crate::sql::{Row, args, fold};
+use crate::{Result, Tx};
+
+/// Adds a tenant.
+///
+/// # Errors
+/// [`crate::Error::Duplicate`] `tenant(id)` or `tenant(domain_fold)`.
+pub async fn insert(tx: &mut Tx, tenant: &Tenant) -> Result<()> {
+    let sql = "INSERT INTO tenant (id, domain, domain_fold, email, active, created_at) VALUES ($1, $2, $3, $4, $5, $6)";
+    let t = tenant;
+    tx.run(sql, args![t.id, &t.domain, fold(&t.domain), &t.email, t.active, t.created_at]).await?;
+    changed(tx, Thing::Tenant, t.id);
+    Ok(())
+}
+
+/// By number.
+pub async fn find(tx: &mut Tx, id: TenantId) -> Result<Option<Tenant>> {
+    tx.row("SELECT * FROM tenant WHERE id = $1", args![id]).await?.as_ref().map(read).transpose()
+}
+
+/// By domain, in any letter case.
+pub async fn find_by_domain(tx: &mut Tx, domain: &str) -> Result<Option<Tenant>> {
+    tx.row("SELECT * FROM tenant WHERE domain_fold = $1", args![fold(domain)]).await?.as_ref().map(read).transpose()
+}
+
+/// All, the super tenant first.
+pub async fn list(tx: &mut Tx) -> Result<Vec<Tenant>> {
+    tx.rows("SELECT * FROM tenant ORDER BY id", args![]).await?.iter().map(read).collect()
+}
+
+/// Writes domain, address and activity; whether there was such a tenant.
+pub async fn update(tx: &mut Tx, tenant: &Tenant) -> Result<bool> {
+    let sql = "UPDATE tenant SET domain = $2, domain_fold = $3, email = $4, active = $5 WHERE id = $1";
+    let t = tenant;
+    let done = tx.run(sql, args![t.id, &t.domain, fold(&t.domain), &t.email, t.active]).await?;
+    changed(tx, Thing::Tenant, t.id);
+    Ok(done > 0)
+}
+
+fn read(row: &Row) -> Result<Tenant> {
+    Ok(Tenant {
+        id: row.tenant("id")?,
+        domain: row.text("domain")?,
+        email: row.opt_text("email")?,
+        active: row.bool("active")?,
+        created_at: row.time("created_at")?,
+    })
+}

@@ -1,0 +1,193 @@
+//! User accounts with their roles.
+
+use std::collections::HashMap;
+
+use model::{LegacyDigest, Secret, StoredPassword, TenantId, Timestamp, User, UserId};
+
+use crate::codec::{from_json, to_json};
+use crate::sql::{Row, Sql, Value, anywhere, args, fold};
+use crate::{Error, Result, Tx};
+
+const ATTRIBUTES: &str = "account.attributes";
+const ARGON2ID: &str = "ARGON2ID";
+const HEAD: &str = "INSERT INTO account (id, tenant, store, name, name_fold, password_form, password_hash, password_salt, attributes, locked, \
+                    must_change_password, password_changed_at, created_at)";
+
+/// Which users to list.
+#[derive(Debug, Clone)]
+pub struct UserFilter {
+    /// Of this tenant.
+    pub tenant: TenantId,
+    /// Any part of the name, in any letter case.
+    pub name_like: Option<String>,
+    /// At most this many.
+    pub limit: u32,
+    /// Leaving out this many first.
+    pub offset: u32,
+}
+
+/// Adds a user.
+///
+/// # Errors
+/// [`Error::Duplicate`] `account(id)` or `account(tenant, store, name)`.
+pub async fn insert(tx: &mut Tx, user: &User) -> Result<()> {
+    insert_many(tx, std::slice::from_ref(user)).await
+}
+
+/// As [`insert`], for many.
+pub async fn insert_many(tx: &mut Tx, users: &[User]) -> Result<()> {
+    let rows = users.iter().map(columns).collect::<Result<_>>()?;
+    tx.insert_rows(HEAD, rows).await?;
+    insert_roles(tx, users).await
+}
+
+/// By store and name, with their letter case.
+pub async fn find(tx: &mut Tx, tenant: TenantId, store: &str, name: &str) -> Result<Option<User>> {
+    let sql = "SELECT * FROM account WHERE tenant = $1 AND store = $2 AND name = $3";
+    let rows = tx.rows(sql, args![tenant, store, name]).await?;
+    Ok(read_all(tx, &rows).await?.pop())
+}
+
+/// By id.
+pub async fn find_by_id(tx: &mut Tx, id: UserId) -> Result<Option<User>> {
+    let rows = tx.rows("SELECT * FROM account WHERE id = $1", args![id]).await?;
+    Ok(read_all(tx, &rows).await?.pop())
+}
+
+/// Users that match, by name and store.
+pub async fn list(tx: &mut Tx, filter: &UserFilter) -> Result<Vec<User>> {
+    let mut sql = Sql::new("SELECT * FROM account WHERE tenant = ");
+    sql.bind(filter.tenant);
+    if let Some(part) = &filter.name_like {
+        sql.push(" AND name_fold LIKE ").bind(anywhere(part)).push(" ESCAPE '\\'");
+    }
+    sql.push(" ORDER BY name, store LIMIT ").bind(filter.limit).push(" OFFSET ").bind(filter.offset);
+    let rows = tx.rows_sql(sql).await?;
+    read_all(tx, &rows).await
+}
+
+/// Writes everything but tenant and creation time, roles included; whether there was such a user.
+///
+/// # Errors
+/// As [`insert`].
+pub async fn update(tx: &mut Tx, user: &User) -> Result<bool> {
+    let sql = "UPDATE account SET store = $3, name = $4, name_fold = $5, password_form = $6, password_hash = $7, password_salt = $8, \
+               attributes = $9, locked = $10, must_change_password = $11, password_changed_at = $12 WHERE id = $1 AND tenant = $2";
+    let mut values = columns(user)?;
+    values.pop();
+    if tx.run(sql, values).await? == 0 {
+        return Ok(false);
+    }
+    tx.run("DELETE FROM account_role WHERE account = $1", args![user.id]).await?;
+    insert_roles(tx, std::slice::from_ref(user)).await?;
+    Ok(true)
+}
+
+/// Sets a password of the user's own choosing: a one-time password's mark goes. Whether there was such a user.
+pub async fn set_password(tx: &mut Tx, id: UserId, password: &StoredPassword, now: Timestamp) -> Result<bool> {
+    let sql = "UPDATE account SET password_form = $2, password_hash = $3, password_salt = $4, password_changed_at = $5, \
+               must_change_password = $6 WHERE id = $1";
+    let (form, hash, salt) = password_columns(Some(password));
+    Ok(tx.run(sql, args![id, form, hash, salt, now, false]).await? > 0)
+}
+
+/// Writes the same password in another form (a legacy digest made Argon2id after a sign-in), if it is still kept in the old one. Leaves
+/// the marks and dates of the password alone. Whether it was.
+pub async fn rehash(tx: &mut Tx, id: UserId, old: &StoredPassword, new: &StoredPassword) -> Result<bool> {
+    let sql = "UPDATE account SET password_form = $2, password_hash = $3, password_salt = $4 WHERE id = $1 AND password_hash = $5";
+    let (form, hash, salt) = password_columns(Some(new));
+    let (_, old_hash, _) = password_columns(Some(old));
+    Ok(tx.run(sql, args![id, form, hash, salt, old_hash]).await? > 0)
+}
+
+/// Removes a user; whether there was one.
+pub async fn delete(tx: &mut Tx, id: UserId) -> Result<bool> {
+    Ok(tx.run("DELETE FROM account WHERE id = $1", args![id]).await? > 0)
+}
+
+/// How many users the tenant has.
+pub async fn count(tx: &mut Tx, tenant: TenantId) -> Result<u64> {
+    tx.count("SELECT COUNT(*) AS n FROM account WHERE tenant = $1", args![tenant]).await
+}
+
+fn columns(user: &User) -> Result<Vec<Value>> {
+    let u = user;
+    let (form, hash, salt) = password_columns(u.password.as_ref());
+    Ok(args![
+        u.id,
+        u.tenant,
+        &u.store,
+        &u.name,
+        fold(&u.name),
+        form,
+        hash,
+        salt,
+        to_json(ATTRIBUTES, &u.attributes)?,
+        u.locked,
+        u.must_change_password,
+        u.password_changed_at,
+        u.created_at,
+    ])
+}
+
+type PasswordColumns = (Option<&'static str>, Option<String>, Option<String>);
+
+fn password_columns(password: Option<&StoredPassword>) -> PasswordColumns {
+    match password {
+        None => (None, None, None),
+        Some(StoredPassword::Argon2id(phc)) => (Some(ARGON2ID), Some(phc.expose().clone()), None),
+        Some(StoredPassword::Legacy { digest, hash, salt }) => (Some(digest.name()), Some(hash.expose().clone()), salt.clone()),
+    }
+}
+
+async fn insert_roles(tx: &mut Tx, users: &[User]) -> Result<()> {
+    let mut rows = Vec::new();
+    for user in users {
+        for (position, role) in (0_i64..).zip(&user.roles) {
+            rows.push(args![user.id, role, position]);
+        }
+    }
+    tx.insert_rows("INSERT INTO account_role (account, role, position)", rows).await.map(drop)
+}
+
+async fn read_all(tx: &mut Tx, rows: &[Row]) -> Result<Vec<User>> {
+    let mut users: Vec<User> = rows.iter().map(read).collect::<Result<_>>()?;
+    let mut roles: HashMap<UserId, Vec<String>> = HashMap::new();
+    for some in users.chunks(500) {
+        let mut sql = Sql::new("SELECT account, role FROM account_role WHERE account IN ");
+        sql.list(some.iter().map(|u| u.id)).push(" ORDER BY account, position");
+        for row in tx.rows_sql(sql).await? {
+            roles.entry(row.id("account")?).or_default().push(row.text("role")?);
+        }
+    }
+    for user in &mut users {
+        user.roles = roles.remove(&user.id).unwrap_or_default();
+    }
+    Ok(users)
+}
+
+fn read(row: &Row) -> Result<User> {
+    Ok(User {
+        id: row.id("id")?,
+        tenant: row.tenant("tenant")?,
+        store: row.text("store")?,
+        name: row.text("name")?,
+        password: read_password(row)?,
+        roles: Vec::new(),
+        attributes: from_json(ATTRIBUTES, &row.text("attributes")?)?,
+        locked: row.bool("locked")?,
+        must_change_password: row.bool("must_change_password")?,
+        password_changed_at: row.time("password_changed_at")?,
+        created_at: row.time("created_at")?,
+    })
+}
+
+fn read_password(row: &Row) -> Result<Option<StoredPassword>> {
+    let Some(form) = row.opt_text("password_form")? else { return Ok(None) };
+    let hash = Secret::new(row.text("password_hash")?);
+    if form == ARGON2ID {
+        return Ok(Some(StoredPassword::Argon2id(hash)));
+    }
+    let digest = LegacyDigest::parse(&form).ok_or_else(|| Error::corrupt("account.password_form", "it is no known digest"))?;
+    Ok(Some(StoredPassword::Legacy { digest, hash, salt: row.opt_text("password_salt")? }))
+}
