@@ -84,6 +84,10 @@ fn survey(pages: &Pages, max_bytes: usize) -> Result<Survey, Error> {
     while let Some((at, entry)) = log.next()? {
         match entry {
             Entry::Undo { page, image } => {
+                // Pages the file was about to grow by were empty before; that they are not there is the same.
+                if page >= pages.page_count() && image.is_none() {
+                    continue;
+                }
                 if page >= pages.page_count() {
                     return Err(refuse(format!("its log restores page {page}, which the file does not have")));
                 }
@@ -434,6 +438,25 @@ impl<'a> Stream<'a> {
         }
         self.trunks_left -= 1;
         self.key = self.key.wrapping_add(1);
+        let (page, next, ids) = match self.trunk() {
+            // H2 writes the first trunk before the header that names it. Without it the log is not empty but lost, and
+            // with it the images that would make the file sound; a copy taken from a running server looks like this.
+            Err(Stop::End) if self.previous_trunk == 0 => {
+                return Err(Stop::Refused(refuse("the first page of its log is not part of the log")));
+            }
+            trunk => trunk?,
+        };
+        if self.first_data_page.is_some_and(|first| !ids.contains(&first)) {
+            return Err(Stop::Refused(refuse("the page its log begins with is not part of the log")));
+        }
+        self.previous_trunk = page;
+        self.next_trunk = next;
+        self.data_pages = ids.into_iter();
+        Ok(())
+    }
+
+    /// Reads the next trunk: its page, the page of the trunk after it, and its data pages.
+    fn trunk(&self) -> Result<(u32, u32, Vec<u32>), Stop> {
         let page = self.log_page(self.next_trunk, kind::STREAM_TRUNK)?;
         let mut bytes = Bytes::from(&page.bytes, TRUNK_HEAD_BYTES);
         let head = (|| Ok::<_, Fault>((bytes.u32()?, bytes.i32()?, bytes.u32()?, bytes.u16()?)))();
@@ -443,10 +466,7 @@ impl<'a> Stream<'a> {
         }
         let ids: Result<Vec<u32>, Fault> = (0..count).map(|_| bytes.u32()).collect();
         let ids = ids.map_err(|fault| Stop::Refused(fault.on_page(page.id)))?;
-        self.previous_trunk = page.id;
-        self.next_trunk = next;
-        self.data_pages = ids.into_iter();
-        Ok(())
+        Ok((page.id, next, ids))
     }
 
     /// A page of the log. One that was not written before the crash has a wrong kind or checksum, or lies beyond the

@@ -216,6 +216,26 @@ fn a_page_of_an_older_log_ends_the_log() {
 }
 
 #[test]
+fn a_log_whose_beginning_is_lost_is_refused() {
+    let whole = writer(Log::default().remove(1, TABLE, 1).commit(1)).bytes();
+    let trunk = (0..whole.len() / 256).find(|page| whole[page * 256] == 7).unwrap();
+    let refused = |at: usize| {
+        let mut bytes = whole.clone();
+        bytes[trunk * 256 + at] ^= 3;
+        seal(&mut bytes[trunk * 256..][..256], trunk as u32);
+        matches!(opened(&bytes), Err(Error::NotClosedCleanly { .. }))
+    };
+    // Its kind, its key, the first data page it lists.
+    assert!(refused(0) && refused(10) && refused(20));
+}
+
+#[test]
+fn an_empty_page_beyond_the_file_is_not_missed() {
+    let log = Log::default().put(1, &[100_000, 1]).remove(1, TABLE, 1).commit(1);
+    assert_eq!(recovered(log).0, old(2..=30));
+}
+
+#[test]
 fn contradictions_are_refused_not_guessed_at() {
     let already = Log::default().add(1, TABLE, &row(5, "again")).commit(1);
     assert!(refused(already).contains("already has it"));

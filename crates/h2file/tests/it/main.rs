@@ -5,6 +5,7 @@
 
 mod crash;
 mod damage;
+mod engines;
 mod lobs;
 mod samples;
 mod tables;
