@@ -185,7 +185,8 @@ impl Database {
 }
 
 /// The rows of one table. A row whose values or large objects cannot be read is an error, and the next row follows; a
-/// damaged page ends the iteration after its error.
+/// damaged page ends the iteration after its error. Where it matters which row lost a large object (a killed H2 leaves
+/// such rows), use [`Rows::leave_lobs`] and fetch each object on its own.
 pub struct Rows<'a> {
     database: &'a Database,
     table: &'a Table,

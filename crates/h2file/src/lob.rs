@@ -99,7 +99,7 @@ impl Lobs {
     fn bytes(&self, store: &Store, lob: &LobRef) -> Result<Vec<u8>, Error> {
         let bytes = match lob.place {
             LobPlace::File { table_id, object_id, compressed } => self.file_bytes(&self.file_path(table_id, object_id), compressed)?,
-            LobPlace::Blocks { lob } => self.block_bytes(store, lob)?,
+            LobPlace::Blocks { lob: number } => self.block_bytes(store, number, lob)?,
         };
         if lob.kind == LobKind::Blob && lob.length > 0 && bytes.len() as u64 != lob.length.unsigned_abs() {
             return Err(Error::LobLength {
@@ -187,15 +187,23 @@ impl Lobs {
         Ok(content)
     }
 
-    fn block_bytes(&self, store: &Store, lob: i64) -> Result<Vec<u8>, Error> {
+    fn block_bytes(&self, store: &Store, lob: i64, reference: &LobRef) -> Result<Vec<u8>, Error> {
         let tables = self.blocks.as_ref().ok_or(Error::LobPartMissing { lob, part: "table of blocks" })?;
         let blocks = self.map(store, tables)?.get(&lob).map(Vec::as_slice).unwrap_or_default();
-        let (_, byte_count) = self
-            .fields(store, tables.lobs_id, lob, [tables.lobs_byte_count])?
-            .map(|[count]| ((), count.as_i64().unwrap_or(-1)))
-            .ok_or(Error::LobPartMissing { lob, part: "entry in LOBS" })?;
         let object = lob.to_string();
-        let byte_count = u64::try_from(byte_count).map_err(|_| Error::BadLob { object: object.clone(), what: "it has no length" })?;
+        let byte_count = match (reference.kind, u64::try_from(reference.length)) {
+            // A row tells a blob's length in bytes, so the entry in LOBS is not needed; H2 does not look at it either.
+            (LobKind::Blob, Ok(length @ 1..)) => length,
+            _ => {
+                let entry = self.fields(store, tables.lobs_id, lob, [tables.lobs_byte_count])?;
+                let [count] = entry.ok_or(Error::LobPartMissing { lob, part: "entry in LOBS" })?;
+                let count = count.as_i64().and_then(|count| u64::try_from(count).ok());
+                count.ok_or_else(|| Error::BadLob { object: object.clone(), what: "it has no length" })?
+            }
+        };
+        if byte_count > 0 && blocks.is_empty() {
+            return Err(Error::LobPartMissing { lob, part: "block" });
+        }
         if byte_count > self.max_bytes {
             return Err(Error::LobTooLarge { object, bytes: byte_count, limit_bytes: self.max_bytes });
         }

@@ -90,11 +90,11 @@ fn an_object_over_the_limit_is_refused_by_name() {
     assert!(matches!(rows[2], Err(Error::LobTooLarge { bytes: 30_000, .. })));
 }
 
-fn one_object(length: i64, change: impl Fn(&mut Writer)) -> Result<Row, Error> {
+fn one_object(kind: u8, length: i64, change: impl Fn(&mut Writer)) -> Result<Row, Error> {
     let folder = tempdir().unwrap();
     let path = folder.path().join("b.h2.db");
     let mut writer = Writer::new(512);
-    let row = (1, vec![put::block_lob(15, 9, 5, length)]);
+    let row = (1, vec![put::block_lob(kind, 9, 5, length)]);
     writer.table(9, "CREATE CACHED TABLE T(A BLOB)", 1, vec![row]);
     change(&mut writer);
     writer.write(&path);
@@ -105,16 +105,20 @@ fn one_object(length: i64, change: impl Fn(&mut Writer)) -> Result<Row, Error> {
 
 #[test]
 fn what_is_missing_inside_the_database_is_named() {
-    let part = |change: &dyn Fn(&mut Writer)| match one_object(3, change) {
+    let part = |kind, change: &dyn Fn(&mut Writer)| match one_object(kind, 3, change) {
         Err(Error::LobPartMissing { lob: 5, part }) => part,
         other => panic!("{other:?}"),
     };
-    assert_eq!(part(&|_| {}), "table of blocks");
-    assert_eq!(part(&|writer| lob_tables(writer, &[(6, vec![(0, vec![1, 2, 3])])])), "entry in LOBS");
-    let whole = one_object(3, |writer| lob_tables(writer, &[(5, vec![(0, vec![1, 2, 3])])]));
-    assert_eq!(whole.unwrap(), [Value::Blob(vec![1, 2, 3])]);
-    let short = one_object(4, |writer| lob_tables(writer, &[(5, vec![(0, vec![1, 2, 3])])]));
-    assert!(matches!(short, Err(Error::LobLength { found: 3, expected: 4, .. })));
+    let another = |writer: &mut Writer| lob_tables(writer, &[(6, vec![(0, vec![1, 2, 3])])]);
+    assert_eq!(part(15, &|_| {}), "table of blocks");
+    assert_eq!(part(15, &another), "block");
+    assert_eq!(part(16, &another), "entry in LOBS");
+    let object = |writer: &mut Writer| lob_tables(writer, &[(5, vec![(0, vec![b'1', b'2', b'3'])])]);
+    assert_eq!(one_object(15, 3, object).unwrap(), [Value::Blob(b"123".to_vec())]);
+    assert_eq!(one_object(16, 3, object).unwrap(), [Value::Clob("123".into())]);
+    for kind in [15, 16] {
+        assert!(matches!(one_object(kind, 4, object), Err(Error::LobLength { found: 3, expected: 4, .. })));
+    }
 }
 
 #[test]
