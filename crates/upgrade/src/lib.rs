@@ -1,1 +1,4 @@
 //! upgrade
+
+pub mod old;
+pub mod source;

@@ -24,7 +24,7 @@ pub use error::{Cause, SourceError};
 pub use location::{Location, LocationError, Server};
 pub use row::{CellError, Column, Row, Table};
 pub use rows::Rows;
-pub use site::{Site, SiteDatabases};
+pub use site::{MountedRegistry, Site, SiteDatabases};
 pub use value::{CELL_MAX_BYTES, Kind, Misfit, Value};
 pub use version::{Version, detect};
 pub use xml::{Element, XmlError, parse as parse_xml};
@@ -36,6 +36,8 @@ pub struct Reading {
     /// default): their TIMESTAMP values are put back to the wall clock the old product saw. Without it they stay as dumped,
     /// which is right when that server ran in UTC.
     pub database_zone: Option<chrono_tz::Tz>,
+    /// The time zone the old product ran in. H2 files need it to tell summer time; the other engines do not.
+    pub source_zone: Option<chrono_tz::Tz>,
 }
 
 /// One old database, opened for reading.
@@ -66,7 +68,7 @@ impl Source {
         let shown = location.to_string();
         let (engine, tables) = match location {
             Location::H2(path) => {
-                let (engine, tables) = h2::H2::open(path.clone()).await?;
+                let (engine, tables) = h2::H2::open(path.clone(), reading).await?;
                 (Engine::H2(engine), tables)
             }
             Location::MySql(server) => {
@@ -144,7 +146,10 @@ impl Source {
     pub async fn count(&self, table: &str) -> Result<u64, SourceError> {
         let Some(found) = self.table(table) else { return Ok(0) };
         match &self.engine {
-            Engine::H2(_) => {
+            Engine::H2(h2) => {
+                if let Some(count) = h2.count(found, &self.shown).await? {
+                    return Ok(count);
+                }
                 let mut rows = self.scan(table);
                 let mut count = 0;
                 while rows.next().await?.is_some() {

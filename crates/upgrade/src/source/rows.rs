@@ -100,12 +100,20 @@ impl Rows {
 impl Filling {
     pub(crate) async fn push(&mut self, row: Row) -> bool {
         self.keep(row);
-        if self.is_full() { self.messages.send(Message::Batch(self.take())).await.is_ok() } else { true }
+        if !self.is_full() {
+            return true;
+        }
+        let batch = self.take();
+        self.messages.send(Message::Batch(batch)).await.is_ok()
     }
 
     pub(crate) fn push_blocking(&mut self, row: Row) -> bool {
         self.keep(row);
-        if self.is_full() { self.messages.blocking_send(Message::Batch(self.take())).is_ok() } else { true }
+        if !self.is_full() {
+            return true;
+        }
+        let batch = self.take();
+        self.messages.blocking_send(Message::Batch(batch)).is_ok()
     }
 
     // A closed channel below means the reader has left: there is nobody to tell.

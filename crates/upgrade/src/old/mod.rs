@@ -1,0 +1,385 @@
+//! The old installation as plain structs, as it is: no rule of ours is applied here, nothing is dropped, nothing repaired.
+//!
+//! Names of types and fields follow the old product; a field's documentation names its column. Times are wall clocks without
+//! zone: [`crate::source::clock`] turns them into points in time. Tokens come as a stream, [`oauth::Tokens`], because there
+//! may be millions.
+
+pub mod apis;
+pub mod consumers;
+pub mod limits;
+pub mod oauth;
+pub mod people;
+pub mod record;
+pub mod registry;
+
+use std::sync::Arc;
+
+use self::{
+    apis::{APPLICATION_DATA, DefaultVersion, OldApi, SequenceResource, StoredFile},
+    consumers::{
+        Application, ApplicationAttribute, ApplicationGroup, KeyDomain, KeyMapping, Registration, Subscriber, Subscription,
+        SubscriptionKey, Workflow,
+    },
+    limits::{BlockCondition, Policies, TierFile, TierLevel, TierPermission},
+    oauth::{Client, InboundAuth, ResourceScope, Scope, ScopeBinding, ServiceProvider},
+    people::{
+        Claim, Dialect, HybridAssignment, HybridRole, IdentityUserData, Permission, Role, RoleAssignment, RolePermission,
+        SUPER_TENANT_ID, SharedRoleAssignment, Tenant, User, UserAttribute, UserDomain, UserPermission,
+    },
+    registry::{CONFIG, GOVERNANCE, Property, Registry},
+};
+use crate::source::{CellError, Site, SourceError, Version, files::Settings};
+
+/// An old installation.
+#[derive(Debug)]
+pub struct Installation {
+    /// Told by the schema.
+    pub version: Version,
+    /// When its databases were opened, milliseconds since the epoch, UTC: the moment it shows.
+    pub taken_at_ms: i64,
+    /// Tenants beside the super tenant, by id.
+    pub tenants: Vec<Tenant>,
+    /// User stores by number.
+    pub user_domains: Vec<UserDomain>,
+    /// Users of the primary JDBC store.
+    pub users: Vec<User>,
+    /// Their attributes.
+    pub user_attributes: Vec<UserAttribute>,
+    /// Locks and the like.
+    pub identity_user_data: Vec<IdentityUserData>,
+    /// Roles of the primary JDBC store.
+    pub roles: Vec<Role>,
+    /// Who has them.
+    pub role_assignments: Vec<RoleAssignment>,
+    /// Who has shared ones.
+    pub shared_role_assignments: Vec<SharedRoleAssignment>,
+    /// Internal roles.
+    pub hybrid_roles: Vec<HybridRole>,
+    /// Who has them.
+    pub hybrid_assignments: Vec<HybridAssignment>,
+    /// What can be allowed.
+    pub permissions: Vec<Permission>,
+    /// To roles.
+    pub role_permissions: Vec<RolePermission>,
+    /// To users.
+    pub user_permissions: Vec<UserPermission>,
+    /// Claim dialects (to 2.0).
+    pub dialects: Vec<Dialect>,
+    /// Claims (to 2.0).
+    pub claims: Vec<Claim>,
+    /// Tier files of all tenants.
+    pub tier_files: Vec<TierFile>,
+    /// Policy tables (2.0 on).
+    pub policies: Policies,
+    /// Who may use which tier, AM_TIER_PERMISSIONS.
+    pub tier_permissions: Vec<TierPermission>,
+    /// Who may use which subscription policy, AM_THROTTLE_TIER_PERMISSIONS (2.0 on).
+    pub policy_permissions: Vec<TierPermission>,
+    /// Refused callers (2.0 on).
+    pub block_conditions: Vec<BlockCondition>,
+    /// APIs.
+    pub apis: Vec<OldApi>,
+    /// Default versions.
+    pub default_versions: Vec<DefaultVersion>,
+    /// Subscribers.
+    pub subscribers: Vec<Subscriber>,
+    /// Applications.
+    pub applications: Vec<Application>,
+    /// Their attributes (2.2 on).
+    pub application_attributes: Vec<ApplicationAttribute>,
+    /// Their groups (2.2 on).
+    pub application_groups: Vec<ApplicationGroup>,
+    /// Requests for keys.
+    pub registrations: Vec<Registration>,
+    /// Keys of applications.
+    pub key_mappings: Vec<KeyMapping>,
+    /// Where keys may be used from.
+    pub key_domains: Vec<KeyDomain>,
+    /// Subscriptions.
+    pub subscriptions: Vec<Subscription>,
+    /// Tokens of single subscriptions.
+    pub subscription_keys: Vec<SubscriptionKey>,
+    /// Approvals.
+    pub workflows: Vec<Workflow>,
+    /// OAuth clients.
+    pub oauth_clients: Vec<Client>,
+    /// Service providers.
+    pub service_providers: Vec<ServiceProvider>,
+    /// Their sign-in settings.
+    pub inbound_auths: Vec<InboundAuth>,
+    /// Scopes.
+    pub oauth_scopes: Vec<Scope>,
+    /// Their roles (2.5 on).
+    pub scope_bindings: Vec<ScopeBinding>,
+    /// Which resource wants which.
+    pub resource_scopes: Vec<ResourceScope>,
+    /// Per-tenant files of the registry.
+    pub tenant_files: Vec<TenantFiles>,
+    /// The whole registry, for what has no field of its own.
+    pub registry: Registry,
+    /// Whether tokens and secrets are encrypted.
+    pub encryption: Encryption,
+    /// Every table of every database with its number of rows.
+    pub counts: Vec<TableCount>,
+    /// Rows that could not be read, with their place.
+    pub unreadable: Vec<CellError>,
+    /// What an operator should know about the sources.
+    pub notes: Vec<String>,
+}
+
+/// A table's size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableCount {
+    /// The database as it shows itself.
+    pub source: String,
+    /// Upper case.
+    pub table: String,
+    /// Rows.
+    pub rows: u64,
+}
+
+/// Whether stored tokens and secrets are cipher text, which we cannot read yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Encryption {
+    /// `EncryptPersistedTokens`, when a configuration was read.
+    pub configured: Option<bool>,
+    /// Client secrets that look like cipher text.
+    pub encrypted_secrets: u64,
+}
+
+impl Encryption {
+    /// Whether either says so.
+    pub fn is_on(self) -> bool {
+        self.configured == Some(true) || self.encrypted_secrets > 0
+    }
+}
+
+/// One tenant's settings in the registry, as bytes.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TenantFiles {
+    /// Tenant.
+    pub tenant_id: i64,
+    /// workflow-extensions.xml
+    pub workflow_extensions: Option<Vec<u8>>,
+    /// sign-up-config.xml; holds an administrator's password.
+    pub sign_up: Option<model::Secret<Vec<u8>>>,
+    /// tenant-conf.json (1.10 on)
+    pub tenant_conf: Option<Vec<u8>>,
+    /// external-api-stores.xml; holds passwords.
+    pub external_stores: Option<model::Secret<Vec<u8>>>,
+    /// ga-config.xml
+    pub google_analytics: Option<Vec<u8>>,
+    /// The APILifeCycle definition (1.10 on).
+    pub api_lifecycle: Option<Vec<u8>>,
+    /// Shared custom sequences.
+    pub sequences: Vec<SequenceResource>,
+    /// Endpoint passwords in the registry's vault: alias and cipher text.
+    pub vault: Vec<Property>,
+    /// The tenant's keystore, with its (encrypted) passwords among the properties.
+    pub key_store: Option<(StoredFile, Vec<Property>)>,
+}
+
+/// Which registry contents are small and deciding enough to be read at once.
+fn wanted_at_once(path: &str) -> bool {
+    if let Some(rest) = path.strip_prefix(APPLICATION_DATA) {
+        return !rest.starts_with("/icons/") && !rest.starts_with("/wsdls/") && !rest.contains("/documentation/files/");
+    }
+    path.starts_with("/_system/governance/apimgt/")
+        || path.starts_with("/_system/config/apimgt/")
+        || path.ends_with("/lifecycles/APILifeCycle")
+}
+
+impl Installation {
+    /// Reads everything but tokens. `settings` come from the installation's folder when there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] when a database fails. Single rows that do not fit are put aside in [`Installation::unreadable`].
+    pub async fn read(site: &Site, settings: Option<&Settings>) -> Result<Self, SourceError> {
+        let db = &site.databases;
+        let (api, identity, users) = (&*db.api, &*db.identity, &*db.users);
+        let mut bad = Vec::new();
+        let mut tenants: Vec<Tenant> = record::all(users, &mut bad).await?;
+        tenants.sort_by_key(|t| t.id);
+        let registry = Registry::read(db, wanted_at_once, &mut bad).await?;
+        let apis = apis::read(api, &registry, &tenants, &mut bad).await?;
+        let oauth_clients: Vec<Client> = record::all(identity, &mut bad).await?;
+        let encrypted = oauth_clients.iter().filter_map(|c| c.secret.as_ref()).filter(|s| oauth::looks_encrypted(s.expose())).count();
+        let tenant_ids: Vec<i64> = std::iter::once(SUPER_TENANT_ID).chain(tenants.iter().map(|t| t.id)).collect();
+        let mut installation = Self {
+            version: site.version,
+            taken_at_ms: site.sources.iter().map(|s| s.taken_at_ms()).min().unwrap_or_default(),
+            user_domains: record::all(users, &mut bad).await?,
+            users: record::all(users, &mut bad).await?,
+            user_attributes: record::all(users, &mut bad).await?,
+            identity_user_data: record::all(identity, &mut bad).await?,
+            roles: record::all(users, &mut bad).await?,
+            role_assignments: record::all(users, &mut bad).await?,
+            shared_role_assignments: record::all(users, &mut bad).await?,
+            hybrid_roles: record::all(users, &mut bad).await?,
+            hybrid_assignments: record::all(users, &mut bad).await?,
+            permissions: record::all(users, &mut bad).await?,
+            role_permissions: record::all(users, &mut bad).await?,
+            user_permissions: record::all(users, &mut bad).await?,
+            dialects: record::all(users, &mut bad).await?,
+            claims: record::all(users, &mut bad).await?,
+            tier_files: tenant_ids.iter().flat_map(|t| tier_files(&registry, *t)).collect(),
+            policies: Policies {
+                subscription: record::all(api, &mut bad).await?,
+                application: record::all(api, &mut bad).await?,
+                api: record::all(api, &mut bad).await?,
+                groups: record::all(api, &mut bad).await?,
+                query_conditions: record::all(api, &mut bad).await?,
+                header_conditions: record::all(api, &mut bad).await?,
+                claim_conditions: record::all(api, &mut bad).await?,
+                ip_conditions: record::all(api, &mut bad).await?,
+                global: record::all(api, &mut bad).await?,
+            },
+            tier_permissions: record::all(api, &mut bad).await?,
+            policy_permissions: record::all_of(api, "AM_THROTTLE_TIER_PERMISSIONS", &mut bad).await?,
+            block_conditions: record::all(api, &mut bad).await?,
+            apis,
+            default_versions: record::all(api, &mut bad).await?,
+            subscribers: record::all(api, &mut bad).await?,
+            applications: record::all(api, &mut bad).await?,
+            application_attributes: record::all(api, &mut bad).await?,
+            application_groups: record::all(api, &mut bad).await?,
+            registrations: record::all(api, &mut bad).await?,
+            key_mappings: record::all(api, &mut bad).await?,
+            key_domains: record::all(api, &mut bad).await?,
+            subscriptions: record::all(api, &mut bad).await?,
+            subscription_keys: record::all(api, &mut bad).await?,
+            workflows: record::all(api, &mut bad).await?,
+            oauth_clients,
+            service_providers: record::all(identity, &mut bad).await?,
+            inbound_auths: record::all(identity, &mut bad).await?,
+            oauth_scopes: record::all(identity, &mut bad).await?,
+            scope_bindings: record::all(identity, &mut bad).await?,
+            resource_scopes: record::all(identity, &mut bad).await?,
+            tenant_files: Vec::new(),
+            encryption: Encryption {
+                configured: settings.map(|s| s.encrypts_tokens),
+                encrypted_secrets: u64::try_from(encrypted).unwrap_or(u64::MAX),
+            },
+            counts: counts(site).await?,
+            notes: site.notes(),
+            tenants,
+            registry,
+            unreadable: Vec::new(),
+        };
+        installation.tenant_files = tenant_ids.iter().map(|t| tenant_files(&installation, *t)).collect();
+        installation.unreadable = bad;
+        installation.in_order();
+        Ok(installation)
+    }
+
+    /// A tenant's domain; `None` when there is no such tenant.
+    pub fn tenant_domain(&self, tenant_id: i64) -> Option<&str> {
+        if tenant_id == SUPER_TENANT_ID {
+            return Some(people::SUPER_TENANT_DOMAIN);
+        }
+        self.tenants.iter().find(|t| t.id == tenant_id).map(|t| t.domain.as_str())
+    }
+
+    /// How many rows a table has, over all sources that have it.
+    pub fn count(&self, table: &str) -> u64 {
+        self.counts.iter().filter(|c| c.table.eq_ignore_ascii_case(table)).map(|c| c.rows).sum()
+    }
+
+    /// Puts rows into the order of their keys, so that every engine gives the same installation.
+    fn in_order(&mut self) {
+        self.user_domains.sort_by_key(|r| (r.tenant_id, r.id));
+        self.users.sort_by_key(|r| (r.tenant_id, r.id));
+        self.user_attributes.sort_by(|a, b| (a.tenant_id, a.user_id, &a.name, &a.profile).cmp(&(b.tenant_id, b.user_id, &b.name, &b.profile)));
+        self.identity_user_data.sort_by(|a, b| (a.tenant_id, &a.user_name, &a.key).cmp(&(b.tenant_id, &b.user_name, &b.key)));
+        self.roles.sort_by_key(|r| (r.tenant_id, r.id));
+        self.role_assignments.sort_by_key(|r| (r.tenant_id, r.role_id, r.user_id));
+        self.shared_role_assignments.sort_by_key(|r| (r.role_tenant_id, r.role_id, r.user_tenant_id, r.user_id));
+        self.hybrid_roles.sort_by_key(|r| (r.tenant_id, r.id));
+        self.hybrid_assignments
+            .sort_by(|a, b| (a.tenant_id, a.role_id, &a.user_name, a.domain_id).cmp(&(b.tenant_id, b.role_id, &b.user_name, b.domain_id)));
+        self.permissions.sort_by_key(|r| (r.tenant_id, r.id));
+        self.role_permissions
+            .sort_by(|a, b| (a.tenant_id, a.permission_id, &a.role, a.domain_id).cmp(&(b.tenant_id, b.permission_id, &b.role, b.domain_id)));
+        self.user_permissions.sort_by(|a, b| (a.tenant_id, a.permission_id, &a.user).cmp(&(b.tenant_id, b.permission_id, &b.user)));
+        self.dialects.sort_by_key(|r| (r.tenant_id, r.id));
+        self.claims.sort_by(|a, b| (a.tenant_id, a.dialect_id, &a.uri).cmp(&(b.tenant_id, b.dialect_id, &b.uri)));
+        self.tier_permissions.sort_by(|a, b| (a.tenant_id, &a.tier).cmp(&(b.tenant_id, &b.tier)));
+        self.policy_permissions.sort_by(|a, b| (a.tenant_id, &a.tier).cmp(&(b.tenant_id, &b.tier)));
+        self.block_conditions.sort_by_key(|r| r.id);
+        self.default_versions.sort_by_key(|r| r.id);
+        self.subscribers.sort_by_key(|r| r.id);
+        self.applications.sort_by_key(|r| r.id);
+        self.registrations.sort_by_key(|r| r.id);
+        self.key_mappings.sort_by(|a, b| (a.application_id, &a.key_type).cmp(&(b.application_id, &b.key_type)));
+        self.key_domains.sort_by(|a, b| (&a.consumer_key, &a.domain).cmp(&(&b.consumer_key, &b.domain)));
+        self.subscriptions.sort_by_key(|r| r.id);
+        self.subscription_keys.sort_by(|a, b| (a.subscription_id, &a.key_type).cmp(&(b.subscription_id, &b.key_type)));
+        self.workflows.sort_by_key(|r| r.id);
+        self.oauth_clients.sort_by(|a, b| a.key.cmp(&b.key));
+        self.service_providers.sort_by_key(|r| r.id);
+        self.inbound_auths.sort_by(|a, b| (a.service_provider_id, &a.kind, &a.key).cmp(&(b.service_provider_id, &b.kind, &b.key)));
+        self.oauth_scopes.sort_by_key(|r| r.id);
+        self.resource_scopes.sort_by(|a, b| (&a.resource_path, a.scope_id).cmp(&(&b.resource_path, b.scope_id)));
+        self.registry.associations.sort_by(|a, b| {
+            (a.tenant_id, &a.source_path, &a.kind, &a.target_path).cmp(&(b.tenant_id, &b.source_path, &b.kind, &b.target_path))
+        });
+    }
+}
+
+async fn counts(site: &Site) -> Result<Vec<TableCount>, SourceError> {
+    let mut found = Vec::new();
+    for source in &site.sources {
+        let tables: Vec<Arc<_>> = source.tables().map(Arc::clone).collect();
+        for table in tables {
+            let rows = source.count(&table.name).await?;
+            found.push(TableCount { source: source.to_string(), table: table.name.to_ascii_uppercase(), rows });
+        }
+    }
+    Ok(found)
+}
+
+fn tier_files(registry: &Registry, tenant_id: i64) -> Vec<TierFile> {
+    let levels =
+        [("tiers.xml", TierLevel::Subscription), ("app-tiers.xml", TierLevel::Application), ("res-tiers.xml", TierLevel::Resource)];
+    let read = |(file, level): (&str, TierLevel)| {
+        let xml = registry.content(tenant_id, &format!("{APPLICATION_DATA}/{file}"))?;
+        Some(TierFile { tenant_id, level, tiers: limits::tiers(xml) })
+    };
+    levels.into_iter().filter_map(read).collect()
+}
+
+fn tenant_files(installation: &Installation, tenant_id: i64) -> TenantFiles {
+    let registry = &installation.registry;
+    let bytes = |path: String| registry.content(tenant_id, &path).map(<[u8]>::to_vec);
+    let mut sequences = Vec::new();
+    let folder = format!("{GOVERNANCE}/apimgt/customsequences");
+    for resource in registry.below(tenant_id, &folder) {
+        let direction = resource.path.strip_prefix(&folder).and_then(|p| p.trim_start_matches('/').split('/').next());
+        if let (Some(bytes), Some(direction)) = (&resource.content, direction) {
+            sequences.push(SequenceResource { direction: direction.to_owned(), file: resource.name().to_owned(), bytes: bytes.clone() });
+        }
+    }
+    let vault = registry.at(tenant_id, &format!("{CONFIG}/repository/components/secure-vault"));
+    let key_store = installation.tenant_domain(tenant_id).and_then(|domain| {
+        let path = format!("{GOVERNANCE}/repository/security/key-stores/{}.jks", domain.replace('.', "-"));
+        let resource = registry.at(tenant_id, &path).filter(|r| r.has_content())?;
+        let file = StoredFile { tenant_id, path, media_type: resource.media_type.clone() };
+        Some((file, resource.properties.clone()))
+    });
+    TenantFiles {
+        tenant_id,
+        workflow_extensions: bytes(format!("{APPLICATION_DATA}/workflow-extensions.xml")),
+        sign_up: bytes(format!("{APPLICATION_DATA}/sign-up-config.xml")).map(model::Secret::new),
+        tenant_conf: bytes(format!("{CONFIG}/apimgt/applicationdata/tenant-conf.json")),
+        external_stores: bytes(format!("{GOVERNANCE}/apimgt/externalstores/external-api-stores.xml")).map(model::Secret::new),
+        google_analytics: bytes(format!("{GOVERNANCE}/apimgt/statistics/ga-config.xml")),
+        api_lifecycle: registry
+            .below(tenant_id, &format!("{CONFIG}/repository/components/org.wso2.carbon.governance/lifecycles"))
+            .find(|r| r.name() == "APILifeCycle")
+            .and_then(|r| r.content.clone()),
+        sequences,
+        vault: vault.map(|r| r.properties.clone()).unwrap_or_default(),
+        key_store,
+    }
+}

@@ -1,0 +1,430 @@
+//! The registry: a file system in tables, one tree per tenant. Resolves paths to resources, joins properties and tags to what
+//! still lives, follows mounts into other databases.
+//!
+//! Only small contents that decide something are read into memory at once; icons, document files and the like stay where they
+//! are and come through [`Registry::contents`], one at a time.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
+
+use chrono::NaiveDateTime;
+
+use super::record::{self, record};
+use crate::source::{CellError, Rows, SiteDatabases, Source, SourceError};
+
+/// Where governance resources stand.
+pub const GOVERNANCE: &str = "/_system/governance";
+/// Where configuration resources stand.
+pub const CONFIG: &str = "/_system/config";
+
+/// The trees of all tenants.
+#[derive(Debug, Default)]
+pub struct Registry {
+    /// By tenant and path as the product sees it.
+    resources: BTreeMap<(i64, String), Resource>,
+    sources: Vec<Arc<Source>>,
+    /// Typed edges between paths.
+    pub associations: Vec<Association>,
+    /// Tag links whose resource is gone.
+    pub orphan_tag_links: u64,
+    /// Property links whose resource is gone.
+    pub orphan_property_links: u64,
+}
+
+/// One file or folder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resource {
+    /// Tenant.
+    pub tenant_id: i64,
+    /// As the product sees it, from the root.
+    pub path: String,
+    /// A folder.
+    pub is_collection: bool,
+    /// Media type.
+    pub media_type: Option<String>,
+    /// Who made it; cut to 31 characters by the old product.
+    pub creator: Option<String>,
+    /// When, local time.
+    pub created: Option<NaiveDateTime>,
+    /// Who changed it last.
+    pub updater: Option<String>,
+    /// When, local time.
+    pub updated: Option<NaiveDateTime>,
+    /// For people.
+    pub description: Option<String>,
+    /// The API's or document's identifier.
+    pub uuid: Option<String>,
+    /// Name and value; a name may repeat. Values of the vault and of keystores are encrypted passwords.
+    pub properties: Vec<Property>,
+    /// Tags, sorted, each once.
+    pub tags: Vec<String>,
+    /// Bytes, when they were read at once.
+    pub content: Option<Vec<u8>>,
+    content_id: Option<i64>,
+    source: usize,
+}
+
+/// A property of a resource.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Property {
+    /// Name.
+    pub name: String,
+    /// Value.
+    pub value: Option<String>,
+}
+
+// Keystore and vault properties hold (encrypted) passwords.
+impl std::fmt::Debug for Property {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl Resource {
+    /// Whether it has bytes at all.
+    pub fn has_content(&self) -> bool {
+        self.content_id.is_some()
+    }
+
+    /// The first property of that name.
+    pub fn property(&self, name: &str) -> Option<&str> {
+        self.properties.iter().find(|p| p.name == name).and_then(|p| p.value.as_deref())
+    }
+
+    /// The last segment of its path.
+    pub fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+record! {
+    /// A typed edge between two paths of a tenant.
+    Association from "REG_ASSOCIATION" {
+        source_path: String = "REG_SOURCEPATH",
+        target_path: String = "REG_TARGETPATH",
+        kind: String = "REG_ASSOCIATION_TYPE",
+        tenant_id: i64 = "REG_TENANT_ID",
+    }
+}
+
+record! {
+    PathRow from "REG_PATH" {
+        id: i64 = "REG_PATH_ID",
+        value: String = "REG_PATH_VALUE",
+        tenant_id: i64 = "REG_TENANT_ID",
+    }
+}
+
+record! {
+    ResourceRow from "REG_RESOURCE" {
+        path_id: i64 = "REG_PATH_ID",
+        name: Option<String> = "REG_NAME",
+        version: i64 = "REG_VERSION",
+        media_type: Option<String> = "REG_MEDIA_TYPE",
+        creator: Option<String> = "REG_CREATOR",
+        created: Option<NaiveDateTime> = "REG_CREATED_TIME",
+        updater: Option<String> = "REG_LAST_UPDATOR",
+        updated: Option<NaiveDateTime> = "REG_LAST_UPDATED_TIME",
+        description: Option<String> = "REG_DESCRIPTION",
+        content_id: Option<i64> = "REG_CONTENT_ID",
+        tenant_id: i64 = "REG_TENANT_ID",
+        uuid: Option<String> = "REG_UUID",
+    }
+}
+
+record! {
+    PropertyRow from "REG_PROPERTY" {
+        id: i64 = "REG_ID",
+        name: String = "REG_NAME",
+        value: Option<String> = "REG_VALUE",
+        tenant_id: i64 = "REG_TENANT_ID",
+    }
+}
+
+record! {
+    PropertyLink from "REG_RESOURCE_PROPERTY" {
+        id: i64 = "REG_PROPERTY_ID",
+        version: Option<i64> = "REG_VERSION",
+        path_id: Option<i64> = "REG_PATH_ID",
+        name: Option<String> = "REG_RESOURCE_NAME",
+        tenant_id: i64 = "REG_TENANT_ID",
+    }
+}
+
+record! {
+    TagRow from "REG_TAG" {
+        id: i64 = "REG_ID",
+        name: String = "REG_TAG_NAME",
+        tenant_id: i64 = "REG_TENANT_ID",
+    }
+}
+
+record! {
+    TagLink from "REG_RESOURCE_TAG" {
+        id: i64 = "REG_TAG_ID",
+        version: Option<i64> = "REG_VERSION",
+        path_id: Option<i64> = "REG_PATH_ID",
+        name: Option<String> = "REG_RESOURCE_NAME",
+        tenant_id: i64 = "REG_TENANT_ID",
+    }
+}
+
+impl Registry {
+    /// Reads the trees, and the contents `wanted` at once names by their path.
+    ///
+    /// # Errors
+    ///
+    /// When reading fails.
+    pub async fn read(
+        databases: &SiteDatabases,
+        wanted: impl Fn(&str) -> bool,
+        unreadable: &mut Vec<CellError>,
+    ) -> Result<Self, SourceError> {
+        let mut registry = Self::default();
+        let mounted: Vec<&str> = databases.mounts.iter().map(|m| m.path.as_str()).collect();
+        let local = registry.add_source(&databases.registry);
+        let see = |path: &str| (!mounted.iter().any(|m| below(path, m).is_some())).then(|| path.to_owned());
+        registry.read_tree(local, see, unreadable).await?;
+        for mount in &databases.mounts {
+            let at = registry.add_source(&mount.source);
+            let see = |path: &str| below(path, &mount.target).map(|rest| format!("{}{rest}", mount.path));
+            registry.read_tree(at, see, unreadable).await?;
+        }
+        registry.read_contents(wanted).await?;
+        Ok(registry)
+    }
+
+    /// The resource at a path.
+    pub fn at(&self, tenant_id: i64, path: &str) -> Option<&Resource> {
+        self.resources.get(&(tenant_id, path.to_owned()))
+    }
+
+    /// The bytes at a path, when they were read at once.
+    pub fn content(&self, tenant_id: i64, path: &str) -> Option<&[u8]> {
+        self.at(tenant_id, path).and_then(|r| r.content.as_deref())
+    }
+
+    /// Everything below a folder, at any depth, in path order; not the folder itself.
+    pub fn below(&self, tenant_id: i64, folder: &str) -> impl Iterator<Item = &Resource> {
+        let prefix = format!("{}/", folder.trim_end_matches('/'));
+        let from = (tenant_id, prefix.clone());
+        self.resources
+            .range(from..)
+            .take_while(move |((tenant, path), _)| *tenant == tenant_id && path.starts_with(&prefix))
+            .map(|(_, resource)| resource)
+    }
+
+    /// Every resource.
+    pub fn all(&self) -> impl Iterator<Item = &Resource> {
+        self.resources.values()
+    }
+
+    /// Streams the bytes of the named resources, each as (tenant, path, bytes), in the databases' order. Unknown paths and
+    /// folders give nothing.
+    pub fn contents<'a>(&'a self, wanted: impl IntoIterator<Item = (i64, &'a str)>) -> Contents<'a> {
+        let mut per_source: Vec<HashMap<(i64, i64), Vec<&'a Resource>>> = self.sources.iter().map(|_| HashMap::new()).collect();
+        for (tenant, path) in wanted {
+            if let Some(resource) = self.at(tenant, path)
+                && let Some(content) = resource.content_id
+                && let Some(wanted) = per_source.get_mut(resource.source)
+            {
+                wanted.entry((tenant, content)).or_default().push(resource);
+            }
+        }
+        let waiting = self.sources.iter().map(Arc::clone).zip(per_source).filter(|(_, wanted)| !wanted.is_empty()).collect();
+        Contents { waiting, current: None, ready: Vec::new() }
+    }
+
+    fn add_source(&mut self, source: &Arc<Source>) -> usize {
+        match self.sources.iter().position(|s| Arc::ptr_eq(s, source)) {
+            Some(at) => at,
+            None => {
+                self.sources.push(Arc::clone(source));
+                self.sources.len() - 1
+            }
+        }
+    }
+
+    async fn read_tree(
+        &mut self,
+        source_at: usize,
+        see: impl Fn(&str) -> Option<String>,
+        unreadable: &mut Vec<CellError>,
+    ) -> Result<(), SourceError> {
+        let Some(source) = self.sources.get(source_at).map(Arc::clone) else { return Ok(()) };
+        let mut paths: HashMap<(i64, i64), String> = HashMap::new();
+        for row in record::all::<PathRow>(&source, unreadable).await? {
+            paths.insert((row.tenant_id, row.id), row.value);
+        }
+        let mut by_version: HashMap<(i64, i64), String> = HashMap::new();
+        let mut by_path: HashMap<(i64, i64, Option<String>), String> = HashMap::new();
+        for row in record::all::<ResourceRow>(&source, unreadable).await? {
+            let Some(folder) = paths.get(&(row.tenant_id, row.path_id)) else { continue };
+            let own = match &row.name {
+                Some(name) => format!("{}/{name}", folder.trim_end_matches('/')),
+                None => folder.clone(),
+            };
+            let Some(path) = see(&own) else { continue };
+            by_version.insert((row.tenant_id, row.version), path.clone());
+            by_path.insert((row.tenant_id, row.path_id, row.name.clone()), path.clone());
+            let resource = Resource {
+                tenant_id: row.tenant_id,
+                path: path.clone(),
+                is_collection: row.name.is_none(),
+                media_type: row.media_type,
+                creator: row.creator,
+                created: row.created,
+                updater: row.updater,
+                updated: row.updated,
+                description: row.description,
+                uuid: row.uuid,
+                properties: Vec::new(),
+                tags: Vec::new(),
+                content: None,
+                content_id: row.content_id,
+                source: source_at,
+            };
+            self.resources.insert((row.tenant_id, path), resource);
+        }
+        drop(paths);
+        // Versioned links name the version; sites that switched versioning off have links that name the path.
+        let target = |tenant: i64, version: Option<i64>, path_id: Option<i64>, name: Option<String>| {
+            let path = match (version.filter(|v| *v > 0), path_id) {
+                (Some(version), _) => by_version.get(&(tenant, version)),
+                (None, Some(path_id)) => by_path.get(&(tenant, path_id, name)),
+                (None, None) => None,
+            };
+            path.map(|path| (tenant, path.clone()))
+        };
+        let mut properties: HashMap<(i64, i64), Property> = HashMap::new();
+        for row in record::all::<PropertyRow>(&source, unreadable).await? {
+            properties.insert((row.tenant_id, row.id), Property { name: row.name, value: row.value });
+        }
+        for link in record::all::<PropertyLink>(&source, unreadable).await? {
+            let found = target(link.tenant_id, link.version, link.path_id, link.name).and_then(|key| self.resources.get_mut(&key));
+            match (found, properties.get(&(link.tenant_id, link.id))) {
+                (Some(resource), Some(property)) => resource.properties.push(property.clone()),
+                _ => self.orphan_property_links += 1,
+            }
+        }
+        let mut tags: HashMap<(i64, i64), String> = HashMap::new();
+        for row in record::all::<TagRow>(&source, unreadable).await? {
+            tags.insert((row.tenant_id, row.id), row.name);
+        }
+        for link in record::all::<TagLink>(&source, unreadable).await? {
+            let found = target(link.tenant_id, link.version, link.path_id, link.name).and_then(|key| self.resources.get_mut(&key));
+            match (found, tags.get(&(link.tenant_id, link.id))) {
+                (Some(resource), Some(tag)) => {
+                    if let Err(at) = resource.tags.binary_search(tag) {
+                        resource.tags.insert(at, tag.clone());
+                    }
+                }
+                _ => self.orphan_tag_links += 1,
+            }
+        }
+        for mut association in record::all::<Association>(&source, unreadable).await? {
+            if let (Some(from), Some(to)) = (see(&association.source_path), see(&association.target_path)) {
+                association.source_path = from;
+                association.target_path = to;
+                self.associations.push(association);
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_contents(&mut self, wanted: impl Fn(&str) -> bool) -> Result<(), SourceError> {
+        let keys: Vec<(i64, String)> =
+            self.resources.values().filter(|r| r.content_id.is_some() && wanted(&r.path)).map(|r| (r.tenant_id, r.path.clone())).collect();
+        let mut found = Vec::new();
+        let mut contents = self.contents(keys.iter().map(|(tenant, path)| (*tenant, path.as_str())));
+        while let Some((tenant, path, bytes)) = contents.next().await? {
+            found.push((tenant, path.to_owned(), bytes));
+        }
+        for (tenant, path, bytes) in found {
+            if let Some(resource) = self.resources.get_mut(&(tenant, path)) {
+                resource.content = Some(bytes);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The rest of `path` below `folder`, empty for the folder itself.
+fn below<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
+    path.strip_prefix(folder).filter(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+type Wanted<'a> = HashMap<(i64, i64), Vec<&'a Resource>>;
+
+/// Bytes of resources, one at a time.
+#[derive(Debug)]
+pub struct Contents<'a> {
+    waiting: Vec<(Arc<Source>, Wanted<'a>)>,
+    current: Option<(Rows, Wanted<'a>)>,
+    ready: Vec<(i64, &'a str, Vec<u8>)>,
+}
+
+impl<'a> Contents<'a> {
+    /// The next resource's tenant, path and bytes.
+    ///
+    /// # Errors
+    ///
+    /// When reading fails.
+    pub async fn next(&mut self) -> Result<Option<(i64, &'a str, Vec<u8>)>, SourceError> {
+        loop {
+            if let Some(ready) = self.ready.pop() {
+                return Ok(Some(ready));
+            }
+            let Some((rows, wanted)) = &mut self.current else {
+                let Some((source, wanted)) = self.waiting.pop() else { return Ok(None) };
+                self.current = Some((source.scan("REG_CONTENT"), wanted));
+                continue;
+            };
+            // Once all is found the rest of the table need not be read.
+            let row = if wanted.is_empty() { None } else { rows.next().await? };
+            let Some(row) = row else {
+                self.current = None;
+                continue;
+            };
+            let (Some(id), Some(tenant)) = (row.int("REG_CONTENT_ID")?, row.int("REG_TENANT_ID")?) else { continue };
+            let Some(resources) = wanted.remove(&(tenant, id)) else { continue };
+            let bytes = row.bytes("REG_CONTENT_DATA")?.unwrap_or_default();
+            // Copies of one content in two places are rare; the clone is only then.
+            let (last, others) = match resources.split_last() {
+                Some((last, others)) => (*last, others),
+                None => continue,
+            };
+            for resource in others {
+                self.ready.push((tenant, &resource.path, bytes.clone()));
+            }
+            self.ready.push((tenant, &last.path, bytes));
+        }
+    }
+}
+
+/// Which of several paths exist; a helper for callers that build lists to stream.
+impl Registry {
+    /// The paths of resources with bytes below a folder.
+    pub fn files_below(&self, tenant_id: i64, folder: &str) -> Vec<&str> {
+        self.below(tenant_id, folder).filter(|r| r.has_content()).map(|r| r.path.as_str()).collect()
+    }
+
+    /// The tenants that have any resource.
+    pub fn tenant_ids(&self) -> Vec<i64> {
+        self.resources.keys().map(|(tenant, _)| *tenant).collect::<HashSet<_>>().into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_not_below_its_namesakes() {
+        assert_eq!(below("/_system/governance/x", "/_system/governance"), Some("/x"));
+        assert_eq!(below("/_system/governance", "/_system/governance"), Some(""));
+        assert_eq!(below("/_system/governance2/x", "/_system/governance"), None);
+    }
+}
