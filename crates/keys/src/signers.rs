@@ -1,0 +1,165 @@
+//! The tenants' signing keys: loaded when first needed, made when there is none.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use model::{TenantId, Timestamp};
+use token::{KeyFault, KeySet, SigningKey};
+
+use crate::desk::Clock;
+
+/// Makes a self-signed X.509 certificate (DER) for a key: `(pkcs8, common name)`. Passed in, so that only the hall depends on a library for it.
+pub type CertificateMaker = Arc<dyn Fn(&[u8], &str) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> + Send + Sync>;
+
+/// After a look for a key id nobody knew, the next look at the database waits so long: strangers choose key ids.
+const RELOAD_PAUSE_MS: i64 = 5_000;
+
+/// A tenant's key could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SignerError {
+    /// The database failed.
+    #[error("the signing keys could not be read or written")]
+    Store(#[from] db::Error),
+    /// The key is unusable.
+    #[error("the signing key cannot be used")]
+    Key(#[from] KeyFault),
+    /// The certificate could not be made.
+    #[error("no certificate could be made for the signing key")]
+    Certificate(#[source] Box<dyn Error + Send + Sync>),
+    /// No such tenant.
+    #[error("there is no tenant {0}")]
+    UnknownTenant(TenantId),
+    /// The server is stopping.
+    #[error("the key was not made because the server is stopping")]
+    Stopping,
+}
+
+/// The signing keys of all tenants.
+pub struct Signers {
+    db: db::Db,
+    make_certificate: CertificateMaker,
+    clock: Clock,
+    loaded: RwLock<Loaded>,
+    /// Held while a key is made, so that a burst of first requests makes one key and not many.
+    making: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct Loaded {
+    /// Per tenant, the active key first.
+    keys: HashMap<TenantId, Vec<Arc<SigningKey>>>,
+    verifying: KeySet,
+    reloaded_at: Option<Timestamp>,
+}
+
+impl Signers {
+    /// Over a database, with no key loaded yet.
+    pub fn new(db: db::Db, make_certificate: CertificateMaker, clock: Clock) -> Self {
+        Self { db, make_certificate, clock, loaded: RwLock::default(), making: tokio::sync::Mutex::new(()) }
+    }
+
+    /// The key the tenant signs with now; made and stored when it has none.
+    ///
+    /// # Errors
+    /// [`SignerError`].
+    pub async fn ensure(&self, tenant: TenantId) -> Result<Arc<SigningKey>, SignerError> {
+        if let Some(key) = self.active(tenant) {
+            return Ok(key);
+        }
+        let _one_at_a_time = self.making.lock().await;
+        if let Some(key) = self.active(tenant) {
+            return Ok(key);
+        }
+        self.reload().await?;
+        if let Some(key) = self.active(tenant) {
+            return Ok(key);
+        }
+        self.make(tenant).await?;
+        self.reload().await?;
+        self.active(tenant).ok_or(SignerError::UnknownTenant(tenant))
+    }
+
+    /// All keys of the tenant that may have signed a token still in use, the active one first. Makes one when there is none.
+    ///
+    /// # Errors
+    /// [`SignerError`].
+    pub async fn published(&self, tenant: TenantId) -> Result<Vec<Arc<SigningKey>>, SignerError> {
+        self.ensure(tenant).await?;
+        Ok(self.read(|loaded| loaded.keys.get(&tenant).cloned().unwrap_or_default()))
+    }
+
+    /// The public keys of all tenants by key id. When `kid` is not among those loaded, the database is asked once more, since another
+    /// node may have made the key.
+    ///
+    /// # Errors
+    /// [`SignerError`].
+    pub async fn verifying(&self, kid: Option<&str>) -> Result<KeySet, SignerError> {
+        let now = (self.clock)();
+        let (known, recently) = self.read(|loaded| {
+            (loaded.verifying.find(kid).is_some(), loaded.reloaded_at.is_some_and(|at| at <= now && now < at.plus_ms(RELOAD_PAUSE_MS)))
+        });
+        if !known && !recently {
+            self.reload().await?;
+        }
+        Ok(self.read(|loaded| loaded.verifying.clone()))
+    }
+
+    /// Reads all keys anew, after another process changed them.
+    ///
+    /// # Errors
+    /// [`SignerError`].
+    pub async fn reload(&self) -> Result<(), SignerError> {
+        let mut stored = db::signing_keys::list_all(&mut self.db.read().await?).await?;
+        stored.sort_by_key(|key| (!key.active, std::cmp::Reverse(key.created_at)));
+        let mut keys: HashMap<TenantId, Vec<Arc<SigningKey>>> = HashMap::new();
+        for row in stored {
+            let key = SigningKey::from_pkcs8(row.pkcs8.expose())?.with_certificate(&row.certificate_der)?.with_kid(&row.kid);
+            keys.entry(row.tenant).or_default().push(Arc::new(key));
+        }
+        let verifying = KeySet::new(keys.values().flatten().map(|key| (key.kid().to_owned(), key.public().clone())));
+        let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
+        *loaded = Loaded { keys, verifying, reloaded_at: Some((self.clock)()) };
+        Ok(())
+    }
+
+    async fn make(&self, tenant: TenantId) -> Result<(), SignerError> {
+        let found = db::tenants::find(&mut self.db.read().await?, tenant).await?;
+        let domain = found.ok_or(SignerError::UnknownTenant(tenant))?.domain;
+        let make_certificate = Arc::clone(&self.make_certificate);
+        // Finding two primes takes a noticeable part of a second.
+        let made = tokio::task::spawn_blocking(move || {
+            let key = SigningKey::generate()?;
+            let pkcs8 = key.to_pkcs8()?;
+            let certificate = make_certificate(pkcs8.expose(), &domain).map_err(SignerError::Certificate)?;
+            Ok::<_, SignerError>((key.with_certificate(&certificate)?, pkcs8, certificate))
+        });
+        let (key, pkcs8, certificate_der) = made.await.map_err(|_| SignerError::Stopping)??;
+
+        let mut tx = self.db.write().await?;
+        // Another node may have been faster; its key then is the tenant's.
+        if db::signing_keys::list(&mut tx, tenant).await?.iter().any(|key| key.active) {
+            return Ok(());
+        }
+        let row = db::signing_keys::StoredKey {
+            tenant,
+            kid: key.kid().to_owned(),
+            pkcs8,
+            certificate_der,
+            created_at: (self.clock)(),
+            active: true,
+        };
+        db::signing_keys::insert(&mut tx, &row).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    fn active(&self, tenant: TenantId) -> Option<Arc<SigningKey>> {
+        self.read(|loaded| loaded.keys.get(&tenant).and_then(|keys| keys.first()).cloned())
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Loaded) -> T) -> T {
+        // Writers replace the value in one step, so it is whole even if one panicked.
+        look(&self.loaded.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
