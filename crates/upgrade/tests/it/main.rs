@@ -1,0 +1,10 @@
+//! Reads real old installations (when `TIDEGATE_SAMPLES` names them) and made-up ones from every kind of source.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test says what failed, or that it skips, by itself")]
+
+// Code elsewhere knows the crate by this name.
+extern crate tidegate_upgrade as upgrade;
+
+mod reading;
+mod roads;
+mod samples;
