@@ -170,6 +170,9 @@ record! {
 }
 
 /// All tokens of a site, from every partition, one batch at a time: a site may hold millions.
+///
+/// On a running server the stream holds the identity database's only connection until it has ended or is dropped; read
+/// everything else of that database before.
 #[derive(Debug)]
 pub struct Tokens {
     source: Arc<Source>,

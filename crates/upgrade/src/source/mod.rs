@@ -120,7 +120,8 @@ impl Source {
     pub fn notes(&self) -> Vec<String> {
         match &self.engine {
             Engine::Dump(dump) => dump.notes(),
-            Engine::H2(_) | Engine::MySql(_) | Engine::Postgres(_) => Vec::new(),
+            Engine::H2(h2) => h2.notes(),
+            Engine::MySql(_) | Engine::Postgres(_) => Vec::new(),
         }
     }
 

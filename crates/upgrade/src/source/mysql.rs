@@ -45,6 +45,8 @@ impl MySql {
         let unreachable =
             |cause: sqlx::Error| SourceError::Unreachable { engine: "MySQL", address: server.address(), cause: Box::new(cause) };
         let mut connection = MySqlConnection::connect_with(&options).await.map_err(unreachable)?;
+        // A reader that writes elsewhere between two batches may pause longer than the server's patience.
+        run(&mut connection, "SET SESSION net_write_timeout = 86400, SESSION wait_timeout = 86400").await.map_err(unreachable)?;
         run(&mut connection, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").await.map_err(unreachable)?;
         // Servers before 5.6.5 know no READ ONLY here; there the snapshot alone must do, and we send nothing but SELECT.
         if run(&mut connection, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await.is_err() {

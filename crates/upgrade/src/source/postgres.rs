@@ -47,7 +47,9 @@ impl Postgres {
             cause: Box::new(cause),
         };
         let mut connection = PgConnection::connect_with(&options).await.map_err(unreachable)?;
-        for sql in ["SET bytea_output = 'hex'", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"] {
+        // A reader that writes elsewhere between two batches may pause longer than the server's patience.
+        let patience = ["SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0"];
+        for sql in patience.into_iter().chain(["SET bytea_output = 'hex'", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"]) {
             sqlx::raw_sql(sql).execute(&mut connection).await.map_err(unreachable)?;
         }
         let tables = schema(&mut connection).await.map_err(unreachable)?;

@@ -5,6 +5,7 @@
 // Code elsewhere knows the crate by this name.
 extern crate tidegate_upgrade as upgrade;
 
+mod corners;
 mod reading;
 mod roads;
 mod samples;

@@ -1,0 +1,204 @@
+//! Corners that the made-up site does not have: mounted registries, links by path, partitioned and encrypted tokens.
+
+use std::path::PathBuf;
+
+use upgrade::{
+    old::{Installation, oauth::Tokens},
+    source::{Location, Reading, Site, SourceError, Version, files::Home},
+};
+
+const AM: &str = "\
+CREATE TABLE AM_API (API_ID INTEGER, API_PROVIDER VARCHAR(256), API_NAME VARCHAR(256), API_VERSION VARCHAR(30), CONTEXT VARCHAR(256), CONTEXT_TEMPLATE VARCHAR(256)) ENGINE INNODB;
+INSERT INTO AM_API VALUES (1,'bob@acme.com','Weather','1.0','/t/acme.com/weather/1.0','/t/acme.com/weather/1.0');
+CREATE TABLE AM_APPLICATION (APPLICATION_ID INTEGER, NAME VARCHAR(100), SUBSCRIBER_ID INTEGER, UUID VARCHAR(256)) ENGINE INNODB;
+INSERT INTO AM_APPLICATION VALUES (1,'App',1,'u-1'),('two','Broken',1,'u-2'),(3,NULL,1,'u-3');
+CREATE TABLE IDN_OAUTH_CONSUMER_APPS (ID INTEGER, CONSUMER_KEY VARCHAR(255), CONSUMER_SECRET VARCHAR(512)) ENGINE INNODB;
+INSERT INTO IDN_OAUTH_CONSUMER_APPS VALUES (1,'key','SECRET');
+CREATE TABLE IDN_OAUTH2_ACCESS_TOKEN (TOKEN_ID VARCHAR(255), ACCESS_TOKEN VARCHAR(255), CONSUMER_KEY_ID INTEGER, TOKEN_STATE VARCHAR(25), VALIDITY_PERIOD BIGINT) ENGINE INNODB;
+INSERT INTO IDN_OAUTH2_ACCESS_TOKEN VALUES ('9db41cd6-9431-4c58-923b-085d50f2a517','main',1,'ACTIVE',9223372036854775807);
+CREATE TABLE IDN_OAUTH2_ACCESS_TOKEN_A (TOKEN_ID VARCHAR(255), ACCESS_TOKEN VARCHAR(255), CONSUMER_KEY_ID INTEGER, TOKEN_STATE VARCHAR(25), VALIDITY_PERIOD BIGINT) ENGINE INNODB;
+INSERT INTO IDN_OAUTH2_ACCESS_TOKEN_A VALUES ('odd id','partition',1,'REVOKED',-1);
+CREATE TABLE IDN_OAUTH2_ACCESS_TOKEN_SCOPE (TOKEN_ID VARCHAR(255), TOKEN_SCOPE VARCHAR(60)) ENGINE INNODB;
+INSERT INTO IDN_OAUTH2_ACCESS_TOKEN_SCOPE VALUES ('9db41cd6-9431-4c58-923b-085d50f2a517','default'),('odd id','b'),('odd id','a');
+CREATE TABLE IDN_AUTH_SESSION_STORE (SESSION_ID VARCHAR(100)) ENGINE INNODB;
+";
+
+const CARBON: &str = "\
+CREATE TABLE UM_USER (UM_ID INTEGER, UM_USER_NAME VARCHAR(255), UM_TENANT_ID INTEGER) ENGINE INNODB;
+CREATE TABLE UM_TENANT (UM_ID INTEGER, UM_DOMAIN_NAME VARCHAR(255), UM_ACTIVE BOOLEAN, UM_USER_CONFIG LONGBLOB) ENGINE INNODB;
+INSERT INTO UM_TENANT VALUES (1,'acme.com',1,'<RealmConfiguration><Configuration/></RealmConfiguration>');
+";
+
+const REGISTRY_TABLES: &str = "\
+CREATE TABLE REG_PATH (REG_PATH_ID INTEGER, REG_PATH_VALUE VARCHAR(750), REG_PATH_PARENT_ID INTEGER, REG_TENANT_ID INTEGER) ENGINE INNODB;
+CREATE TABLE REG_RESOURCE (REG_PATH_ID INTEGER, REG_NAME VARCHAR(256), REG_VERSION INTEGER, REG_MEDIA_TYPE VARCHAR(500), REG_CONTENT_ID INTEGER, REG_TENANT_ID INTEGER, REG_UUID VARCHAR(100)) ENGINE INNODB;
+CREATE TABLE REG_CONTENT (REG_CONTENT_ID INTEGER, REG_CONTENT_DATA LONGBLOB, REG_TENANT_ID INTEGER) ENGINE INNODB;
+CREATE TABLE REG_TAG (REG_ID INTEGER, REG_TAG_NAME VARCHAR(500), REG_TENANT_ID INTEGER) ENGINE INNODB;
+CREATE TABLE REG_RESOURCE_TAG (REG_TAG_ID INTEGER, REG_VERSION INTEGER, REG_PATH_ID INTEGER, REG_RESOURCE_NAME VARCHAR(256), REG_TENANT_ID INTEGER) ENGINE INNODB;
+CREATE TABLE REG_PROPERTY (REG_ID INTEGER, REG_NAME VARCHAR(100), REG_VALUE VARCHAR(1000), REG_TENANT_ID INTEGER) ENGINE INNODB;
+CREATE TABLE REG_RESOURCE_PROPERTY (REG_PROPERTY_ID INTEGER, REG_VERSION INTEGER, REG_PATH_ID INTEGER, REG_RESOURCE_NAME VARCHAR(256), REG_TENANT_ID INTEGER) ENGINE INNODB;
+";
+
+/// A registry with one API below `root`, its tag linked by version and its property by path.
+fn registry(root: &str, uuid: &str) -> String {
+    let folder = format!("{root}/apimgt/applicationdata/provider/bob-AT-acme.com/Weather/1.0");
+    format!(
+        "{REGISTRY_TABLES}\
+INSERT INTO REG_PATH VALUES (1,'/',-1,1),(2,'{folder}',1,1),(2,'/elsewhere',1,-1234);
+INSERT INTO REG_RESOURCE VALUES (1,NULL,1,NULL,NULL,1,'root'),(2,'api',2,'application/vnd.wso2-api+xml',1,1,'{uuid}'),(2,'api',2,NULL,1,-1234,'other tenant');
+INSERT INTO REG_CONTENT VALUES (1,'not this one',-1234),(1,'<metadata><overview><provider>bob-AT-acme.com</provider><name>Weather</name><version>1.0</version></overview></metadata>',1);
+INSERT INTO REG_TAG VALUES (1,'rain',1),(2,'gone',1);
+INSERT INTO REG_RESOURCE_TAG VALUES (1,2,NULL,NULL,1),(2,99,NULL,NULL,1);
+INSERT INTO REG_PROPERTY VALUES (1,'STATUS','PUBLISHED',1);
+INSERT INTO REG_RESOURCE_PROPERTY VALUES (1,NULL,2,'api',1);
+"
+    )
+}
+
+struct Folder {
+    folder: tempfile::TempDir,
+}
+
+impl Folder {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn dump(&self, name: &str, text: &str) -> Location {
+        Location::Dump(self.file(name, text))
+    }
+}
+
+async fn open(locations: &[Location]) -> (Site, Installation) {
+    let site = Site::open(locations, Reading::default()).await.unwrap();
+    let old = Installation::read(&site, None).await.unwrap();
+    (site, old)
+}
+
+#[tokio::test]
+async fn links_are_joined_by_version_and_by_path_within_their_tenant() {
+    let folder = Folder::new();
+    let carbon = format!("{CARBON}{}", registry("/_system/governance", "uuid-1"));
+    let (_, old) = open(&[folder.dump("am.sql", AM), folder.dump("carbon.sql", &carbon)]).await;
+    assert_eq!(old.version, Version::V1_10_0);
+    let api = &old.apis[0];
+    assert_eq!((old.apis.len(), api.tenant_id, api.uuid.as_deref()), (1, 1, Some("uuid-1")));
+    assert_eq!(api.tags, ["rain"]);
+    assert_eq!(api.artifact.as_ref().unwrap().properties[0].value.as_deref(), Some("PUBLISHED"));
+    assert_eq!((old.registry.orphan_tag_links, old.registry.orphan_property_links), (1, 0));
+    assert!(old.notes.iter().any(|n| n.contains("nothing proves that it is whole")));
+}
+
+#[tokio::test]
+async fn rows_that_do_not_fit_are_put_aside_with_their_place() {
+    let folder = Folder::new();
+    let carbon = format!("{CARBON}{}", registry("/_system/governance", "uuid-1"));
+    let (_, old) = open(&[folder.dump("am.sql", AM), folder.dump("carbon.sql", &carbon)]).await;
+    assert_eq!(old.applications.len(), 1);
+    let faults: Vec<String> = old.unreadable.iter().map(ToString::to_string).collect();
+    assert_eq!(faults, ["AM_APPLICATION.APPLICATION_ID in row 2 is not a whole number", "AM_APPLICATION.NAME in row 3 is empty or absent"]);
+}
+
+#[tokio::test]
+async fn tokens_come_from_every_partition_with_their_scopes() {
+    let folder = Folder::new();
+    let carbon = format!("{CARBON}{}", registry("/_system/governance", "uuid-1"));
+    let (site, old) = open(&[folder.dump("am.sql", AM), folder.dump("carbon.sql", &carbon)]).await;
+    let mut tokens = Tokens::open(&site).await.unwrap();
+    let all = tokens.next_batch(10).await.unwrap();
+    let seen: Vec<_> = all.iter().map(|t| (t.access_token.expose().as_str(), t.validity_ms, t.scopes.join(" "))).collect();
+    assert_eq!(seen, [("main", Some(i64::MAX), "default".to_owned()), ("partition", Some(-1), "a b".to_owned())]);
+    assert!(!old.encryption.is_on());
+    let cipher = AM.replace("'SECRET'", &format!("'{}'", "Ab1/".repeat(43)));
+    let (_, old) = open(&[folder.dump("cipher.sql", &cipher), folder.dump("carbon2.sql", &carbon)]).await;
+    assert!(old.encryption.is_on());
+}
+
+#[tokio::test]
+async fn a_mounted_registry_is_read_where_it_lives() {
+    let Some(server) = Scratch::new() else { return };
+    let folder = Folder::new();
+    server.load("am", &AM.replace(",('two','Broken',1,'u-2'),(3,NULL,1,'u-3')", ""));
+    server.load("am", CARBON);
+    // The local registry has a stale API below the mount's path, which the mount hides.
+    server.load("am", &registry("/_system/governance", "stale"));
+    server.load("gov", &registry("/_system/shared", "mounted"));
+    let datasource = |name: &str| {
+        format!(
+            "<datasource><name>{name}</name><jndiConfig><name>jdbc/{name}</name></jndiConfig><definition type='RDBMS'><configuration><url>jdbc:mysql://127.0.0.1:3306/{}</url><username>root</username></configuration></definition></datasource>",
+            server.name(name)
+        )
+    };
+    let all = format!("<d><datasources>{}{}</datasources></d>", datasource("am"), datasource("gov"));
+    folder.file("repository/conf/datasources/master-datasources.xml", &all);
+    folder.file("repository/conf/api-manager.xml", "<APIManager><DataSourceName>jdbc/am</DataSourceName></APIManager>");
+    folder.file(
+        "repository/conf/registry.xml",
+        "<r><currentDBConfig>l</currentDBConfig><dbConfig name='l'><dataSource>jdbc/am</dataSource></dbConfig><dbConfig name='s'><dataSource>jdbc/gov</dataSource></dbConfig>\
+         <remoteInstance url='x'><id>g</id><dbConfig>s</dbConfig></remoteInstance><mount path='/_system/governance' overwrite='true'><instanceId>g</instanceId><targetPath>/_system/shared</targetPath></mount></r>",
+    );
+    let home = Home::open(folder.folder.path()).unwrap();
+    let site = Site::open_home(&home, Reading::default()).await.unwrap();
+    let old = Installation::read(&site, Some(&home.settings)).await.unwrap();
+    assert_eq!((old.apis.len(), old.apis[0].uuid.as_deref()), (1, Some("mounted")));
+    assert!(old.apis[0].artifact.as_ref().unwrap().path.starts_with("/_system/governance/"));
+    assert_eq!(old.apis[0].tags, ["rain"]);
+}
+
+#[tokio::test]
+async fn newer_databases_are_refused_by_name() {
+    let folder = Folder::new();
+    let newer = format!("{AM}CREATE TABLE AM_REVISION (ID INTEGER) ENGINE INNODB;\nCREATE TABLE GOV_POLICY (ID INTEGER) ENGINE INNODB;\n");
+    let error = Site::open(&[folder.dump("am.sql", &newer)], Reading::default()).await.unwrap_err();
+    assert!(matches!(&error, SourceError::TooNew { found } if found == "4.5 or later"), "{error}");
+    folder.file("WSO2AM_DB.mv.db", "H:2");
+    let location = Location::parse(&format!("h2:{}", folder.folder.path().join("WSO2AM_DB").display())).unwrap();
+    let error = Site::open(&[location], Reading::default()).await.unwrap_err();
+    assert!(matches!(error, SourceError::TooNew { .. }), "{error}");
+}
+
+/// Two scratch databases on the local MySQL, dropped when the test ends.
+struct Scratch;
+
+impl Scratch {
+    fn new() -> Option<Self> {
+        let answer = std::process::Command::new("mysql").args(["-h127.0.0.1", "-uroot", "-e", "select 1"]).output();
+        if !answer.is_ok_and(|a| a.status.success()) {
+            println!("skipped: no MySQL answers at 127.0.0.1");
+            return None;
+        }
+        let scratch = Self;
+        for name in ["am", "gov"] {
+            scratch.run(&format!("CREATE DATABASE {}", scratch.name(name)));
+        }
+        Some(scratch)
+    }
+
+    fn name(&self, name: &str) -> String {
+        format!("upgrade_mount_{name}_{}", std::process::id())
+    }
+
+    fn load(&self, database: &str, sql: &str) {
+        self.run(&format!("USE {}; {sql}", self.name(database)));
+    }
+
+    fn run(&self, sql: &str) {
+        let done = std::process::Command::new("mysql").args(["-h127.0.0.1", "-uroot", "-e", sql]).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        for name in ["am", "gov"] {
+            self.run(&format!("DROP DATABASE IF EXISTS {}", self.name(name)));
+        }
+    }
+}
