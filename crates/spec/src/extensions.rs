@@ -66,10 +66,7 @@ impl Extensions {
             let Some(extension) = extension else { continue };
             let urls = extension.get("urls").map(words).unwrap_or_default();
             let mut each = urls.iter().map(|url| json!({ "url": url }));
-            let kind = match text(extension, "type") {
-                Some(kind @ ("load_balance" | "failover")) => kind,
-                _ => "http",
-            };
+            let kind = text(extension, "type").filter(|k| matches!(*k, "load_balance" | "failover")).unwrap_or("http");
             let first = match (kind, each.len()) {
                 (_, 0) => continue,
                 ("load_balance", _) => Value::Array(each.by_ref().collect()),

@@ -22,7 +22,9 @@ impl Fault {
 
     /// Neither JSON nor YAML, or beyond a bound.
     pub(crate) fn malformed(description: impl Into<String>) -> Self {
-        Self { code: 900_758, message: "Malformed OpenAPI Definition", description: description.into() }
+        // The reader's words name the way to the fault, which is as long as the text's author likes.
+        let description = description.into().chars().take(300).collect();
+        Self { code: 900_758, message: "Malformed OpenAPI Definition", description }
     }
 
     /// No version we know by name.

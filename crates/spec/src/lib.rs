@@ -10,6 +10,7 @@
 mod apply;
 mod extensions;
 mod fault;
+mod flow;
 mod parse;
 mod portal;
 mod read;

@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
 
-use crate::{Fault, Object};
+use crate::{Fault, Object, flow};
 
 /// Longest definition read, in bytes.
 pub const MAX_TEXT_BYTES: usize = 8 * 1024 * 1024;
@@ -32,23 +32,28 @@ pub fn read(text: &str) -> Result<Value, Fault> {
         return Err(Fault::malformed(format!("the definition is longer than {MAX_TEXT_BYTES} bytes")));
     }
     let text = text.trim_start_matches('\u{feff}');
-    let budget = Budget { values: Cell::new(MAX_VALUES), bytes: Cell::new(MAX_STRING_BYTES) };
+    let budget = Budget::full();
     let seed = Bounded { budget: &budget, depth: MAX_DEPTH };
     let value = if text.trim_start().starts_with('{') {
         let mut reader = serde_json::Deserializer::from_str(text);
         match seed.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value)) {
             Ok(value) => value,
             // YAML's flow style also starts with a brace. A text that is neither is told of as JSON, which it most looks like.
-            Err(json) => {
-                let budget = Budget { values: Cell::new(MAX_VALUES), bytes: Cell::new(MAX_STRING_BYTES) };
-                let seed = Bounded { budget: &budget, depth: MAX_DEPTH };
-                seed.deserialize(serde_norway::Deserializer::from_str(text)).map_err(|_| Fault::malformed(json.to_string()))?
-            }
+            Err(json) => yaml(text).map_err(|_| Fault::malformed(json.to_string()))?,
         }
     } else {
-        seed.deserialize(serde_norway::Deserializer::from_str(text)).map_err(|fault| Fault::malformed(fault.to_string()))?
+        yaml(text)?
     };
     if value.is_object() { Ok(value) } else { Err(Fault::malformed("the definition is not an object")) }
+}
+
+fn yaml(text: &str) -> Result<Value, Fault> {
+    if !flow::is_tame(text) {
+        return Err(Fault::malformed("brackets are nested too deep"));
+    }
+    let budget = Budget::full();
+    let seed = Bounded { budget: &budget, depth: MAX_DEPTH };
+    seed.deserialize(serde_norway::Deserializer::from_str(text)).map_err(|fault| Fault::malformed(fault.to_string()))
 }
 
 struct Budget {
@@ -57,6 +62,10 @@ struct Budget {
 }
 
 impl Budget {
+    fn full() -> Self {
+        Self { values: Cell::new(MAX_VALUES), bytes: Cell::new(MAX_STRING_BYTES) }
+    }
+
     fn spend<E: Error>(&self, bytes: usize) -> Result<(), E> {
         let values = self.values.get().checked_sub(1).ok_or_else(|| E::custom(format_args!("more than {MAX_VALUES} values")))?;
         let bytes =

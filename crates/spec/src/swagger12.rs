@@ -281,7 +281,7 @@ fn converted_parameter(old: &Value, name: &str, location: &str, kind: &str) -> V
         }
     }
     if old.get("allowMultiple").and_then(Value::as_bool) == Some(true) || kind.eq_ignore_ascii_case("array") {
-        let items = old.get("items").and_then(|i| plain_of(i)).unwrap_or(plain);
+        let items = old.get("items").and_then(plain_of).unwrap_or(plain);
         new.extend(json!({"type": "array", "items": items, "collectionFormat": "csv"}).as_object().cloned().unwrap_or_default());
     } else {
         new.extend(plain.as_object().cloned().unwrap_or_default());

@@ -1,6 +1,8 @@
 //! Large real documents, read from where the reader has them: `TIDEGATE_REFERENCE` names a folder whose `openapi/*.yaml` are 4.0.0's own
 //! interface documents.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "the whole binary is a test")]
+
 use std::path::PathBuf;
 
 use model::{Api, ApiId, TenantId, Timestamp};
