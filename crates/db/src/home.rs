@@ -95,32 +95,47 @@ impl DataDir {
     }
 
     /// The encryption key for [`crate::Sealer::new`]: `given` (Base64, from the environment), else the key file, else a new key written
-    /// there. `has_database` says whether a database outside this directory is already in use; one inside is seen here.
+    /// there. A lost key of a database elsewhere is not seen here; [`crate::Db::open`] refuses the new one then.
     ///
     /// # Errors
-    /// [`HomeFault::KeyMissing`] when there is a database but no key; [`HomeFault::KeyMalformed`]; [`HomeFault::Denied`].
+    /// [`HomeFault::KeyMissing`] when there is a database here but no key; [`HomeFault::KeyMalformed`]; [`HomeFault::Denied`].
     pub fn encryption_key(&self, given: Option<&Secret<String>>) -> Result<Secret<[u8; 32]>, HomeFault> {
         if let Some(text) = given {
             return decode(text.expose(), "the environment");
         }
         let file = self.path.join(KEY_FILE);
-        match read_key(&file) {
-            Ok(text) => decode(text.expose(), &file.display().to_string()),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => self.new_key(&file),
-            Err(e) => Err(denied("read", &file, e)),
+        // Asked before the key is looked for: another process starting now makes the key first and the database after.
+        let has_database = self.path.join(DATABASE_FILE).exists();
+        match kept_key(&file)? {
+            Some(key) => Ok(key),
+            None if has_database => Err(HomeFault::KeyMissing { key: file }),
+            None => new_key(&file),
         }
     }
+}
 
-    fn new_key(&self, file: &Path) -> Result<Secret<[u8; 32]>, HomeFault> {
-        if self.path.join(DATABASE_FILE).exists() {
-            return Err(HomeFault::KeyMissing { key: file.to_owned() });
+fn kept_key(file: &Path) -> Result<Option<Secret<[u8; 32]>>, HomeFault> {
+    match read_key(file) {
+        Ok(text) => decode(text.expose(), &file.display().to_string()).map(Some),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(denied("read", file, e)),
+    }
+}
+
+/// Makes a key, unless another process was faster, whose key it then is.
+fn new_key(file: &Path) -> Result<Secret<[u8; 32]>, HomeFault> {
+    let mut key = [0; 32];
+    SystemRandom::new().fill(&mut key).map_err(|_| HomeFault::NoRandomness)?;
+    let key = Secret::new(key);
+    match write_key(file, &key) {
+        Ok(()) => {
+            tracing::info!(file = %file.display(), "made a new encryption key; keep a copy of it with your backups");
+            Ok(key)
         }
-        let mut key = [0; 32];
-        SystemRandom::new().fill(&mut key).map_err(|_| HomeFault::NoRandomness)?;
-        let key = Secret::new(key);
-        write_key(file, &key).map_err(|e| denied("write", file, e))?;
-        tracing::info!(file = %file.display(), "made a new encryption key; keep a copy of it with your backups");
-        Ok(key)
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+            kept_key(file)?.ok_or_else(|| HomeFault::KeyMissing { key: file.to_owned() })
+        }
+        Err(e) => Err(denied("write", file, e)),
     }
 }
 

@@ -160,7 +160,7 @@ async fn postgres(options: &PgConnectOptions) -> Result<PgPool> {
         .connect_lazy_with(options.clone().application_name("tidegate").statement_cache_capacity(STATEMENTS));
     let mut pause = FIRST_PAUSE;
     for left in (0..TRIES).rev() {
-        match first_connection(&pool, options).await {
+        match first_connection(options).await {
             Ok(()) => return Ok(pool),
             Err(error) if left == 0 || !error.1 => return Err(error.0),
             Err(error) => tracing::warn!(error = %error.0, tries_left = left, "the PostgreSQL server does not answer yet"),
@@ -172,7 +172,7 @@ async fn postgres(options: &PgConnectOptions) -> Result<PgPool> {
 }
 
 /// Connects once, outside the pool, which would hide a refusal behind its own patience. The flag says whether trying again may help.
-async fn first_connection(_pool: &PgPool, options: &PgConnectOptions) -> std::result::Result<(), (Error, bool)> {
+async fn first_connection(options: &PgConnectOptions) -> std::result::Result<(), (Error, bool)> {
     use sqlx::{ConnectOptions, Connection};
     let refused = match tokio::time::timeout(PATIENCE, options.connect()).await {
         Ok(Ok(conn)) => return conn.close().await.map_err(|e| (e.into(), true)),
@@ -209,4 +209,53 @@ async fn check_key(tx: &mut Tx) -> Result<()> {
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let pairs = text.as_bytes().chunks(2);
     pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A full disk is played by SQLite's own page limit, which answers with the same code.
+    #[tokio::test]
+    async fn a_full_disk_is_told_and_loses_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        let url = DbUrl::sqlite(&home.path().join("tidegate.db"));
+        let db = Db::open(&url, Sealer::new([1; 32])).await.unwrap();
+        let mut tx = db.write().await.unwrap();
+        facts::put(&mut tx, "before", "kept").await.unwrap();
+        tx.commit().await.unwrap();
+        limit_pages(&db, "PRAGMA max_page_count = 1").await;
+        let mut tx = db.write().await.unwrap();
+        let error = facts::put(&mut tx, "big", &"x".repeat(1 << 20)).await.unwrap_err();
+        assert!(matches!(error, Error::Full(_)), "{error:?}");
+        assert!(matches!(tx.commit().await, Err(Error::Aborted)));
+        limit_pages(&db, "PRAGMA max_page_count = 1000000").await;
+        let mut tx = db.write().await.unwrap();
+        assert_eq!(facts::get(&mut tx, "before").await.unwrap().as_deref(), Some("kept"));
+        assert_eq!(facts::get(&mut tx, "big").await.unwrap(), None);
+        facts::put(&mut tx, "big", &"x".repeat(1 << 20)).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn limit_pages(db: &Db, pragma: &'static str) {
+        let mut tx = db.write().await.unwrap();
+        tx.script(pragma).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// A crash may lose what was not committed, never what was.
+    #[tokio::test]
+    async fn sqlite_is_set_for_safety() {
+        let home = tempfile::tempdir().unwrap();
+        let url = DbUrl::sqlite(&home.path().join("tidegate.db"));
+        let db = Db::open(&url, Sealer::new([1; 32])).await.unwrap();
+        let mut tx = db.write().await.unwrap();
+        for (pragma, column, expected) in [("PRAGMA synchronous", "synchronous", 2), ("PRAGMA foreign_keys", "foreign_keys", 1)] {
+            assert_eq!(tx.row(pragma, Vec::new()).await.unwrap().unwrap().int(column).unwrap(), expected, "{pragma}");
+        }
+        assert_eq!(tx.row("PRAGMA journal_mode", Vec::new()).await.unwrap().unwrap().text("journal_mode").unwrap(), "wal");
+        drop(tx);
+        let mut tx = db.read().await.unwrap();
+        assert_eq!(tx.row("PRAGMA query_only", Vec::new()).await.unwrap().unwrap().int("query_only").unwrap(), 1);
+    }
 }

@@ -115,6 +115,7 @@ CREATE TABLE api (
     visibility TEXT COLLATE "C" NOT NULL,
     access_control TEXT COLLATE "C" NOT NULL,
     enable_store BOOLEAN NOT NULL,
+    is_default_version BOOLEAN NOT NULL,
     name_fold TEXT COLLATE "C" NOT NULL,
     provider_fold TEXT COLLATE "C" NOT NULL,
     version_fold TEXT COLLATE "C" NOT NULL,

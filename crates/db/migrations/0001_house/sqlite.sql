@@ -115,6 +115,7 @@ CREATE TABLE api (
     visibility TEXT NOT NULL,
     access_control TEXT NOT NULL,
     enable_store INTEGER NOT NULL,
+    is_default_version INTEGER NOT NULL,
     name_fold TEXT NOT NULL,
     provider_fold TEXT NOT NULL,
     version_fold TEXT NOT NULL,

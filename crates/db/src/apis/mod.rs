@@ -41,7 +41,7 @@ pub async fn insert(tx: &mut Tx, api: &Api) -> Result<()> {
     values.extend(args![0_i64, api.created_at]);
     tx.insert_rows(
         "INSERT INTO api (id, tenant, provider, name, version, context, context_template, kind, state, visibility, access_control, \
-         enable_store, name_fold, provider_fold, version_fold, context_fold, updated_at, last_revision, created_at)",
+         enable_store, name_fold, provider_fold, version_fold, context_fold, updated_at, is_default_version, last_revision, created_at)",
         vec![values],
     )
     .await?;
@@ -80,7 +80,7 @@ pub async fn versions(tx: &mut Tx, tenant: TenantId, name: &str) -> Result<Vec<A
 pub async fn update(tx: &mut Tx, api: &Api) -> Result<bool> {
     let sql = "UPDATE api SET provider = $3, name = $4, version = $5, context = $6, context_template = $7, kind = $8, state = $9, \
                visibility = $10, access_control = $11, enable_store = $12, name_fold = $13, provider_fold = $14, version_fold = $15, \
-               context_fold = $16, updated_at = $17 WHERE id = $1 AND tenant = $2";
+               context_fold = $16, updated_at = $17, is_default_version = $18 WHERE id = $1 AND tenant = $2";
     if tx.run(sql, columns(api)).await? == 0 {
         return Ok(false);
     }
@@ -174,6 +174,7 @@ fn columns(api: &Api) -> Vec<Value> {
         fold(&api.version),
         fold(&api.context),
         api.updated_at,
+        api.is_default_version,
     ]
 }
 

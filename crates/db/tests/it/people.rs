@@ -1,0 +1,121 @@
+//! Tenants, users, roles and REST scopes.
+
+use db::users::UserFilter;
+use model::*;
+
+use crate::fixtures::*;
+use crate::stage::{Stage, on_both};
+
+on_both! {
+    tenants_are_found_in_any_letter_case,
+    users_come_back_whole,
+    user_names_are_unique_per_store_and_tenant,
+    users_are_listed_in_pages,
+    passwords_are_set_and_rehashed,
+    a_deleted_role_leaves_its_users,
+    rest_scopes_are_replaced_together,
+}
+
+async fn tenants_are_found_in_any_letter_case(stage: Stage) {
+    tenants(&stage.db).await;
+    let mut tx = stage.db.write().await.unwrap();
+    assert_eq!(db::tenants::find_by_domain(&mut tx, "aCME.COM").await.unwrap(), Some(acme()));
+    assert_eq!(db::tenants::find(&mut tx, TenantId(5)).await.unwrap(), None);
+    let closed = Tenant { active: false, email: None, ..acme() };
+    assert!(db::tenants::update(&mut tx, &closed).await.unwrap());
+    assert_eq!(db::tenants::list(&mut tx).await.unwrap(), [Tenant::super_tenant(NOW), closed]);
+    assert!(!db::tenants::update(&mut tx, &Tenant { id: TenantId(5), domain: "x".to_owned(), ..acme() }).await.unwrap());
+    let clash = Tenant { id: TenantId(6), domain: "ACME.com".to_owned(), ..acme() };
+    assert!(db::tenants::insert(&mut tx, &clash).await.unwrap_err().is_duplicate("tenant", "domain_fold"));
+}
+
+async fn users_come_back_whole(stage: Stage) {
+    tenants(&stage.db).await;
+    let mut bob = user("Bob");
+    let mut tx = stage.db.write().await.unwrap();
+    db::users::insert(&mut tx, &bob).await.unwrap();
+    assert_eq!(db::users::find_by_id(&mut tx, bob.id).await.unwrap().as_ref(), Some(&bob));
+    assert_eq!(db::users::find(&mut tx, TenantId::SUPER, "PRIMARY", "Bob").await.unwrap().as_ref(), Some(&bob));
+    for (tenant, store, name) in [(TenantId::SUPER, "PRIMARY", "bob"), (TenantId::SUPER, "LDAP", "Bob"), (ACME, "PRIMARY", "Bob")] {
+        assert_eq!(db::users::find(&mut tx, tenant, store, name).await.unwrap(), None);
+    }
+    bob.roles = texts(&["z", "a"]);
+    bob.password = None;
+    bob.locked = false;
+    bob.attributes.clear();
+    assert!(db::users::update(&mut tx, &bob).await.unwrap());
+    assert_eq!(db::users::find_by_id(&mut tx, bob.id).await.unwrap().as_ref(), Some(&bob));
+    assert!(db::users::delete(&mut tx, bob.id).await.unwrap());
+    assert!(!db::users::delete(&mut tx, bob.id).await.unwrap());
+    assert!(!db::users::update(&mut tx, &bob).await.unwrap());
+}
+
+async fn user_names_are_unique_per_store_and_tenant(stage: Stage) {
+    tenants(&stage.db).await;
+    let ldap = User { store: "LDAP".to_owned(), ..user("bob") };
+    let elsewhere = User { tenant: ACME, ..user("bob") };
+    let mut tx = stage.db.write().await.unwrap();
+    db::users::insert_many(&mut tx, &[user("bob"), user("Bob"), ldap, elsewhere]).await.unwrap();
+    assert!(db::users::insert(&mut tx, &user("bob")).await.unwrap_err().is_duplicate("account", "name"));
+}
+
+async fn users_are_listed_in_pages(stage: Stage) {
+    tenants(&stage.db).await;
+    let many: Vec<User> = (0..1_200).map(|n| user(&format!("user{n:04}"))).collect();
+    let mut tx = stage.db.write().await.unwrap();
+    db::users::insert_many(&mut tx, &many).await.unwrap();
+    assert_eq!(db::users::count(&mut tx, TenantId::SUPER).await.unwrap(), 1_200);
+    let filter = |name_like: Option<&str>, limit, offset| UserFilter { tenant: TenantId::SUPER, name_like: name_like.map(str::to_owned), limit, offset };
+    assert_eq!(db::users::list(&mut tx, &filter(None, 5_000, 0)).await.unwrap(), many);
+    assert_eq!(db::users::list(&mut tx, &filter(None, 2, 1_199)).await.unwrap(), many[1_199..]);
+    assert_eq!(db::users::list(&mut tx, &filter(Some("R0042"), 25, 0)).await.unwrap(), many[42..43]);
+    assert_eq!(db::users::list(&mut tx, &filter(Some("user_"), 25, 0)).await.unwrap(), []);
+}
+
+async fn passwords_are_set_and_rehashed(stage: Stage) {
+    tenants(&stage.db).await;
+    let bob = user("bob");
+    let old = bob.password.clone().unwrap();
+    let argon = StoredPassword::Argon2id(Secret::new("$argon2id$x".to_owned()));
+    let mut tx = stage.db.write().await.unwrap();
+    db::users::insert(&mut tx, &bob).await.unwrap();
+    assert!(db::users::rehash(&mut tx, bob.id, &old, &argon).await.unwrap());
+    assert!(!db::users::rehash(&mut tx, bob.id, &old, &argon).await.unwrap());
+    let after = db::users::find_by_id(&mut tx, bob.id).await.unwrap().unwrap();
+    assert_eq!(after, User { password: Some(argon), ..bob.clone() });
+    let later = NOW.plus_secs(9);
+    assert!(db::users::set_password(&mut tx, bob.id, &old, later).await.unwrap());
+    let after = db::users::find_by_id(&mut tx, bob.id).await.unwrap().unwrap();
+    assert_eq!(after, User { must_change_password: false, password_changed_at: later, ..bob });
+    assert!(!db::users::set_password(&mut tx, UserId::random(), &old, later).await.unwrap());
+}
+
+async fn a_deleted_role_leaves_its_users(stage: Stage) {
+    tenants(&stage.db).await;
+    let mut tx = stage.db.write().await.unwrap();
+    let (bob, far) = (user("bob"), User { tenant: ACME, ..user("far") });
+    db::users::insert_many(&mut tx, &[bob.clone(), far.clone()]).await.unwrap();
+    db::roles::insert(&mut tx, TenantId::SUPER, "admin").await.unwrap();
+    assert!(!db::roles::ensure(&mut tx, TenantId::SUPER, "admin").await.unwrap());
+    assert!(db::roles::ensure(&mut tx, TenantId::SUPER, "Zoo").await.unwrap());
+    assert!(db::roles::exists(&mut tx, TenantId::SUPER, "admin").await.unwrap());
+    assert!(!db::roles::exists(&mut tx, ACME, "admin").await.unwrap());
+    assert_eq!(db::roles::list(&mut tx, TenantId::SUPER).await.unwrap(), ["Zoo", "admin"]);
+    assert!(db::roles::delete(&mut tx, TenantId::SUPER, "admin").await.unwrap());
+    assert!(!db::roles::delete(&mut tx, TenantId::SUPER, "admin").await.unwrap());
+    assert_eq!(db::users::find_by_id(&mut tx, bob.id).await.unwrap().unwrap().roles, ["Internal/creator"]);
+    assert_eq!(db::users::find_by_id(&mut tx, far.id).await.unwrap().unwrap().roles, far.roles);
+    assert!(db::roles::insert(&mut tx, TenantId::SUPER, "Zoo").await.unwrap_err().is_duplicate("role", "name"));
+}
+
+async fn rest_scopes_are_replaced_together(stage: Stage) {
+    tenants(&stage.db).await;
+    let binding = |scope: &str, roles: &[&str]| ScopeBinding { scope: scope.to_owned(), roles: texts(roles) };
+    let mut tx = stage.db.write().await.unwrap();
+    db::rest_scopes::replace(&mut tx, ACME, &[binding("z", &["x"])]).await.unwrap();
+    for bindings in [vec![binding("b", &["admin", "x"]), binding("a", &[])], vec![binding("c", &["y"])], vec![]] {
+        db::rest_scopes::replace(&mut tx, TenantId::SUPER, &bindings).await.unwrap();
+        assert_eq!(db::rest_scopes::list(&mut tx, TenantId::SUPER).await.unwrap(), bindings);
+    }
+    assert_eq!(db::rest_scopes::list(&mut tx, ACME).await.unwrap(), [binding("z", &["x"])]);
+}
