@@ -1,1 +1,29 @@
-//! gateway
+//! The data plane: takes API calls, decides whether they may pass, and passes them on.
+//!
+//! A call walks through [`pipeline`] against one immutable [`Snapshot`]. Nothing here reads a database, issues a token or knows REST: the
+//! server feeds snapshots in and takes call records out.
+
+mod body;
+mod clock;
+mod config;
+mod counters;
+mod gateway;
+mod listener;
+mod opaque;
+mod path;
+mod pipeline;
+mod pool;
+mod record;
+mod respond;
+mod snapshot;
+mod steps;
+mod tls;
+
+pub use config::{Config, Precedence};
+pub use gateway::{Gateway, SetupFault};
+pub use listener::Door;
+pub use opaque::{FoundToken, NoOpaqueTokens, OpaqueTokens, Unavailable};
+pub use record::{CallRecord, CalledApi, CallingApplication};
+pub use snapshot::{AddressFault, Change, CompileFault, Deployed, Issuer, Snapshot};
+pub use tls::TlsFault;
+pub use traffic::IpRange;

@@ -1,0 +1,221 @@
+//! Message bodies on their way through. Nothing is gathered up: a frame goes on before the next one is asked for.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::Sleep;
+
+use crate::pool::{Link, Pool};
+use crate::record::CallEnd;
+
+/// A body broke off.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyFault {
+    #[error("the message could not be read to its end")]
+    Http(#[source] hyper::Error),
+    #[error("nothing more came for too long")]
+    Stalled,
+}
+
+/// A client's body on its way to a backend.
+pub(crate) enum RequestBody {
+    Empty,
+    Client {
+        incoming: Incoming,
+        stall: Stall,
+    },
+}
+
+impl RequestBody {
+    pub(crate) fn new(incoming: Incoming, stall: Duration) -> Self {
+        if incoming.is_end_stream() { Self::Empty } else { Self::Client { incoming, stall: Stall::new(stall) } }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self, Self::Empty)
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyFault;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        match self.get_mut() {
+            Self::Empty => Poll::Ready(None),
+            Self::Client { incoming, stall } => match Pin::new(incoming).poll_frame(cx) {
+                Poll::Ready(frame) => {
+                    stall.over();
+                    Poll::Ready(frame.map(|f| f.map_err(BodyFault::Http)))
+                }
+                Poll::Pending => stall.poll(cx).map(|()| Some(Err(BodyFault::Stalled))),
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Client { incoming, .. } => incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Client { incoming, .. } => incoming.size_hint(),
+        }
+    }
+}
+
+/// A backend's body on its way to the client, with the link it comes over.
+pub(crate) struct BackendBody {
+    incoming: Incoming,
+    /// `None` once the link went back or was closed.
+    link: Option<Box<Link>>,
+    pool: Arc<Pool>,
+    stall: Stall,
+}
+
+impl BackendBody {
+    pub(crate) fn new(incoming: Incoming, link: Box<Link>, pool: Arc<Pool>, stall: Duration) -> Self {
+        Self { incoming, link: Some(link), pool, stall: Stall::new(stall) }
+    }
+
+    fn finish(&mut self, cx: &mut Context<'_>) {
+        if let Some(link) = self.link.take() {
+            self.pool.keep(link, cx);
+        }
+    }
+}
+
+impl Body for BackendBody {
+    type Data = Bytes;
+    type Error = BodyFault;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        let this = self.get_mut();
+        // Asking for a frame is what makes the connection read; so ask, let it read, and look again.
+        let mut polled = Pin::new(&mut this.incoming).poll_frame(cx);
+        if polled.is_pending() {
+            if let Some(link) = &mut this.link {
+                link.drive(cx);
+            }
+            polled = Pin::new(&mut this.incoming).poll_frame(cx);
+        }
+        match polled {
+            Poll::Pending => {
+                ready!(this.stall.poll(cx));
+                this.link = None;
+                Poll::Ready(Some(Err(BodyFault::Stalled)))
+            }
+            Poll::Ready(Some(Ok(frame))) => {
+                this.stall.over();
+                if this.incoming.is_end_stream() {
+                    this.finish(cx);
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                this.link = None;
+                Poll::Ready(Some(Err(BodyFault::Http(error))))
+            }
+            Poll::Ready(None) => {
+                this.finish(cx);
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+/// What a client gets as a body.
+pub(crate) enum Content {
+    Empty,
+    Text(Bytes),
+    Backend(Box<BackendBody>),
+}
+
+/// An answer's body; dropping it ends the call.
+pub(crate) struct AnswerBody {
+    content: Content,
+    end: CallEnd,
+}
+
+impl AnswerBody {
+    pub(crate) fn new(content: Content, end: CallEnd) -> Self {
+        Self { content, end }
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = BodyFault;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        let this = self.get_mut();
+        let polled = match &mut this.content {
+            Content::Empty => Poll::Ready(None),
+            Content::Text(text) if text.is_empty() => Poll::Ready(None),
+            Content::Text(text) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(text))))),
+            Content::Backend(body) => Pin::new(&mut **body).poll_frame(cx),
+        };
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => this.end.sent(frame.data_ref().map_or(0, Bytes::len)),
+            Poll::Ready(Some(Err(fault))) => this.end.broke_off(fault),
+            _ => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Empty => true,
+            Content::Text(text) => text.is_empty(),
+            Content::Backend(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Empty => SizeHint::with_exact(0),
+            Content::Text(text) => SizeHint::with_exact(text.len() as u64),
+            Content::Backend(body) => body.size_hint(),
+        }
+    }
+}
+
+/// A limit on silence. No timer exists until there is a silence.
+pub(crate) struct Stall {
+    limit: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Stall {
+    fn new(limit: Duration) -> Self {
+        Self { limit, timer: None }
+    }
+
+    /// Ready when the silence has lasted too long.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let limit = self.limit;
+        self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit))).as_mut().poll(cx)
+    }
+
+    fn over(&mut self) {
+        self.timer = None;
+    }
+}

@@ -1,0 +1,313 @@
+//! One call from its head to its answer: route, cross-origin, authenticate, authorize, throttle, rewrite, forward, respond, record.
+//!
+//! All decisions are made in one go against one snapshot. The only waiting is for an opaque token's look-up, before the decisions that need
+//! it (then against the snapshot of that later moment), and for the backend.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use model::{KeyType, Timestamp};
+use token::Jwt;
+use traffic::Cost;
+
+use crate::body::{AnswerBody, BackendBody, Content, RequestBody};
+use crate::clock::Now;
+use crate::gateway::Gateway;
+use crate::listener::Peer;
+use crate::record::{CallEnd, CallRecord, CalledApi, CallingApplication};
+use crate::respond::{Answer, AuthRefusal, Refusal};
+use crate::snapshot::{ApiEntry, CorsRules, Snapshot, Verb, Verbs};
+use crate::steps::authenticate::{self, Verified};
+use crate::steps::authorize::{self, Caller};
+use crate::steps::throttle::{self, Counted, View};
+use crate::steps::{cors, forward, rewrite, route};
+
+/// What is known of a call so far: what its answer's headers and its record need.
+struct Call {
+    now: Now,
+    correlation: HeaderValue,
+    api: Option<Arc<ApiEntry>>,
+    template: Option<Arc<str>>,
+    verbs: Verbs,
+    asked: cors::Asked,
+    caller: Option<Caller>,
+    code: Option<&'static str>,
+    backend_latency: Option<std::time::Duration>,
+}
+
+/// A call that may pass: everything the backend step needs.
+struct Plan {
+    api: Arc<ApiEntry>,
+    key_type: KeyType,
+    /// Start of the rest of the path in the normalised path.
+    path: String,
+    rest_at: usize,
+}
+
+/// How the first half of the decisions ended.
+enum Start {
+    Answer(Answer),
+    Pass(Plan),
+    /// The token must be looked up before the rest can be decided.
+    Opaque(Box<str>),
+}
+
+/// Answers one request.
+pub(crate) async fn answer(peer: Arc<Peer>, request: Request<Incoming>) -> Response<AnswerBody> {
+    let gateway = &*peer.gateway;
+    let now = gateway.clock.now();
+    peer.call_started();
+    let (mut parts, body) = request.into_parts();
+    let mut call = Call {
+        now,
+        correlation: gateway.correlation(&parts.headers),
+        api: None,
+        template: None,
+        verbs: Verbs::default(),
+        asked: cors::Asked::default(),
+        caller: None,
+        code: None,
+        backend_latency: None,
+    };
+    let started = record_head(&peer, &call, &parts);
+    let outcome = run(gateway, &peer, &mut call, &mut parts, body).await;
+    let (mut response, content) = match outcome {
+        Ok(answered) => answered,
+        Err(refusal) => own_answer(refusal.answer(), &mut call),
+    };
+    if let Some(rules) = call.api.as_ref().and_then(|api| gateway.cors_rules(api)) {
+        cors::decorate(response.headers_mut(), rules, call.verbs, &call.asked, &gateway.method_lists, &gateway.expose_headers);
+    }
+    let record = started.map(|record| finish_record(record, &call));
+    let end = CallEnd::new(Arc::clone(&peer), now.instant, response.status().as_u16(), record);
+    response.map(|()| AnswerBody::new(content, end))
+}
+
+async fn run(gateway: &Gateway, peer: &Peer, call: &mut Call, parts: &mut Parts, body: Incoming) -> Result<(Response<()>, Content), Refusal> {
+    let start = begin(gateway, peer, call, parts, &body, None)?;
+    let start = match start {
+        Start::Opaque(token) => {
+            let now = Timestamp(call.now.wall_ms);
+            let found = gateway.opaque.find(&token, now).await.map_err(|unavailable| {
+                tracing::error!(error = &unavailable as &dyn std::error::Error, "a call was refused");
+                Refusal::Auth(AuthRefusal::Undecided)
+            })?;
+            begin(gateway, peer, call, parts, &body, Some(found.as_deref()))?
+        }
+        other => other,
+    };
+    let plan = match start {
+        Start::Pass(plan) => plan,
+        Start::Answer(answer) => return Ok(own_answer(answer, call)),
+        Start::Opaque(_) => return Err(Refusal::Auth(AuthRefusal::Undecided)),
+    };
+    let backends = plan.api.backends(plan.key_type).ok_or(Refusal::NoBackend(plan.key_type))?;
+    let request = outgoing(gateway, peer, call, &plan.api, parts, body)?;
+    let rest = plan.path.get(plan.rest_at..).unwrap_or_default();
+    let sent = std::time::Instant::now;
+    let before = gateway.recorder.is_on().then(sent);
+    let forwarded = forward::forward(&gateway.pool, backends, request, rest, gateway.config.response_timeout).await;
+    call.backend_latency = before.map(|b| b.elapsed());
+    let (response, link) = forwarded.map_err(Refusal::Backend)?;
+    let (head, incoming) = response.into_parts();
+    let mut response = Response::new(());
+    *response.status_mut() = head.status;
+    *response.headers_mut() = head.headers;
+    rewrite::response_headers(response.headers_mut(), (&gateway.correlation_header, &call.correlation));
+    let content = if incoming.is_end_stream() {
+        let mut link = Some(link);
+        poll_fn(|cx| {
+            if let Some(link) = link.take() {
+                gateway.pool.keep(link, cx);
+            }
+            Poll::Ready(())
+        })
+        .await;
+        Content::Empty
+    } else {
+        Content::Backend(Box::new(BackendBody::new(incoming, link, Arc::clone(&gateway.pool), gateway.config.body_idle_timeout)))
+    };
+    Ok((response, content))
+}
+
+/// Every decision up to the backend. `found` is the outcome of looking up an opaque token, if that was done.
+#[allow(clippy::option_option)]
+fn begin(
+    gateway: &Gateway,
+    peer: &Peer,
+    call: &mut Call,
+    parts: &Parts,
+    body: &Incoming,
+    found: Option<Option<&crate::FoundToken>>,
+) -> Result<Start, Refusal> {
+    let snapshot = gateway.current.load();
+    let snapshot: &Snapshot = &snapshot;
+    let target = route::read(&parts.uri)?;
+    let (api, rest) = match route::api(snapshot, &target.path) {
+        Ok(found) => found,
+        Err(refusal) => return gateway.own_page(&parts.method, &target.path).map(Start::Answer).ok_or(refusal),
+    };
+    route::transport(api, peer.tls)?;
+    let precedence = gateway.config.precedence;
+    let rules = gateway.cors_rules(api);
+    call.api = Some(Arc::clone(api));
+    call.asked = cors::Asked::of(&parts.headers, rules);
+    if parts.method == Method::OPTIONS
+        && rules.is_some()
+        && let Some(verbs) = cors::preflight(api, rest, &parts.headers, precedence)?
+    {
+        call.verbs = verbs;
+        return Ok(Start::Answer(empty_answer()));
+    }
+    let resource = route::resource(api, rest, &parts.method, precedence)?;
+    call.verbs = resource.verbs;
+    call.template = Some(Arc::clone(&resource.template));
+    let operation = Verb::of(&parts.method).and_then(|verb| resource.operation(verb)).ok_or(Refusal::WrongVerb)?;
+    if api.blocked {
+        return Err(Refusal::Blocked);
+    }
+    let now = Timestamp(call.now.wall_ms);
+    let mut verified = None;
+    if !api.prototype && !operation.open {
+        let (header, shown) = gateway.token_header(api);
+        let token = authenticate::bearer(&parts.headers, header, shown).map_err(Refusal::Auth)?;
+        let believed: Arc<Verified> = if Jwt::looks_like_one(token) {
+            gateway.verifier.signed(token, api, snapshot, now)
+        } else {
+            match found {
+                None => return Ok(Start::Opaque(token.into())),
+                Some(found) => gateway.verifier.opaque(found, api, snapshot, now),
+            }
+        }
+        .map_err(Refusal::Auth)?;
+        let caller =
+            authorize::authorize(snapshot, api, &resource.template, operation, &believed, &parts.headers, &gateway.site_header)
+                .map_err(Refusal::Auth)?;
+        call.caller = Some(caller);
+        verified = Some(believed);
+    }
+    if !api.prototype {
+        let config = &gateway.config;
+        let client = rewrite::client_address(&parts.headers, peer, &config.trusted_proxies);
+        let counted = Counted {
+            api,
+            template: &resource.template,
+            operation,
+            caller: call.caller.as_ref(),
+            client,
+            now,
+            cost: Cost { bytes: body.size_hint().exact().unwrap_or(0) },
+        };
+        let view = View {
+            headers: config.header_conditions.then_some(&parts.headers),
+            query: parts.uri.query().filter(|_| config.query_conditions),
+            claims: verified.as_ref().and_then(|v| v.claims.as_ref()),
+            client,
+        };
+        throttle::admit(&counted, &view, snapshot, &gateway.counters).map_err(Refusal::Throttle)?;
+    }
+    let rest_at = target.path.len() - rest.len();
+    Ok(Start::Pass(Plan {
+        api: Arc::clone(api),
+        key_type: call.caller.as_ref().map_or(KeyType::Production, |c| c.key_type),
+        rest_at,
+        path: target.path.into_owned(),
+    }))
+}
+
+/// The request as the backend gets it, but for its URI and `Host`.
+fn outgoing(gateway: &Gateway, peer: &Peer, call: &Call, api: &ApiEntry, parts: &mut Parts, body: Incoming) -> Result<Request<RequestBody>, Refusal> {
+    let mut headers: HeaderMap = std::mem::take(&mut parts.headers);
+    if !rewrite::strip_hops(&mut headers) {
+        return Err(Refusal::TransferCoding);
+    }
+    let authority: Option<&Authority> = parts.uri.authority();
+    rewrite::request_headers(&mut headers, peer, authority, (&gateway.correlation_header, &call.correlation));
+    if !api.prototype && !gateway.config.forward_authorization {
+        rewrite::strip_bearer(&mut headers, gateway.token_header(api).0);
+    }
+    let mut request = Request::new(RequestBody::new(body, gateway.config.stall_timeout));
+    *request.method_mut() = std::mem::take(&mut parts.method);
+    *request.uri_mut() = std::mem::take(&mut parts.uri);
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+fn own_answer(answer: Answer, call: &mut Call) -> (Response<()>, Content) {
+    call.code = answer.code;
+    let mut response = Response::new(());
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
+    (response, if answer.text.is_empty() { Content::Empty } else { Content::Text(answer.text) })
+}
+
+fn empty_answer() -> Answer {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    Answer { status: StatusCode::OK, headers, text: Bytes::new(), code: None }
+}
+
+/// A page of the gateway itself.
+pub(crate) fn page(status: StatusCode, content_type: &'static str, text: String) -> Answer {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    Answer { status, headers, text: text.into(), code: None }
+}
+
+impl Gateway {
+    /// CORS settings that apply to an API's answers: its own, or the gateway's, if any are on.
+    fn cors_rules<'a>(&'a self, api: &'a ApiEntry) -> Option<&'a CorsRules> {
+        api.cors.as_deref().or(self.cors.as_ref())
+    }
+}
+
+const USER_AGENT_MAX: usize = 256;
+
+fn record_head(peer: &Peer, call: &Call, parts: &Parts) -> Option<Box<CallRecord>> {
+    if !peer.gateway.recorder.is_on() {
+        return None;
+    }
+    let user_agent = parts.headers.get(USER_AGENT).and_then(|v| v.to_str().ok()).map(|v| v.chars().take(USER_AGENT_MAX).collect());
+    Some(Box::new(CallRecord {
+        at: Timestamp(call.now.wall_ms),
+        correlation: call.correlation.to_str().unwrap_or_default().to_owned(),
+        method: parts.method.clone(),
+        status: 0,
+        code: None,
+        api: None,
+        application: None,
+        client: rewrite::client_address(&parts.headers, peer, &peer.gateway.config.trusted_proxies),
+        user_agent,
+        latency: std::time::Duration::ZERO,
+        backend_latency: None,
+        bytes_sent: 0,
+        broke_off: false,
+    }))
+}
+
+fn finish_record(mut record: Box<CallRecord>, call: &Call) -> Box<CallRecord> {
+    record.code = call.code;
+    record.backend_latency = call.backend_latency;
+    record.api = call.api.as_ref().map(|api| CalledApi {
+        id: api.id,
+        name: Arc::clone(&api.name),
+        version: Arc::clone(&api.version),
+        template: call.template.clone(),
+    });
+    record.application = call.caller.as_ref().map(|caller| CallingApplication {
+        id: caller.application.id,
+        name: Arc::clone(&caller.application.name),
+        owner: Arc::clone(&caller.application.owner),
+        key_type: caller.key_type,
+        user: Arc::clone(&caller.user),
+    });
+    record
+}

@@ -1,0 +1,324 @@
+//! The one place that turns a refusal into an answer.
+//!
+//! Codes, statuses and texts are WSO2 API Manager 4.0.0's, because clients match on them. Two habits of it are mended: the request's own
+//! headers are not sent back, and `WWW-Authenticate` names real schemes.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use model::{KeyType, Timestamp};
+
+use crate::path::BadPath;
+
+/// Why a call is not passed on, or what became of it at the backend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// No API has such a context.
+    NotFound,
+    /// The API is not offered over this transport.
+    Transport(&'static str),
+    /// The API has no such resource.
+    NoResource,
+    /// The resource has no such verb.
+    WrongVerb,
+    /// The path cannot be read safely.
+    BadPath(BadPath),
+    /// The query holds a broken percent-escape.
+    BadQuery,
+    /// The body's coding is not one that can be passed on.
+    TransferCoding,
+    /// The API is blocked.
+    Blocked,
+    /// The API has no backend for this kind of key.
+    NoBackend(KeyType),
+    Auth(AuthRefusal),
+    Throttle(ThrottleRefusal),
+    Backend(BackendFailure),
+}
+
+/// Authentication or authorization failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AuthRefusal {
+    /// Our own side could not decide.
+    Undecided,
+    /// Not a token, or not one that is believed.
+    Invalid,
+    /// No token; holds the name of the header it should be in.
+    Missing(String),
+    /// The subscription is blocked.
+    SubscriptionBlocked,
+    /// No subscription, or no consumer key.
+    NotSubscribed,
+    /// The key may not be used from where the call comes from.
+    Domain,
+    /// The subscription waits for approval or was refused.
+    SubscriptionInactive,
+    /// None of the resource's scopes; holds its template.
+    Scope(String),
+}
+
+/// A limit was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ThrottleRefusal {
+    pub(crate) level: Level,
+    /// When there is quota again, where it is known.
+    pub(crate) until: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    Api,
+    Resource,
+    Application,
+    Subscription,
+    Burst,
+    Backend,
+}
+
+/// The backend gave no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BackendFailure {
+    Connect,
+    ConnectTimeout,
+    ResponseTimeout,
+    ClosedEarly,
+    Protocol,
+    Other,
+    /// The client's own body broke off; there is hardly anyone left to read the answer.
+    ClientBody,
+}
+
+/// Headers and text of an answer the gateway makes itself.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: Bytes,
+    /// Error code, for the record.
+    pub(crate) code: Option<&'static str>,
+}
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=UTF-8");
+const CHALLENGE: HeaderValue =
+    HeaderValue::from_static("Bearer realm=\"WSO2 API Manager\", error=\"invalid_token\", error_description=\"The provided token is invalid\"");
+
+impl Refusal {
+    pub(crate) fn answer(&self) -> Answer {
+        match self {
+            Self::NotFound => report(StatusCode::NOT_FOUND, "404", "Not Found", "The requested resource is not available."),
+            Self::Transport(scheme) => report(
+                StatusCode::FORBIDDEN,
+                "403",
+                "Forbidden",
+                &format!("Unsupported Transport [ {scheme} ]. The requested resource is not available."),
+            ),
+            Self::NoResource => {
+                report(StatusCode::NOT_FOUND, "404", "Runtime Error", "No matching resource found for given API Request")
+            }
+            Self::WrongVerb => {
+                report(StatusCode::METHOD_NOT_ALLOWED, "405", "Runtime Error", "Method not allowed for given API resource")
+            }
+            Self::BadPath(fault) => bad_request(&fault.to_string()),
+            Self::BadQuery => bad_request("the query holds a malformed percent-escape"),
+            Self::TransferCoding => {
+                report(StatusCode::NOT_IMPLEMENTED, "501", "Not Implemented", "Only the transfer coding chunked is supported")
+            }
+            Self::Blocked => json(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "700700",
+                &[
+                    ("type", "API blocked"),
+                    (
+                        "description",
+                        "This API has been blocked temporarily. Please try again later or contact the system administrators.",
+                    ),
+                ],
+            ),
+            Self::NoBackend(key_type) => {
+                let description = match key_type {
+                    KeyType::Production => "Production key offered to the API with no production endpoint",
+                    KeyType::Sandbox => "Sandbox key offered to the API with no sandbox endpoint",
+                };
+                report(StatusCode::FORBIDDEN, "900901", "Runtime Error", description)
+            }
+            Self::Auth(refusal) => refusal.answer(),
+            Self::Throttle(refusal) => refusal.answer(),
+            Self::Backend(failure) => failure.answer(),
+        }
+    }
+}
+
+impl AuthRefusal {
+    fn answer(&self) -> Answer {
+        const NO_SUBSCRIPTION: &str = "User is NOT authorized to access the Resource. API Subscription validation failed.";
+        let (status, code, message, description) = match self {
+            Self::Undecided => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "900900",
+                "Unclassified Authentication Failure",
+                "Unclassified Authentication Failure".to_owned(),
+            ),
+            Self::Invalid => (
+                StatusCode::UNAUTHORIZED,
+                "900901",
+                "Invalid Credentials",
+                "Invalid Credentials. Make sure you have provided the correct security credentials".to_owned(),
+            ),
+            Self::Missing(header) => (
+                StatusCode::UNAUTHORIZED,
+                "900902",
+                "Missing Credentials",
+                format!(
+                    "Invalid Credentials. Make sure your API invocation call has a header: '{header} : Bearer ACCESS_TOKEN' or \
+                     '{header} : Basic ACCESS_TOKEN' or 'apikey: API_KEY'"
+                ),
+            ),
+            Self::SubscriptionBlocked => {
+                (StatusCode::UNAUTHORIZED, "900907", "The requested API is temporarily blocked", NO_SUBSCRIPTION.to_owned())
+            }
+            Self::NotSubscribed => (StatusCode::FORBIDDEN, "900908", "Resource forbidden ", NO_SUBSCRIPTION.to_owned()),
+            Self::Domain => {
+                (StatusCode::FORBIDDEN, "900908", "Resource forbidden ", "Access forbidden for the invocations".to_owned())
+            }
+            Self::SubscriptionInactive => {
+                (StatusCode::UNAUTHORIZED, "900909", "The subscription to the API is inactive", NO_SUBSCRIPTION.to_owned())
+            }
+            Self::Scope(template) => (
+                StatusCode::FORBIDDEN,
+                "900910",
+                "The access token does not allow you to access the requested resource",
+                format!("User is NOT authorized to access the Resource: {template}. Scope validation failed."),
+            ),
+        };
+        let mut answer = json(status, code, &[("message", message), ("description", &description)]);
+        if status == StatusCode::UNAUTHORIZED {
+            answer.headers.insert(WWW_AUTHENTICATE, CHALLENGE);
+        }
+        answer
+    }
+}
+
+impl ThrottleRefusal {
+    fn answer(&self) -> Answer {
+        let (status, code) = match self.level {
+            Level::Api => (StatusCode::TOO_MANY_REQUESTS, "900800"),
+            Level::Resource => (StatusCode::TOO_MANY_REQUESTS, "900802"),
+            Level::Application => (StatusCode::TOO_MANY_REQUESTS, "900803"),
+            Level::Subscription => (StatusCode::TOO_MANY_REQUESTS, "900804"),
+            Level::Burst => (StatusCode::TOO_MANY_REQUESTS, "900807"),
+            Level::Backend => {
+                let text = [("message", "API Limit Reached"), ("description", "API not accepting requests")];
+                return json(StatusCode::SERVICE_UNAVAILABLE, "900801", &text);
+            }
+        };
+        let Some(until) = self.until.and_then(|t| chrono::DateTime::from_timestamp_millis(t.0)) else {
+            return json(status, code, &[("message", "Message throttled out"), ("description", "You have exceeded your quota")]);
+        };
+        let next = until.format("%Y-%b-%d %H:%M:%S%z UTC").to_string();
+        let description = format!("You have exceeded your quota .You can access API after {next}");
+        let text = [("message", "Message throttled out"), ("description", &*description), ("nextAccessTime", &*next)];
+        let mut answer = json(status, code, &text);
+        if let Ok(date) = HeaderValue::from_str(&until.format("%a, %d %b %Y %H:%M:%S GMT").to_string()) {
+            answer.headers.insert(RETRY_AFTER, date);
+        }
+        answer
+    }
+}
+
+impl BackendFailure {
+    fn answer(self) -> Answer {
+        let (code, description) = match self {
+            Self::Connect => ("101503", "Error connecting to the back end"),
+            Self::ConnectTimeout => ("101508", "Error connecting to the back end"),
+            Self::ResponseTimeout => ("101504", "Send timeout"),
+            Self::ClosedEarly => ("101505", "Error in Sender"),
+            Self::Protocol => ("101506", "Error in Sender"),
+            Self::Other => ("101500", "Error in Sender"),
+            Self::ClientBody => return bad_request("the request body broke off"),
+        };
+        report(StatusCode::INTERNAL_SERVER_ERROR, code, "Runtime Error", description)
+    }
+}
+
+fn bad_request(description: &str) -> Answer {
+    report(StatusCode::BAD_REQUEST, "400", "Bad Request", description)
+}
+
+/// The body of everything but authentication and throttling.
+fn report(status: StatusCode, code: &'static str, message: &str, description: &str) -> Answer {
+    json(status, code, &[("type", "Status report"), ("message", message), ("description", description)])
+}
+
+/// `code` is a JSON string, and the members stand in the given order.
+fn json(status: StatusCode, code: &'static str, members: &[(&str, &str)]) -> Answer {
+    let mut text = format!("{{\"code\":\"{code}\"");
+    for (name, value) in members {
+        // Writing to a String does not fail, and serde writes the quotes and escapes.
+        let _ = write!(text, ",\"{name}\":{}", serde_json::Value::from(*value));
+    }
+    text.push('}');
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(CONTENT_TYPE, JSON);
+    Answer { status, headers, text: text.into(), code: Some(code) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(refusal: Refusal) -> (u16, String) {
+        let answer = refusal.answer();
+        (answer.status.as_u16(), String::from_utf8(answer.text.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn bodies_have_their_members_in_order() {
+        assert_eq!(
+            text(Refusal::NotFound),
+            (404, r#"{"code":"404","type":"Status report","message":"Not Found","description":"The requested resource is not available."}"#.to_owned())
+        );
+        assert_eq!(
+            text(Refusal::Backend(BackendFailure::Connect)),
+            (500, r#"{"code":"101503","type":"Status report","message":"Runtime Error","description":"Error connecting to the back end"}"#.to_owned())
+        );
+        assert_eq!(
+            text(Refusal::Blocked),
+            (503, r#"{"code":"700700","type":"API blocked","description":"This API has been blocked temporarily. Please try again later or contact the system administrators."}"#.to_owned())
+        );
+        assert_eq!(
+            text(Refusal::Auth(AuthRefusal::Scope("/a\"b".to_owned()))),
+            (403, r#"{"code":"900910","message":"The access token does not allow you to access the requested resource","description":"User is NOT authorized to access the Resource: /a\"b. Scope validation failed."}"#.to_owned())
+        );
+    }
+
+    #[test]
+    fn a_throttled_call_is_told_when_to_come_back() {
+        let until = Some(Timestamp(1_614_765_600_000));
+        let answer = Refusal::Throttle(ThrottleRefusal { level: Level::Subscription, until }).answer();
+        assert_eq!(answer.headers[RETRY_AFTER], "Wed, 03 Mar 2021 10:00:00 GMT");
+        assert_eq!(
+            answer.text,
+            r#"{"code":"900804","message":"Message throttled out","description":"You have exceeded your quota .You can access API after 2021-Mar-03 10:00:00+0000 UTC","nextAccessTime":"2021-Mar-03 10:00:00+0000 UTC"}"#
+        );
+        let burst = Refusal::Throttle(ThrottleRefusal { level: Level::Burst, until: None }).answer();
+        assert!(!burst.headers.contains_key(RETRY_AFTER));
+        assert_eq!(burst.text, r#"{"code":"900807","message":"Message throttled out","description":"You have exceeded your quota"}"#);
+    }
+
+    #[test]
+    fn statuses_follow_the_rule() {
+        for (refusal, status, code) in [
+            (AuthRefusal::Undecided, 500, "900900"),
+            (AuthRefusal::Invalid, 401, "900901"),
+            (AuthRefusal::Missing("Authorization".to_owned()), 401, "900902"),
+            (AuthRefusal::SubscriptionBlocked, 401, "900907"),
+            (AuthRefusal::NotSubscribed, 403, "900908"),
+            (AuthRefusal::SubscriptionInactive, 401, "900909"),
+        ] {
+            let answer = refusal.answer();
+            assert_eq!((answer.status.as_u16(), answer.code), (status, Some(code)));
+            assert_eq!(answer.headers.contains_key(WWW_AUTHENTICATE), status == 401);
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! An API compiled for calling: what 4.0.0 renders into an artifact and each call then re-reads, decided once.
+//!
+//! Kept small: boxed slices and shared texts, and nothing that no call looks at.
+
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue};
+use model::{Api, ApiId, ApiKind, AuthType, Cors, EndpointSet, KeyType, LifecycleState, PolicyId, TenantId};
+
+use super::backend::{AddressFault, Backends};
+use super::resources::{Operation, Resources, Verb, Verbs};
+use super::{Family, Texts, limiting, policy_key};
+use crate::path;
+
+/// Something in a change cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileFault {
+    /// The API's kind needs what this gateway does not do.
+    #[error("API {api}: {kind} APIs are not served by this gateway", kind = kind.name())]
+    Kind {
+        /// Which API.
+        api: ApiId,
+        /// Its kind.
+        kind: ApiKind,
+    },
+    /// The API asks for credentials that cannot be checked here; serving it would let callers in without them.
+    #[error("API {api}: security scheme '{scheme}' cannot be enforced by this gateway")]
+    Security {
+        /// Which API.
+        api: ApiId,
+        /// The scheme, or the list of them.
+        scheme: String,
+    },
+    /// The API's operations are answered by scripts.
+    #[error("API {api}: inline scripts are not served by this gateway")]
+    Inline {
+        /// Which API.
+        api: ApiId,
+    },
+    /// An endpoint kind that cannot be called.
+    #[error("API {api}: endpoint type '{kind}' is not supported")]
+    EndpointKind {
+        /// Which API.
+        api: ApiId,
+        /// `endpoint_type`.
+        kind: String,
+    },
+    /// An endpoint address that cannot be called.
+    #[error("API {api}")]
+    Address {
+        /// Which API.
+        api: ApiId,
+        /// What is wrong with it.
+        #[source]
+        fault: AddressFault,
+    },
+    /// The context is no path.
+    #[error("API {api}: '{context}' cannot be a context")]
+    Context {
+        /// Which API.
+        api: ApiId,
+        /// The context.
+        context: String,
+    },
+    /// The name of the API's own token header is no header name.
+    #[error("API {api}: '{name}' is not a header name")]
+    HeaderName {
+        /// Which API.
+        api: ApiId,
+        /// The name.
+        name: String,
+    },
+    /// An operation's verb is unknown.
+    #[error("API {api}: unknown verb '{verb}'")]
+    Verb {
+        /// Which API.
+        api: ApiId,
+        /// The verb.
+        verb: String,
+    },
+    /// A condition of an advanced policy does not compile.
+    #[error("advanced policy '{name}'")]
+    Policy {
+        /// Which policy.
+        policy: PolicyId,
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        fault: traffic::ConditionFault,
+    },
+}
+
+impl CompileFault {
+    /// The API at fault, where it is one.
+    #[must_use]
+    pub fn api(&self) -> Option<ApiId> {
+        match self {
+            Self::Kind { api, .. }
+            | Self::Security { api, .. }
+            | Self::Inline { api }
+            | Self::EndpointKind { api, .. }
+            | Self::Address { api, .. }
+            | Self::Context { api, .. }
+            | Self::HeaderName { api, .. }
+            | Self::Verb { api, .. } => Some(*api),
+            Self::Policy { .. } => None,
+        }
+    }
+}
+
+/// See the module head.
+#[derive(Debug)]
+pub(crate) struct ApiEntry {
+    pub(crate) id: ApiId,
+    pub(crate) tenant: TenantId,
+    pub(crate) name: Arc<str>,
+    pub(crate) version: Arc<str>,
+    pub(crate) context: Arc<str>,
+    /// The context without a version, of a default version.
+    pub(crate) default_context: Option<Arc<str>>,
+    pub(crate) blocked: bool,
+    /// Asks nobody for credentials and counts nothing.
+    pub(crate) prototype: bool,
+    pub(crate) http: bool,
+    pub(crate) https: bool,
+    /// Where the token is, when not in the gateway's usual header.
+    pub(crate) token_header: Option<HeaderName>,
+    /// Key managers whose tokens are taken; `None` is all of them.
+    pub(crate) key_managers: Option<Box<[Arc<str>]>>,
+    /// Key of the API-level advanced policy, which replaces the operations' own.
+    pub(crate) policy: Option<Arc<str>>,
+    /// Key of the subscription policy that calls without credentials count against.
+    pub(crate) open_plan: Arc<str>,
+    pub(crate) max_tps: model::MaxTps,
+    /// Own CORS settings.
+    pub(crate) cors: Option<Box<CorsRules>>,
+    pub(crate) production: Option<Backends>,
+    pub(crate) sandbox: Option<Backends>,
+    pub(crate) resources: Resources,
+}
+
+impl ApiEntry {
+    pub(crate) fn compile(api: &Api, texts: &mut Texts<'_>) -> Result<Self, CompileFault> {
+        let id = api.id;
+        if !matches!(api.kind, ApiKind::Http | ApiKind::Soap | ApiKind::Sse) {
+            return Err(CompileFault::Kind { api: id, kind: api.kind });
+        }
+        if api.implementation == model::EndpointImplementation::Inline {
+            return Err(CompileFault::Inline { api: id });
+        }
+        let prototype = api.state == LifecycleState::Prototyped;
+        if !prototype {
+            check_security(api)?;
+        }
+        let token_header = match api.authorization_header.as_deref().map(str::trim).filter(|name| !name.is_empty()) {
+            Some(name) => {
+                Some(HeaderName::try_from(name).map_err(|_| CompileFault::HeaderName { api: id, name: name.to_owned() })?)
+            }
+            None => None,
+        };
+        let has = |transport: &str| api.transports.iter().any(|t| t.eq_ignore_ascii_case(transport));
+        // An API that names neither transport came from a time before there was the choice.
+        let either = !has("http") && !has("https");
+        let takes_all = api.key_managers.is_empty() || api.key_managers.iter().any(|k| k == "all");
+        let advanced = |name: &str, texts: &mut Texts<'_>| limiting(name).map(|n| texts.one(&policy_key(Family::Advanced, api.tenant, n)));
+        Ok(Self {
+            id,
+            tenant: api.tenant,
+            name: texts.one(&api.name),
+            version: texts.one(&api.version),
+            context: context(id, &api.context)?,
+            default_context: api.is_default_version.then(|| context(id, &api.default_context())).transpose()?,
+            blocked: api.state == LifecycleState::Blocked,
+            prototype,
+            http: either || has("http"),
+            https: either || has("https"),
+            cors: api.cors.as_ref().filter(|c| c.enabled).map(|cors| Box::new(CorsRules::compile(cors, token_header.as_ref()))),
+            token_header,
+            key_managers: (!takes_all).then(|| api.key_managers.iter().map(|k| texts.one(k)).collect()),
+            policy: api.api_policy.as_deref().and_then(|name| advanced(name, texts)),
+            open_plan: texts.one(&policy_key(Family::Subscription, api.tenant, "Unauthenticated")),
+            max_tps: api.max_tps,
+            production: backends(api, api.endpoints.production())?,
+            sandbox: backends(api, api.endpoints.sandbox())?,
+            resources: resources(api, texts)?,
+        })
+    }
+
+    /// Where a key type's calls go.
+    pub(crate) fn backends(&self, key_type: KeyType) -> Option<&Backends> {
+        match key_type {
+            KeyType::Production => self.production.as_ref(),
+            KeyType::Sandbox => self.sandbox.as_ref(),
+        }
+    }
+
+    pub(crate) fn max_tps(&self, key_type: KeyType) -> Option<u64> {
+        match key_type {
+            KeyType::Production => self.max_tps.production,
+            KeyType::Sandbox => self.max_tps.sandbox,
+        }
+    }
+}
+
+/// Refuses what would have to be enforced and cannot be. An empty list means `oauth2`.
+fn check_security(api: &Api) -> Result<(), CompileFault> {
+    let has = |scheme: &str| api.security_scheme.iter().any(|s| s.eq_ignore_ascii_case(scheme));
+    let fault = |scheme: String| CompileFault::Security { api: api.id, scheme };
+    if has("mutualssl_mandatory") {
+        return Err(fault("mutualssl_mandatory".to_owned()));
+    }
+    if !api.security_scheme.is_empty() && !has("oauth2") {
+        return Err(fault(api.security_scheme.join(", ")));
+    }
+    Ok(())
+}
+
+fn context(api: ApiId, context: &str) -> Result<Arc<str>, CompileFault> {
+    let fault = || CompileFault::Context { api, context: context.to_owned() };
+    if !context.starts_with('/') || context.len() < 2 || context.ends_with('/') {
+        return Err(fault());
+    }
+    let literal = path::literal(context);
+    match path::normalise(&literal) {
+        Ok(same) if same == literal => Ok(literal.into()),
+        _ => Err(fault()),
+    }
+}
+
+fn backends(api: &Api, set: Option<EndpointSet>) -> Result<Option<Backends>, CompileFault> {
+    let kind = api.endpoints.kind();
+    if matches!(kind, "default" | "awslambda" | "service") {
+        return Err(CompileFault::EndpointKind { api: api.id, kind: kind.to_owned() });
+    }
+    set.map(|set| Backends::new(&set)).transpose().map_err(|fault| CompileFault::Address { api: api.id, fault })
+}
+
+fn resources(api: &Api, texts: &mut Texts<'_>) -> Result<Resources, CompileFault> {
+    let mut declared: Vec<(Arc<str>, Vec<Operation>)> = Vec::with_capacity(api.operations.len());
+    for operation in &api.operations {
+        let verb = match operation.verb.to_ascii_uppercase().as_str() {
+            // An event stream is subscribed to with GET.
+            "SUBSCRIBE" if api.kind == ApiKind::Sse => Verb::Get,
+            name => Verb::parse(name).ok_or_else(|| CompileFault::Verb { api: api.id, verb: operation.verb.clone() })?,
+        };
+        let compiled = Operation {
+            verb,
+            open: operation.auth == AuthType::None,
+            policy: limiting(&operation.policy).map(|name| texts.one(&policy_key(Family::Advanced, api.tenant, name))),
+            scopes: operation.scopes.iter().map(|s| texts.one(s)).collect(),
+        };
+        match declared.last_mut() {
+            Some((template, operations)) if **template == operation.target => operations.push(compiled),
+            _ => declared.push((texts.one(&operation.target), vec![compiled])),
+        }
+    }
+    Ok(Resources::new(declared))
+}
+
+/// CORS settings compiled.
+#[derive(Debug)]
+pub(crate) struct CorsRules {
+    pub(crate) any_origin: bool,
+    /// Origins; those with `*` inside are matched part by part, as a whole.
+    pub(crate) origins: Box<[Box<str>]>,
+    pub(crate) verbs: Verbs,
+    /// Value of `Access-Control-Allow-Headers`; `None` echoes what the client asks for.
+    pub(crate) headers: Option<HeaderValue>,
+    pub(crate) credentials: bool,
+}
+
+impl CorsRules {
+    /// `token_header` is appended to the allowed headers unless it is among them.
+    pub(crate) fn compile(cors: &Cors, token_header: Option<&HeaderName>) -> Self {
+        let mut headers: Vec<&str> = cors.allow_headers.iter().map(|h| h.trim()).filter(|h| !h.is_empty()).collect();
+        let echoes = headers.contains(&"*");
+        if let Some(name) = token_header
+            && !headers.iter().any(|h| h.eq_ignore_ascii_case(name.as_str()))
+        {
+            headers.push(name.as_str());
+        }
+        let any_origin = cors.allow_origins.iter().any(|o| o.trim() == "*");
+        Self {
+            any_origin,
+            origins: cors.allow_origins.iter().map(|o| o.trim().into()).collect(),
+            verbs: cors.allow_methods.iter().filter_map(|m| Verb::parse(&m.trim().to_ascii_uppercase())).fold(Verbs::default(), Verbs::with),
+            headers: if echoes { None } else { HeaderValue::from_str(&headers.join(",")).ok() },
+            credentials: cors.allow_credentials && !any_origin,
+        }
+    }
+
+    /// Whether `origin` is one of the listed ones. A `*` inside an entry stands for any text, and the entry must match as a whole:
+    /// 4.0.0 searches, so that `https://*.acme.com` would also let `https://x.acme.com.evil.example` in.
+    pub(crate) fn lists(&self, origin: &str) -> bool {
+        self.origins.iter().any(|entry| match entry.split_once('*') {
+            None => **entry == *origin,
+            Some((head, tail)) => origin.strip_prefix(head).is_some_and(|rest| fits_tail(tail, rest)),
+        })
+    }
+}
+
+fn fits_tail(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => text.ends_with(pattern),
+        Some((part, tail)) => text.match_indices(part).any(|(at, _)| text.get(at + part.len()..).is_some_and(|rest| fits_tail(tail, rest))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(origins: &[&str]) -> CorsRules {
+        let cors = Cors { allow_origins: origins.iter().map(|o| (*o).to_owned()).collect(), ..Cors::default() };
+        CorsRules::compile(&cors, None)
+    }
+
+    #[test]
+    fn origins_match_as_a_whole() {
+        let rules = rules(&["https://app.acme.com", "https://*.acme.org"]);
+        assert!(rules.lists("https://app.acme.com"));
+        assert!(rules.lists("https://x.acme.org"));
+        assert!(!rules.lists("https://x.acme.org.evil.example"));
+        assert!(!rules.lists("https://app.acme.com.evil.example"));
+        assert!(!rules.lists("http://app.acme.com"));
+    }
+
+    #[test]
+    fn the_token_header_is_allowed_too() {
+        let name = HeaderName::from_static("x-token");
+        let rules = CorsRules::compile(&Cors { allow_headers: vec!["Content-Type".to_owned()], ..Cors::default() }, Some(&name));
+        assert_eq!(rules.headers.unwrap(), "Content-Type,x-token");
+        assert_eq!(CorsRules::compile(&Cors { allow_headers: vec!["*".to_owned()], ..Cors::default() }, Some(&name)).headers, None);
+    }
+}

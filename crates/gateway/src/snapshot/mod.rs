@@ -1,0 +1,558 @@
+//! Everything the gateway knows, as one immutable value.
+//!
+//! A call reads one snapshot from start to end, so it never sees half a change. A change makes a new snapshot that shares with the old
+//! one whatever stayed the same: the maps are persistent, their values behind `Arc`. Cost follows the change, not the size of the whole.
+//!
+//! Policies are referred to by name and looked up when a call needs them, so that an edited policy reaches every API at once and
+//! changes may come in any order.
+
+mod api;
+mod backend;
+mod resources;
+
+use std::sync::Arc;
+
+use imbl::shared_ptr::DefaultSharedPtr;
+use model::{
+    AdvancedPolicy, Api, ApiId, Application, ApplicationId, ApplicationPolicy, KeyMapping, KeyMappingId, KeyState, KeyType,
+    PolicyId, RevisionId, Subscription, SubscriptionId, SubscriptionPolicy, SubscriptionState, Tenant, TenantId, Timestamp,
+};
+use token::{KeySet, VerifyingKey};
+use traffic::{Group, Matcher, Quota};
+
+pub(crate) use api::{ApiEntry, CorsRules};
+pub use api::CompileFault;
+pub use backend::AddressFault;
+pub(crate) use backend::{Authority, Backends, Target};
+pub(crate) use resources::{Found, Operation, Resource, Verb, Verbs};
+
+/// One thing that became different.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// An API is deployed, or deployed anew.
+    PutApi(Arc<Deployed>),
+    /// An API is no longer deployed.
+    RemoveApi(ApiId),
+    /// An application is new or changed.
+    PutApplication(Application),
+    /// An application is gone.
+    RemoveApplication(ApplicationId),
+    /// A key is new or changed.
+    PutKeyMapping(KeyMapping),
+    /// A key is gone.
+    RemoveKeyMapping(KeyMappingId),
+    /// A subscription is new or changed.
+    PutSubscription(Subscription),
+    /// A subscription is gone.
+    RemoveSubscription(SubscriptionId),
+    /// A subscription policy is new or changed.
+    PutSubscriptionPolicy(SubscriptionPolicy),
+    /// A subscription policy is gone.
+    RemoveSubscriptionPolicy(PolicyId),
+    /// An application policy is new or changed.
+    PutApplicationPolicy(ApplicationPolicy),
+    /// An application policy is gone.
+    RemoveApplicationPolicy(PolicyId),
+    /// An advanced policy is new or changed.
+    PutAdvancedPolicy(AdvancedPolicy),
+    /// An advanced policy is gone.
+    RemoveAdvancedPolicy(PolicyId),
+    /// A token issuer is new or its keys changed. Replaces what was known of this tenant's issuer of this name.
+    PutIssuer(Issuer),
+    /// An issuer is no longer believed.
+    RemoveIssuer {
+        /// Whose.
+        tenant: TenantId,
+        /// Claim `iss`.
+        issuer: String,
+    },
+    /// A tenant is new or changed.
+    PutTenant(Tenant),
+    /// A tenant is gone; its APIs answer 404.
+    RemoveTenant(TenantId),
+    /// A token is taken back.
+    Revoke {
+        /// The token's `jti` (for opaque tokens, [`crate::FoundToken::id`]).
+        jti: String,
+        /// When the token would have ended by itself; `None` keeps the entry for ever.
+        until: Option<Timestamp>,
+    },
+    /// Revocations of tokens that ended before this moment may be forgotten.
+    ForgetRevocations(Timestamp),
+}
+
+/// An API as a revision froze it, deployed to the environment this gateway serves.
+#[derive(Debug, Clone)]
+pub struct Deployed {
+    /// The API. Its lifecycle state is the current one, not the revision's.
+    pub api: Arc<Api>,
+    /// Which revision.
+    pub revision: RevisionId,
+    /// Environment name.
+    pub environment: String,
+}
+
+/// Who signs tokens, and how to read them.
+#[derive(Debug, Clone)]
+pub struct Issuer {
+    /// Tenant whose applications the tokens are for.
+    pub tenant: TenantId,
+    /// Claim `iss`.
+    pub issuer: String,
+    /// Name that key mappings and APIs know it by; `Resident Key Manager` for our own.
+    pub key_manager: String,
+    /// Keys by key id.
+    pub keys: Vec<(String, VerifyingKey)>,
+    /// Claim that holds the consumer key; `None` means `consumerKey`, then `azp`.
+    pub consumer_key_claim: Option<String>,
+    /// Claim that holds the scopes; `None` means `scope`.
+    pub scopes_claim: Option<String>,
+}
+
+/// See the module head. Cloning is cheap.
+#[derive(Clone, Default)]
+pub struct Snapshot {
+    apis: Map<ApiId, Arc<ApiEntry>>,
+    contexts: Map<Arc<str>, ContextEntry>,
+    /// How many known contexts have so many segments, so that a look-up starts no deeper than any of them.
+    depths: Vec<u32>,
+    applications: Map<ApplicationId, Arc<ApplicationEntry>>,
+    keys: Map<Arc<str>, Arc<[KeyEntry]>>,
+    consumer_keys: Map<KeyMappingId, Arc<str>>,
+    subscriptions: Map<(ApplicationId, ApiId), SubscriptionEntry>,
+    subscribers: Map<SubscriptionId, (ApplicationId, ApiId)>,
+    /// Policies of the three families, by [`policy_key`].
+    policies: Map<Arc<str>, Arc<PolicyEntry>>,
+    policy_names: Map<PolicyId, Arc<str>>,
+    issuers: Map<Arc<str>, Arc<[Arc<IssuerEntry>]>>,
+    /// Counts changes of issuers: a token verified under another number is verified again.
+    pub(crate) issuers_version: u64,
+    inactive_tenants: Map<TenantId, ()>,
+    revoked: Map<Arc<str>, Option<Timestamp>>,
+    /// Each text once, however many APIs hold it.
+    texts: Map<Arc<str>, ()>,
+}
+
+type Map<K, V> = imbl::GenericHashMap<K, V, ahash::RandomState, DefaultSharedPtr>;
+
+/// What answers under one context.
+#[derive(Clone, Default)]
+struct ContextEntry {
+    /// The API whose own context it is.
+    own: Option<Arc<ApiEntry>>,
+    /// The default version, for which it is the context without a version.
+    default: Option<Arc<ApiEntry>>,
+}
+
+/// An application as far as calls need it.
+#[derive(Debug)]
+pub(crate) struct ApplicationEntry {
+    pub(crate) id: ApplicationId,
+    pub(crate) tenant: TenantId,
+    pub(crate) name: Arc<str>,
+    pub(crate) owner: Arc<str>,
+    /// Key of the application policy.
+    pub(crate) policy: Option<Arc<str>>,
+    pub(crate) approved: bool,
+}
+
+/// A consumer key.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyEntry {
+    id: KeyMappingId,
+    pub(crate) application: ApplicationId,
+    pub(crate) key_type: KeyType,
+    pub(crate) key_manager: Arc<str>,
+    pub(crate) usable: bool,
+    /// Values of the site header the key may be used from; empty means any.
+    pub(crate) allowed_domains: Arc<[Box<str>]>,
+}
+
+/// A subscription.
+#[derive(Debug, Clone)]
+pub(crate) struct SubscriptionEntry {
+    id: SubscriptionId,
+    pub(crate) state: SubscriptionState,
+    /// Name of the plan, as the application's tenant knows it.
+    pub(crate) plan: Arc<str>,
+}
+
+/// A policy of any family. `None` for a quota counts nothing.
+#[derive(Debug, Default)]
+pub(crate) struct PolicyEntry {
+    pub(crate) quota: Option<Quota>,
+    /// Second limit (subscription policies).
+    pub(crate) burst: Option<traffic::Burst>,
+    /// A spent quota lets calls pass all the same (subscription policies).
+    pub(crate) passes_when_spent: bool,
+    /// Counted per user (advanced policies).
+    pub(crate) per_user: bool,
+    /// Conditional groups with their quotas (advanced policies).
+    pub(crate) groups: Box<[(Group, Option<Quota>)]>,
+}
+
+/// An issuer with its keys parsed.
+#[derive(Debug)]
+pub(crate) struct IssuerEntry {
+    pub(crate) tenant: TenantId,
+    pub(crate) key_manager: Arc<str>,
+    pub(crate) keys: KeySet,
+    pub(crate) consumer_key_claim: Option<String>,
+    pub(crate) scopes_claim: Option<String>,
+}
+
+/// Family of a policy, for its key.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Family {
+    Subscription,
+    Application,
+    Advanced,
+}
+
+/// The key of a policy: its family, tenant and name in one text.
+pub(crate) fn policy_key(family: Family, tenant: TenantId, name: &str) -> String {
+    format!("{}{tenant}:{name}", family.letter())
+}
+
+impl Family {
+    fn letter(self) -> char {
+        match self {
+            Self::Subscription => 's',
+            Self::Application => 'p',
+            Self::Advanced => 'a',
+        }
+    }
+}
+
+/// Calls `look` with the same key, built on the stack: this is done for every call.
+pub(crate) fn with_policy_key<R>(family: Family, tenant: TenantId, name: &str, look: impl FnOnce(&str) -> R) -> R {
+    use std::io::Write as _;
+    let mut buffer = [0u8; 128];
+    let room = buffer.len();
+    let mut rest = buffer.as_mut_slice();
+    let family_letter = family.letter();
+    let fits = write!(rest, "{family_letter}{tenant}:{name}").is_ok();
+    let used = room - rest.len();
+    match buffer.get(..used).and_then(|bytes| std::str::from_utf8(bytes).ok()) {
+        Some(key) if fits => look(key),
+        _ => look(&policy_key(family, tenant, name)),
+    }
+}
+
+impl Snapshot {
+    /// Knows nothing; every call answers 404.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// This snapshot with `changes` made in order, or every fault found in them.
+    ///
+    /// # Errors
+    /// The faults; the snapshot they were found in stays as it is. [`Snapshot::apply_sound`] goes on without the faulty APIs.
+    pub fn apply(&self, changes: &[Change]) -> Result<Self, Vec<CompileFault>> {
+        let (next, faults) = self.apply_sound(changes);
+        if faults.is_empty() { Ok(next) } else { Err(faults) }
+    }
+
+    /// This snapshot with those of `changes` made that can be. An API that cannot be compiled stays as it was; the faults say why.
+    #[must_use]
+    pub fn apply_sound(&self, changes: &[Change]) -> (Self, Vec<CompileFault>) {
+        let mut next = self.clone();
+        let faults = changes.iter().filter_map(|change| next.make(change).err()).collect();
+        (next, faults)
+    }
+
+    /// How many APIs are served.
+    #[must_use]
+    pub fn api_count(&self) -> usize {
+        self.apis.len()
+    }
+
+    fn make(&mut self, change: &Change) -> Result<(), CompileFault> {
+        match change {
+            Change::PutApi(deployed) => {
+                if !deployed.api.state.is_served() {
+                    self.remove_api(deployed.api.id);
+                    return Ok(());
+                }
+                let entry = Arc::new(ApiEntry::compile(&deployed.api, &mut Texts(&mut self.texts))?);
+                self.remove_api(entry.id);
+                self.put_api(entry);
+            }
+            Change::RemoveApi(id) => self.remove_api(*id),
+            Change::PutApplication(application) => {
+                let mut texts = Texts(&mut self.texts);
+                let entry = ApplicationEntry {
+                    id: application.id,
+                    tenant: application.tenant,
+                    name: application.name.as_str().into(),
+                    owner: texts.one(&application.owner),
+                    policy: limiting(&application.policy).map(|p| texts.one(&policy_key(Family::Application, application.tenant, p))),
+                    approved: application.status == model::ApplicationStatus::Approved,
+                };
+                self.applications.insert(application.id, Arc::new(entry));
+            }
+            Change::RemoveApplication(id) => drop(self.applications.remove(id)),
+            Change::PutKeyMapping(mapping) => self.put_key(mapping),
+            Change::RemoveKeyMapping(id) => self.remove_key(*id),
+            Change::PutSubscription(subscription) => {
+                self.remove_subscription(subscription.id);
+                let plan = Texts(&mut self.texts).one(&subscription.plan);
+                let entry = SubscriptionEntry { id: subscription.id, state: subscription.state, plan };
+                let pair = (subscription.application, subscription.api);
+                if let Some(replaced) = self.subscriptions.insert(pair, entry) {
+                    self.subscribers.remove(&replaced.id);
+                }
+                self.subscribers.insert(subscription.id, pair);
+            }
+            Change::RemoveSubscription(id) => self.remove_subscription(*id),
+            Change::PutSubscriptionPolicy(policy) => {
+                let entry = PolicyEntry {
+                    quota: Quota::of(&policy.limit),
+                    burst: policy.burst.as_ref().and_then(traffic::Burst::of),
+                    passes_when_spent: !policy.stop_on_quota,
+                    ..PolicyEntry::default()
+                };
+                self.put_policy(policy.id, &policy_key(Family::Subscription, policy.tenant, &policy.name), entry);
+            }
+            Change::PutApplicationPolicy(policy) => {
+                let entry = PolicyEntry { quota: Quota::of(&policy.limit), ..PolicyEntry::default() };
+                self.put_policy(policy.id, &policy_key(Family::Application, policy.tenant, &policy.name), entry);
+            }
+            Change::PutAdvancedPolicy(policy) => {
+                let groups = policy
+                    .groups
+                    .iter()
+                    .map(|group| Ok((Group::of(group, &compile_expression)?, Quota::of(&group.limit))))
+                    .collect::<Result<Box<[_]>, _>>()
+                    .map_err(|fault| CompileFault::Policy { policy: policy.id, name: policy.name.clone(), fault })?;
+                let entry = PolicyEntry { quota: Quota::of(&policy.limit), per_user: policy.per_user, groups, ..PolicyEntry::default() };
+                self.put_policy(policy.id, &policy_key(Family::Advanced, policy.tenant, &policy.name), entry);
+            }
+            Change::RemoveSubscriptionPolicy(id) | Change::RemoveApplicationPolicy(id) | Change::RemoveAdvancedPolicy(id) => {
+                if let Some(key) = self.policy_names.remove(id) {
+                    self.policies.remove(&key);
+                }
+            }
+            Change::PutIssuer(issuer) => self.put_issuer(issuer),
+            Change::RemoveIssuer { tenant, issuer } => {
+                self.issuers_version += 1;
+                self.remove_issuer(*tenant, issuer);
+            }
+            Change::PutTenant(tenant) if tenant.active => drop(self.inactive_tenants.remove(&tenant.id)),
+            Change::PutTenant(tenant) => drop(self.inactive_tenants.insert(tenant.id, ())),
+            Change::RemoveTenant(id) => drop(self.inactive_tenants.insert(*id, ())),
+            Change::Revoke { jti, until } => drop(self.revoked.insert(jti.as_str().into(), *until)),
+            Change::ForgetRevocations(before) => self.revoked.retain(|_, until| until.is_none_or(|until| until >= *before)),
+        }
+        Ok(())
+    }
+
+    fn put_api(&mut self, entry: Arc<ApiEntry>) {
+        self.change_context(&entry.context, |at| at.own = Some(Arc::clone(&entry)));
+        if let Some(context) = &entry.default_context {
+            self.change_context(context, |at| at.default = Some(Arc::clone(&entry)));
+        }
+        self.apis.insert(entry.id, entry);
+    }
+
+    fn remove_api(&mut self, id: ApiId) {
+        let Some(entry) = self.apis.remove(&id) else { return };
+        let is_it = |known: &Option<Arc<ApiEntry>>| known.as_ref().is_some_and(|k| k.id == id);
+        self.change_context(&entry.context, |at| {
+            if is_it(&at.own) {
+                at.own = None;
+            }
+        });
+        if let Some(context) = &entry.default_context {
+            self.change_context(context, |at| {
+                if is_it(&at.default) {
+                    at.default = None;
+                }
+            });
+        }
+    }
+
+    fn change_context(&mut self, context: &Arc<str>, change: impl FnOnce(&mut ContextEntry)) {
+        let mut entry = self.contexts.get(context).cloned();
+        let known = entry.is_some();
+        let mut changed = entry.take().unwrap_or_default();
+        change(&mut changed);
+        let keep = changed.own.is_some() || changed.default.is_some();
+        let depth = depth(context);
+        if self.depths.len() <= depth {
+            self.depths.resize(depth + 1, 0);
+        }
+        if let Some(count) = self.depths.get_mut(depth) {
+            match (known, keep) {
+                (false, true) => *count += 1,
+                (true, false) => *count = count.saturating_sub(1),
+                _ => {}
+            }
+        }
+        if keep {
+            self.contexts.insert(Arc::clone(context), changed);
+        } else {
+            self.contexts.remove(context);
+        }
+    }
+
+    fn put_key(&mut self, mapping: &KeyMapping) {
+        self.remove_key(mapping.id);
+        let Some(consumer_key) = &mapping.consumer_key else { return };
+        let entry = KeyEntry {
+            id: mapping.id,
+            application: mapping.application,
+            key_type: mapping.key_type,
+            key_manager: Texts(&mut self.texts).one(&mapping.key_manager),
+            usable: mapping.state == KeyState::Completed,
+            allowed_domains: mapping.allowed_domains.iter().map(|d| d.as_str().into()).collect(),
+        };
+        let key: Arc<str> = consumer_key.as_str().into();
+        let others = self.keys.get(&key).map(|known| known.to_vec()).unwrap_or_default();
+        self.keys.insert(Arc::clone(&key), others.into_iter().chain([entry]).collect());
+        self.consumer_keys.insert(mapping.id, key);
+    }
+
+    fn remove_key(&mut self, id: KeyMappingId) {
+        let Some(key) = self.consumer_keys.remove(&id) else { return };
+        let others: Arc<[KeyEntry]> = self.keys.get(&key).map(|known| known.iter().filter(|k| k.id != id).cloned().collect()).unwrap_or_default();
+        if others.is_empty() {
+            self.keys.remove(&key);
+        } else {
+            self.keys.insert(key, others);
+        }
+    }
+
+    fn remove_subscription(&mut self, id: SubscriptionId) {
+        if let Some(pair) = self.subscribers.remove(&id)
+            && self.subscriptions.get(&pair).is_some_and(|s| s.id == id)
+        {
+            self.subscriptions.remove(&pair);
+        }
+    }
+
+    fn put_policy(&mut self, id: PolicyId, key: &str, entry: PolicyEntry) {
+        let key = Texts(&mut self.texts).one(key);
+        if let Some(old) = self.policy_names.insert(id, Arc::clone(&key))
+            && old != key
+        {
+            self.policies.remove(&old);
+        }
+        self.policies.insert(key, Arc::new(entry));
+    }
+
+    fn put_issuer(&mut self, issuer: &Issuer) {
+        self.issuers_version += 1;
+        self.remove_issuer(issuer.tenant, &issuer.issuer);
+        let mut texts = Texts(&mut self.texts);
+        let entry = Arc::new(IssuerEntry {
+            tenant: issuer.tenant,
+            key_manager: texts.one(&issuer.key_manager),
+            keys: KeySet::new(issuer.keys.iter().cloned()),
+            consumer_key_claim: issuer.consumer_key_claim.clone(),
+            scopes_claim: issuer.scopes_claim.clone(),
+        });
+        let name = texts.one(&issuer.issuer);
+        let others = self.issuers.get(&name).map(|known| known.to_vec()).unwrap_or_default();
+        self.issuers.insert(name, others.into_iter().chain([entry]).collect());
+    }
+
+    fn remove_issuer(&mut self, tenant: TenantId, issuer: &str) {
+        let Some(known) = self.issuers.get(issuer) else { return };
+        let others: Arc<[_]> = known.iter().filter(|i| i.tenant != tenant).cloned().collect();
+        let name: Arc<str> = issuer.into();
+        if others.is_empty() {
+            self.issuers.remove(&name);
+        } else {
+            self.issuers.insert(name, others);
+        }
+    }
+
+    /// The API whose context heads `path` (normalised), the longest one, with the rest of the path: empty or starting with `/`.
+    pub(crate) fn api_for<'p>(&self, path: &'p str) -> Option<(&Arc<ApiEntry>, &'p str)> {
+        let deepest = self.depths.len().saturating_sub(1);
+        // Ends of the first segments, as many as any context has.
+        let mut ends = [0usize; 16];
+        let mut count = 0;
+        let slashes = path.bytes().enumerate().skip(1).filter(|(_, b)| *b == b'/').map(|(at, _)| at);
+        for end in slashes.chain([path.len()]).take(deepest) {
+            let Some(slot) = ends.get_mut(count) else { break };
+            *slot = end;
+            count += 1;
+        }
+        let known = |(index, end): (usize, &usize)| {
+            if self.depths.get(index + 1).copied().unwrap_or(0) == 0 {
+                return None;
+            }
+            let (head, rest) = path.split_at_checked(*end)?;
+            let entry = self.contexts.get(head)?;
+            let api = entry.own.as_ref().or(entry.default.as_ref())?;
+            Some((api, rest))
+        };
+        ends.get(..count)?
+            .iter()
+            .enumerate()
+            .rev()
+            .find_map(known)
+            .filter(|(api, _)| self.inactive_tenants.is_empty() || !self.inactive_tenants.contains_key(&api.tenant))
+    }
+
+    pub(crate) fn application(&self, id: ApplicationId) -> Option<&Arc<ApplicationEntry>> {
+        self.applications.get(&id)
+    }
+
+    /// The key mapping of a client at a key manager.
+    pub(crate) fn key(&self, consumer_key: &str, key_manager: &str) -> Option<&KeyEntry> {
+        self.keys.get(consumer_key)?.iter().find(|k| &*k.key_manager == key_manager)
+    }
+
+    pub(crate) fn subscription(&self, application: ApplicationId, api: ApiId) -> Option<&SubscriptionEntry> {
+        self.subscriptions.get(&(application, api))
+    }
+
+    pub(crate) fn policy(&self, key: &str) -> Option<&Arc<PolicyEntry>> {
+        self.policies.get(key)
+    }
+
+    /// Issuers that sign with this `iss`.
+    pub(crate) fn issuers(&self, issuer: &str) -> &[Arc<IssuerEntry>] {
+        self.issuers.get(issuer).map_or(&[], |known| known)
+    }
+
+    pub(crate) fn is_revoked(&self, id: &str) -> bool {
+        !self.revoked.is_empty() && self.revoked.contains_key(id)
+    }
+}
+
+/// Keeps each text once.
+pub(crate) struct Texts<'a>(&'a mut Map<Arc<str>, ()>);
+
+impl Texts<'_> {
+    pub(crate) fn one(&mut self, text: &str) -> Arc<str> {
+        if let Some((known, ())) = self.0.get_key_value(text) {
+            return Arc::clone(known);
+        }
+        let fresh: Arc<str> = text.into();
+        self.0.insert(Arc::clone(&fresh), ());
+        fresh
+    }
+}
+
+/// Most bytes a condition's compiled expression may take.
+const EXPRESSION_MAX_BYTES: usize = 1 << 20;
+
+fn compile_expression(expression: &str) -> Result<Arc<dyn Matcher>, String> {
+    let compiled = regex::RegexBuilder::new(expression).size_limit(EXPRESSION_MAX_BYTES).build().map_err(|e| e.to_string())?;
+    Ok(Arc::new(move |text: &str| compiled.is_match(text)))
+}
+
+/// `None` for the policy that counts nothing, and for no name.
+pub(crate) fn limiting(policy: &str) -> Option<&str> {
+    (!policy.is_empty() && !policy.eq_ignore_ascii_case(model::UNLIMITED)).then_some(policy)
+}
+
+fn depth(context: &str) -> usize {
+    context.bytes().filter(|b| *b == b'/').count()
+}
