@@ -38,6 +38,14 @@ impl Desk {
         Ok(caller(account, scopes))
     }
 
+    /// A token holder's name with store and tenant, as throttle keys write it.
+    ///
+    /// # Errors
+    /// [`DeskError::Store`].
+    pub async fn full_user_name(&self, name: &str) -> Result<String, DeskError> {
+        Ok(self.users.parse_name(name).await?.with_tenant())
+    }
+
     async fn rest_scopes(&self, account: &Account) -> Result<Vec<String>, DeskError> {
         Ok(rest_scopes_of(&mut self.db.read().await?, account).await?)
     }

@@ -85,7 +85,8 @@ impl Desk {
         };
         let keys = self.signers.verifying(jwt.kid()).await?;
         // The times that count are the record's, which is why the token's own are judged at the moment it was issued.
-        let issued_at = jwt.claims().ok().and_then(|claims| claims.iat).map_or_else(|| self.now(), |secs| Timestamp(secs.saturating_mul(1000)));
+        let issued_at =
+            jwt.claims().ok().and_then(|claims| claims.iat).map_or_else(|| self.now(), |secs| Timestamp(secs.saturating_mul(1000)));
         let Ok(claims) = jwt.verify(&keys, issued_at, Duration::from_secs(1)) else { return Ok(None) };
         let Some(jti) = claims.jti.as_deref() else { return Ok(None) };
         Ok(db::tokens::find_by_jti(&mut self.db.read().await?, jti).await?)

@@ -30,7 +30,9 @@ pub(crate) fn parse(text: &str) -> Result<Vec<String>, &'static str> {
 /// As [`parse`], for words already apart.
 pub(crate) fn tidy(mut words: Vec<String>) -> Result<Vec<String>, &'static str> {
     let is_word = |word: &String| {
-        !word.is_empty() && word.len() <= SCOPE_MAX_BYTES && !word.chars().any(|c| c.is_control() || c.is_whitespace() || c == '"' || c == '\\')
+        !word.is_empty()
+            && word.len() <= SCOPE_MAX_BYTES
+            && !word.chars().any(|c| c.is_control() || c.is_whitespace() || c == '"' || c == '\\')
     };
     if words.len() > SCOPES_MAX {
         return Err("Too many scopes are requested.");

@@ -47,8 +47,8 @@ pub struct Signers {
 
 #[derive(Default)]
 struct Loaded {
-    /// Per tenant, the active key first.
-    keys: HashMap<TenantId, Vec<Arc<SigningKey>>>,
+    /// Per tenant, each with whether it signs new tokens; those that do first.
+    keys: HashMap<TenantId, Vec<(bool, Arc<SigningKey>)>>,
     verifying: KeySet,
     reloaded_at: Option<Timestamp>,
 }
@@ -86,7 +86,7 @@ impl Signers {
     /// [`SignerError`].
     pub async fn published(&self, tenant: TenantId) -> Result<Vec<Arc<SigningKey>>, SignerError> {
         self.ensure(tenant).await?;
-        Ok(self.read(|loaded| loaded.keys.get(&tenant).cloned().unwrap_or_default()))
+        Ok(self.read(|loaded| loaded.keys.get(&tenant).into_iter().flatten().map(|(_, key)| Arc::clone(key)).collect()))
     }
 
     /// The public keys of all tenants by key id. When `kid` is not among those loaded, the database is asked once more, since another
@@ -112,12 +112,12 @@ impl Signers {
     pub async fn reload(&self) -> Result<(), SignerError> {
         let mut stored = db::signing_keys::list_all(&mut self.db.read().await?).await?;
         stored.sort_by_key(|key| (!key.active, std::cmp::Reverse(key.created_at)));
-        let mut keys: HashMap<TenantId, Vec<Arc<SigningKey>>> = HashMap::new();
+        let mut keys: HashMap<TenantId, Vec<(bool, Arc<SigningKey>)>> = HashMap::new();
         for row in stored {
             let key = SigningKey::from_pkcs8(row.pkcs8.expose())?.with_certificate(&row.certificate_der)?.with_kid(&row.kid);
-            keys.entry(row.tenant).or_default().push(Arc::new(key));
+            keys.entry(row.tenant).or_default().push((row.active, Arc::new(key)));
         }
-        let verifying = KeySet::new(keys.values().flatten().map(|key| (key.kid().to_owned(), key.public().clone())));
+        let verifying = KeySet::new(keys.values().flatten().map(|(_, key)| (key.kid().to_owned(), key.public().clone())));
         let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
         *loaded = Loaded { keys, verifying, reloaded_at: Some((self.clock)()) };
         Ok(())
@@ -155,7 +155,7 @@ impl Signers {
     }
 
     fn active(&self, tenant: TenantId) -> Option<Arc<SigningKey>> {
-        self.read(|loaded| loaded.keys.get(&tenant).and_then(|keys| keys.first()).cloned())
+        self.read(|loaded| loaded.keys.get(&tenant)?.iter().find(|(active, _)| *active).map(|(_, key)| Arc::clone(key)))
     }
 
     fn read<T>(&self, look: impl FnOnce(&Loaded) -> T) -> T {

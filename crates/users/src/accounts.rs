@@ -42,7 +42,9 @@ pub enum ChangeError {
     #[error("there is a user '{0}' already")]
     Exists(UserName),
     /// The name breaks a rule.
-    #[error("a user name must be 1 to {NAME_MAX_CHARS} characters long and hold no white space, control characters or any of / : \\ \" < >")]
+    #[error(
+        "a user name must be 1 to {NAME_MAX_CHARS} characters long and hold no white space, control characters or any of / : \\ \" < >"
+    )]
     NameNotAllowed,
     /// The new password breaks a rule.
     #[error("a password must be at least {PASSWORD_MIN_CHARS} characters and at most {PASSWORD_MAX_BYTES} bytes long, without spaces")]

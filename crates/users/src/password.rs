@@ -140,11 +140,12 @@ fn charsets(password: &str) -> Vec<Vec<u8>> {
 
 fn windows_1252(c: char) -> Option<u8> {
     const HIGH: [char; 27] = [
-        '€', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', 'Ž', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', 'ž', 'Ÿ',
+        '€', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', 'Ž', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', 'ž',
+        'Ÿ',
     ];
     const HIGH_BYTES: [u8; 27] = [
-        0x80, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8b, 0x8c, 0x8e, 0x91, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9a,
-        0x9b, 0x9c, 0x9e, 0x9f,
+        0x80, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8b, 0x8c, 0x8e, 0x91, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99,
+        0x9a, 0x9b, 0x9c, 0x9e, 0x9f,
     ];
     match u32::from(c) {
         0..=0x7f | 0xa0..=0xff => u8::try_from(u32::from(c)).ok(),
@@ -213,7 +214,10 @@ mod tests {
     #[test]
     fn nonsense_is_wrong_and_never_a_panic() {
         assert_eq!(verify(None, &secret("x")), Verdict::Wrong);
-        assert_eq!(verify(Some(&StoredPassword::Argon2id(secret("$argon2id$v=19$m=99999999,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g"))), &secret("x")), Verdict::Wrong);
+        assert_eq!(
+            verify(Some(&StoredPassword::Argon2id(secret("$argon2id$v=19$m=99999999,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g"))), &secret("x")),
+            Verdict::Wrong
+        );
         assert_eq!(verify(Some(&StoredPassword::Argon2id(secret("x"))), &secret("x")), Verdict::Wrong);
         assert_eq!(verify(Some(&old(LegacyDigest::PlainText, "x", None)), &secret(&"x".repeat(2000))), Verdict::Wrong);
         assert_eq!(verify(None, &secret(&"ä".repeat(2000))), Verdict::Wrong);

@@ -76,7 +76,8 @@ async fn still_good(tx: &mut db::Tx, order: &Order<'_>, now: Timestamp) -> Resul
         return Ok(None);
     }
     let found = db::tokens::find_reusable(tx, &order.client.id, &order.holder, &order.scopes, now).await?;
-    let found = found.filter(|token| !order.with_refresh || token.refresh.is_some() && token.refresh_expires_at.is_none_or(|end| end > now));
+    let found =
+        found.filter(|token| !order.with_refresh || token.refresh.is_some() && token.refresh_expires_at.is_none_or(|end| end > now));
     Ok(found.and_then(|token| Issued::again(&token, now)).filter(|issued| issued.expires_in > 0))
 }
 

@@ -3,7 +3,7 @@
 //! Finding the old pair, retiring it and writing the new one are a single transaction, and a pair can have one successor only, so of several
 //! requests with the same token exactly one is served. The rights are judged anew: a user who lost a role does not keep its scopes by refreshing for ever.
 
-use model::{IssuedToken, OAuthClient, Secret, Timestamp, TokenHolder, TokenId, TokenState, TokenText};
+use model::{IssuedToken, OAuthClient, Secret, Timestamp, TokenHolder, TokenId, TokenState};
 use token::SigningKey;
 use users::Account;
 
@@ -34,7 +34,8 @@ impl Desk {
 
         let mut tries = 1;
         loop {
-            let order = Order { client, holder: holder.clone(), scopes: scopes.clone(), grant: NAME, lifetime_secs: None, with_refresh: true };
+            let order =
+                Order { client, holder: holder.clone(), scopes: scopes.clone(), grant: NAME, lifetime_secs: None, with_refresh: true };
             match self.exchange(refresh_token, order, &key, now).await {
                 Err(Lost::Contended(_)) if tries < TRIES => tries += 1,
                 Err(Lost::Contended(error)) => return Err(error.into()),
@@ -47,12 +48,9 @@ impl Desk {
     async fn exchange(&self, refresh_token: &Secret<String>, order: Order<'_>, key: &SigningKey, now: Timestamp) -> Result<Issued, Lost> {
         let mut tx = self.db.write().await?;
         let old = usable(&mut tx, order.client, refresh_token, now).await?;
-        // A JWT is checked without asking us, so gateways must be told; an opaque one is simply no longer found.
-        let spent = match old.access {
-            TokenText::Jti(_) => TokenState::Revoked,
-            TokenText::Opaque(_) => TokenState::Inactive,
-        };
-        db::tokens::set_state(&mut tx, old.id, spent, now).await?;
+        // Revoked rather than merely inactive: gateways check a JWT without asking us and remember an opaque token for a while, and only of
+        // revocations are they told.
+        db::tokens::set_state(&mut tx, old.id, TokenState::Revoked, now).await?;
         let (mut row, issued) = issue::make(order, &self.settings, key, now).map_err(|error| Lost::Refused(error.into()))?;
         // A pair has one successor, because the successor's id follows from its own: where two transactions both saw the pair unspent, as
         // they may on PostgreSQL, the second insert fails.

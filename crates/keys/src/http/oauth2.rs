@@ -111,7 +111,9 @@ pub(super) async fn userinfo(State(desk): State<Desk>, headers: HeaderMap) -> Re
     let (status, code, challenge, words) = match told {
         Ok(claims) => return Ok(Json(claims).into_response()),
         Err(NotTold::Desk(error)) => return Err(error.into()),
-        Err(error @ NotTold::InvalidToken) => (StatusCode::UNAUTHORIZED, "invalid_token", "Bearer error=\"invalid_token\"", error.to_string()),
+        Err(error @ NotTold::InvalidToken) => {
+            (StatusCode::UNAUTHORIZED, "invalid_token", "Bearer error=\"invalid_token\"", error.to_string())
+        }
         Err(error @ NotTold::InsufficientScope) => {
             (StatusCode::FORBIDDEN, "insufficient_scope", "Bearer error=\"insufficient_scope\"", error.to_string())
         }

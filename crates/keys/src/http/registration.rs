@@ -26,9 +26,12 @@ const MAY_REGISTER: [&str; 3] = ["apim:api_create", "apim:api_publish", "apim:su
 const NEED_CALLBACK: [&str; 2] = ["authorization_code", "implicit"];
 
 pub(super) fn door(authenticate: Arc<dyn Authenticate>) -> Door<Desk> {
-    Door::new(authenticate)
-        .on(Method::POST, "/register", Access::PasswordOnly, register)
-        .on(Method::DELETE, "/register", Access::PasswordOnly, remove)
+    Door::new(authenticate).on(Method::POST, "/register", Access::PasswordOnly, register).on(
+        Method::DELETE,
+        "/register",
+        Access::PasswordOnly,
+        remove,
+    )
 }
 
 /// The request. 4.0.0's clients send more than is read here, differently from release to release, so unknown members pass.

@@ -1,11 +1,14 @@
 //! The key desk as its clients meet it: over its routers, on a real database file, with a clock wound by hand.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly; that is what it is for")]
+
 mod house;
 
 use house::{House, START, basic};
 use http::StatusCode;
 use model::{
-    ClientOrigin, IssuedToken, Lifetimes, OAuthClient, Secret, TenantId, Timestamp, TokenFormat, TokenHolder, TokenId, TokenState, TokenText,
+    ClientOrigin, IssuedToken, Lifetimes, OAuthClient, Secret, TenantId, Timestamp, TokenFormat, TokenHolder, TokenId, TokenState,
+    TokenText,
 };
 use serde_json::json;
 use tidegate_keys::ClientChange;
@@ -50,7 +53,17 @@ async fn registration_answers_as_4_0_0_and_gives_the_same_client_again() {
     assert_eq!(status, StatusCode::OK, "{made}");
     assert_eq!(
         made.as_object().unwrap().keys().collect::<Vec<_>>(),
-        ["clientId", "clientName", "callBackURL", "clientSecret", "isSaasApplication", "appOwner", "jsonString", "jsonAppAttribute", "tokenType"]
+        [
+            "clientId",
+            "clientName",
+            "callBackURL",
+            "clientSecret",
+            "isSaasApplication",
+            "appOwner",
+            "jsonString",
+            "jsonAppAttribute",
+            "tokenType"
+        ]
     );
     assert_eq!((made["appOwner"].as_str(), made["callBackURL"].as_str()), (Some("admin"), Some("https://x/cb")));
     assert_eq!((&made["isSaasApplication"], &made["tokenType"], &made["jsonAppAttribute"]), (&json!(true), &json!(null), &json!("{}")));
@@ -239,11 +252,13 @@ async fn refreshing_judges_the_user_anew() {
     let (_, first) = house.token(&client, "grant_type=password&username=ann&password=right-one&scope=apim:api_create+apim:subscribe").await;
     assert_eq!(first["scope"], "apim:api_create apim:subscribe");
     house.users.set_roles(&ann, vec!["Internal/subscriber".to_owned()]).await.unwrap();
-    let (_, second) = house.token(&client, &format!("grant_type=refresh_token&refresh_token={}", first["refresh_token"].as_str().unwrap())).await;
+    let (_, second) =
+        house.token(&client, &format!("grant_type=refresh_token&refresh_token={}", first["refresh_token"].as_str().unwrap())).await;
     assert_eq!(second["scope"], "apim:subscribe");
     house.users.set_locked(&ann, true).await.unwrap();
     assert!(house.desk.find_opaque(second["access_token"].as_str().unwrap()).await.unwrap().is_none());
-    let (_, third) = house.token(&client, &format!("grant_type=refresh_token&refresh_token={}", second["refresh_token"].as_str().unwrap())).await;
+    let (_, third) =
+        house.token(&client, &format!("grant_type=refresh_token&refresh_token={}", second["refresh_token"].as_str().unwrap())).await;
     assert_eq!(third["error"], "invalid_grant");
 }
 
@@ -273,7 +288,8 @@ async fn an_applications_jwt_has_4_0_0s_claims_and_ends_with_revocation() {
     let (_, renewed) = house.token(&client, "grant_type=password&username=admin&password=right-one&scope=x").await;
     assert_ne!(renewed["access_token"], body["access_token"], "a JWT is new each time");
 
-    let (_, refreshed) = house.token(&client, &format!("grant_type=refresh_token&refresh_token={}", body["refresh_token"].as_str().unwrap())).await;
+    let (_, refreshed) =
+        house.token(&client, &format!("grant_type=refresh_token&refresh_token={}", body["refresh_token"].as_str().unwrap())).await;
     assert!(refreshed["access_token"].is_string(), "{refreshed}");
     assert_eq!(house.revoked_jtis().await, [jti]);
     assert!(house.desk.bearer_caller(access).await.is_err());
@@ -302,7 +318,10 @@ async fn revoking_takes_the_pair() {
     assert_eq!(house.post("/oauth2/revoke", Some(&header), "token=unknown").await.0, StatusCode::OK);
     assert_eq!(house.post("/oauth2/revoke", Some(&header), "").await.1["error"], "invalid_request");
     assert_eq!(house.post("/oauth2/revoke", Some(&basic("ghost:x")), "token=x").await.0, StatusCode::UNAUTHORIZED);
-    assert_eq!(house.respond("/oauth2/revoke", Some(&header), "token=x&callback=done").await.headers()["content-type"], "application/javascript");
+    assert_eq!(
+        house.respond("/oauth2/revoke", Some(&header), "token=x&callback=done").await.headers()["content-type"],
+        "application/javascript"
+    );
     assert_eq!(house.post("/oauth2/revoke", Some(&header), "token=x&callback=a()").await.0, StatusCode::BAD_REQUEST);
 }
 
@@ -331,7 +350,10 @@ async fn introspection_is_for_administrators() {
         house.post("/oauth2/revoke", Some(&house.header(client)), &form).await;
         assert_eq!(house.post("/oauth2/introspect", Some(&admin), &form).await.1, json!({ "active": false }), "{kind}");
     }
-    assert_eq!(house.post("/oauth2/introspect", Some(&admin), "token=+").await, (StatusCode::BAD_REQUEST, json!({ "error": "Invalid input" })));
+    assert_eq!(
+        house.post("/oauth2/introspect", Some(&admin), "token=+").await,
+        (StatusCode::BAD_REQUEST, json!({ "error": "Invalid input" }))
+    );
     assert_eq!(house.post("/oauth2/introspect", None, "token=x").await.0, StatusCode::UNAUTHORIZED);
 }
 
@@ -433,7 +455,10 @@ async fn each_tenant_has_one_key_and_its_own_documents() {
     assert_ne!(ours["keys"][0]["kid"], theirs["keys"][0]["kid"]);
     assert_eq!(house.get("/t/ghost.com/oauth2/jwks", None).await.0, StatusCode::NOT_FOUND);
     let (_, document) = house.get("/oauth2/token/.well-known/openid-configuration", None).await;
-    assert_eq!((&document["issuer"], &document["jwks_uri"]), (&json!("https://localhost:9443/oauth2/token"), &json!("https://localhost:9443/oauth2/jwks")));
+    assert_eq!(
+        (&document["issuer"], &document["jwks_uri"]),
+        (&json!("https://localhost:9443/oauth2/token"), &json!("https://localhost:9443/oauth2/jwks"))
+    );
     let (_, document) = house.get("/t/acme.com/oauth2/token/.well-known/openid-configuration", None).await;
     assert_eq!(document["token_endpoint"], "https://localhost:9443/t/acme.com/oauth2/token");
 }
@@ -463,4 +488,60 @@ async fn a_basic_caller_has_the_scopes_of_their_roles() {
     assert!(caller.has_scope("apim:subscribe") && !caller.has_scope("apim:api_create") && !caller.has_scope("apim:admin"));
     assert_eq!(house.desk.basic_caller("ann", "wrong-one").await, Err(rest::Denied::Unknown));
     assert!(house.desk.basic_caller("admin", "right-one").await.unwrap().has_scope("apim:admin"));
+}
+
+#[tokio::test]
+async fn an_inactive_key_still_verifies_and_no_longer_signs() {
+    let house = House::new().await;
+    let client = house.portal_client("admin", Lifetimes::default()).await;
+    let old = house.desk.application_token(&client.id, None, Vec::new()).await.unwrap();
+    let old_kid = house.desk.signers().ensure(TenantId::SUPER).await.unwrap().kid().to_owned();
+    let mut tx = house.db.write().await.unwrap();
+    db::signing_keys::set_active(&mut tx, TenantId::SUPER, &old_kid, false).await.unwrap();
+    tx.commit().await.unwrap();
+    house.desk.signers().reload().await.unwrap();
+
+    let new = house.desk.application_token(&client.id, None, Vec::new()).await.unwrap();
+    assert_ne!(house::jwt_parts(new.access_token.expose()).0["kid"], json!(old_kid));
+    assert!(house.desk.find_token(old.access_token.expose()).await.unwrap().is_some());
+    let (_, published) = house.get("/oauth2/jwks", None).await;
+    assert_eq!(published["keys"].as_array().unwrap().len(), 2);
+    assert_ne!(published["keys"][0]["kid"], json!(old_kid));
+}
+
+#[tokio::test]
+async fn what_cannot_be_checked_is_an_error_and_never_leave() {
+    let house = House::new().await;
+    let client = house.register("admin", ALL_GRANTS).await;
+    let (_, pair) = house.token(&client, "grant_type=password&username=admin&password=right-one").await;
+    let access = pair["access_token"].as_str().unwrap();
+    let bearer = house.desk.bearer_caller(access).await;
+    assert!(bearer.is_ok());
+    house.db.close().await;
+    assert_eq!(house.desk.bearer_caller(access).await, Err(rest::Denied::Unavailable));
+    assert_eq!(house.desk.basic_caller("admin", "right-one").await, Err(rest::Denied::Unavailable));
+    assert!(house.desk.find_opaque(access).await.is_err());
+    let response = house.respond("/oauth2/token", Some(&house.header(&client)), "grant_type=client_credentials").await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(response.headers().contains_key("www-authenticate"));
+    let (_, body) = house.token(&client, "grant_type=client_credentials").await;
+    assert_eq!(body, json!({ "error_description": "Internal Server Error.", "error": "server_error" }));
+}
+
+#[tokio::test]
+async fn a_tenant_that_was_switched_off_gets_nothing() {
+    let house = House::new().await;
+    house.user("bob@acme.com", &["Internal/subscriber"]).await;
+    let theirs = house.register("bob@acme.com", ALL_GRANTS).await;
+    let ours = house.register("admin", ALL_GRANTS).await;
+    let sign_in = "grant_type=password&username=bob@acme.com&password=right-one";
+    let (_, pair) = house.token(&ours, sign_in).await;
+    let mut tx = house.db.write().await.unwrap();
+    let acme = db::tenants::find(&mut tx, TenantId(1)).await.unwrap().unwrap();
+    db::tenants::update(&mut tx, &model::Tenant { active: false, ..acme }).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(house.token(&theirs, "grant_type=client_credentials").await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(house.token(&ours, sign_in).await.1["error"], "invalid_grant");
+    assert!(house.desk.find_opaque(pair["access_token"].as_str().unwrap()).await.unwrap().is_none());
+    assert_eq!(house.get("/t/acme.com/oauth2/jwks", None).await.0, StatusCode::NOT_FOUND);
 }

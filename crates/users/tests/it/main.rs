@@ -1,5 +1,7 @@
 //! Accounts over a real database file.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly; that is what it is for")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -88,11 +90,8 @@ async fn names_know_the_tenants() {
 #[tokio::test]
 async fn an_old_digest_is_replaced_by_the_first_success_only() {
     let house = House::new().await;
-    let old = StoredPassword::Legacy {
-        digest: LegacyDigest::Sha256,
-        hash: secret("jGl25bVBBBW96Qi9Te4V37Fnqchz/Eu4qB9vKrRIqRg="),
-        salt: None,
-    };
+    let old =
+        StoredPassword::Legacy { digest: LegacyDigest::Sha256, hash: secret("jGl25bVBBBW96Qi9Te4V37Fnqchz/Eu4qB9vKrRIqRg="), salt: None };
     let name = house.carry_over("olduser", old.clone()).await;
     assert!(matches!(house.users.sign_in(&name, &secret("wrong")).await, Err(SignInError::Refused)));
     assert_eq!(house.users.find(&name).await.unwrap().unwrap().user.password, Some(old));
