@@ -1,0 +1,10 @@
+//! The publisher's door from outside: requests in, answers out, over a database of its own.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod apis;
+mod definitions;
+mod house;
+mod lifecycle;
+mod operations;
+mod revisions;
+mod shapes;

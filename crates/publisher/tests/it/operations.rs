@@ -1,0 +1,139 @@
+//! Every declared operation times {nobody, wrong scope, wrong tenant, right user}.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::{Method, Request};
+use serde_json::json;
+
+use crate::house::{Gate, House, house, multipart, pizza, request};
+
+const DEFINITION: &str =
+    r#"{"openapi":"3.0.1","info":{"title":"T","version":"1"},"paths":{"/a":{"get":{"responses":{"200":{"description":"ok"}}}}}}"#;
+
+/// `Default` in base64.
+const DEFAULT_B64: &str = "RGVmYXVsdA";
+/// `role-of-ours` in base64.
+const OUR_ROLE_B64: &str = "cm9sZS1vZi1vdXJz";
+
+/// A thing of the super tenant to try an operation on.
+struct Props {
+    api: String,
+    running: String,
+    idle: String,
+    fresh: String,
+}
+
+impl Props {
+    async fn new(house: &House, index: usize) -> Self {
+        let api = house.pizza("admin", &format!("Pizza{index}"), "1.0.0").await;
+        let running = house.revision("admin", &api).await;
+        house.deploy("admin", &api, &running).await.expect(201);
+        let idle = house.revision("admin", &api).await;
+        Self { api, running, idle, fresh: format!("Fresh{index}") }
+    }
+}
+
+/// A request that succeeds for the right user. `None` where no row is written, which the test below does not let pass.
+fn row(method: &Method, path: &str, token: &str, props: &Props) -> Option<Request<Body>> {
+    let Props { api, running, idle, fresh } = props;
+    let plain = |at: String| request(token, method.clone(), &at, None);
+    let json = |at: String, body| request(token, method.clone(), &at, Some(body));
+    let form = |at: String, parts: &[(&str, &str)]| multipart(token, method.clone(), &at, parts);
+    let of = |tail: &str| format!("/apis/{api}{tail}");
+    Some(match (method.as_str(), path) {
+        ("GET", "/apis" | "/search" | "/settings") => plain(path.to_owned()),
+        ("POST", "/apis") => json("/apis".into(), pizza(fresh, "1.0.0")),
+        ("POST", "/apis/import-openapi") => {
+            let properties = pizza(fresh, "1.0.0").to_string();
+            form(path.into(), &[("inlineAPIDefinition", DEFINITION), ("additionalProperties", &properties)])
+        }
+        ("POST", "/apis/validate-openapi") => form(path.into(), &[("inlineAPIDefinition", DEFINITION)]),
+        ("POST", "/apis/validate") => plain(format!("/apis/validate?query=name:{}", fresh.replace("Fresh", "Pizza"))),
+        ("POST", "/apis/copy-api") => plain(format!("/apis/copy-api?apiId={api}&newVersion=2.0.0")),
+        ("POST", "/apis/change-lifecycle") => plain(format!("/apis/change-lifecycle?apiId={api}&action=Publish")),
+        ("GET", "/apis/{apiId}") => plain(of("")),
+        ("PUT", "/apis/{apiId}") => {
+            let mut body = pizza("Pizza", "1.0.0");
+            body["operations"] = json!([{"target": "/x", "verb": "GET"}]);
+            json(of(""), body)
+        }
+        ("DELETE", "/apis/{apiId}") => plain(of("")),
+        ("GET", "/apis/{apiId}/swagger") => plain(of("/swagger")),
+        ("PUT", "/apis/{apiId}/swagger") => form(of("/swagger"), &[("apiDefinition", DEFINITION)]),
+        ("GET", "/apis/{apiId}/lifecycle-state") => plain(of("/lifecycle-state")),
+        ("GET", "/apis/{apiId}/lifecycle-history") => plain(of("/lifecycle-history")),
+        ("GET", "/apis/{apiId}/revisions") => plain(of("/revisions")),
+        ("POST", "/apis/{apiId}/revisions") => json(of("/revisions"), json!({})),
+        ("GET" | "DELETE", "/apis/{apiId}/revisions/{revisionId}") => plain(of(&format!("/revisions/{idle}"))),
+        ("POST", "/apis/{apiId}/deploy-revision") => json(of(&format!("/deploy-revision?revisionId={idle}")), json!([{"name": "Default"}])),
+        ("POST", "/apis/{apiId}/undeploy-revision") => {
+            json(of(&format!("/undeploy-revision?revisionId={running}")), json!([{"name": "Default"}]))
+        }
+        ("POST", "/apis/{apiId}/restore-revision") => plain(of(&format!("/restore-revision?revisionId={idle}"))),
+        ("GET", "/apis/{apiId}/deployments") => plain(of("/deployments")),
+        ("PUT", "/apis/{apiId}/deployments/{deploymentId}") => {
+            json(of(&format!("/deployments/{DEFAULT_B64}")), json!({"displayOnDevportal": false}))
+        }
+        ("GET", "/throttling-policies/{policyLevel}") => plain("/throttling-policies/api".into()),
+        ("GET", "/throttling-policies/streaming/subscription") => plain(path.to_owned()),
+        ("GET", "/throttling-policies/{policyLevel}/{policyName}") => plain("/throttling-policies/subscription/OnlyOurs".into()),
+        ("HEAD", "/roles/{roleId}") => plain(format!("/roles/{OUR_ROLE_B64}")),
+        ("HEAD", "/me/roles/{roleId}") => plain("/me/roles/YWRtaW4".into()),
+        _ => return None,
+    })
+}
+
+/// What another tenant's administrator gets.
+fn of_strangers(method: &Method, path: &str) -> u16 {
+    match (method.as_str(), path) {
+        // Nothing of the super tenant is named here.
+        ("GET", "/apis" | "/search" | "/settings" | "/throttling-policies/{policyLevel}" | "/throttling-policies/streaming/subscription") => 200,
+        ("POST", "/apis" | "/apis/import-openapi") => 201,
+        ("POST", "/apis/validate-openapi") | ("HEAD", "/me/roles/{roleId}") => 200,
+        _ => 404,
+    }
+}
+
+#[tokio::test]
+async fn every_operation_asks_who_is_there() {
+    let house = house().await;
+    let mut tx = house.db.write().await.unwrap();
+    db::roles::insert(&mut tx, model::TenantId::SUPER, "role-of-ours").await.unwrap();
+    let mut ours = model::default_subscription_policies(model::TenantId::SUPER).remove(0);
+    ours.id = model::PolicyId::random();
+    ours.name = "OnlyOurs".to_owned();
+    db::policies::subscription::insert(&mut tx, &ours).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let operations = tidegate_publisher::operations(Arc::new(Gate));
+    assert!(operations.len() >= 29);
+    for (index, operation) in operations.iter().enumerate() {
+        let named = format!("{} {}", operation.method, operation.path);
+        let props = Props::new(&house, index).await;
+        let ask = async |token: &str| {
+            let request = row(&operation.method, operation.path, token, &props).unwrap_or_else(|| panic!("{named} is not in the table"));
+            house.send(request).await
+        };
+        if operation.path != "/settings" {
+            assert_eq!(ask("").await.status, 401, "{named} by nobody");
+            assert_eq!(ask("scopeless").await.status, 401, "{named} without scope");
+        }
+        assert_eq!(ask("unknown").await.status, 401, "{named} with a bad token");
+        let stranger = ask("stranger").await;
+        assert_eq!(stranger.status, of_strangers(&operation.method, operation.path), "{named} by a stranger: {}", stranger.text);
+        assert!(!stranger.text.contains(&props.api) || stranger.status == 404, "{named} shows a stranger our API");
+        let right = ask("admin").await;
+        assert!(right.status.is_success(), "{named} by the right user: {} {}", right.status, right.text);
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_lists_nothing_of_ours() {
+    let house = house().await;
+    house.pizza("admin", "Pizza", "1.0.0").await;
+    for path in ["/apis", "/search?query=name:Pizza", "/apis?query=Pizza"] {
+        assert_eq!(house.get("stranger", path).await.expect(200)["count"], 0);
+        assert_eq!(house.get("admin", path).await.expect(200)["count"], 1);
+    }
+}
