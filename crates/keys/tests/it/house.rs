@@ -44,7 +44,22 @@ impl House {
     /// Two tenants and the user `admin` with the password `right-one`, as every user made here has.
     pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let url = DbUrl::parse(&format!("sqlite:{}", dir.path().join("t.db").display())).unwrap();
+        let url = format!("sqlite:{}", dir.path().join("t.db").display());
+        Self::over(&url, dir).await
+    }
+
+    /// The same on PostgreSQL, where transactions do not wait for each other as on SQLite. `None`, and a word about it, where no database is
+    /// set aside for it.
+    pub(crate) async fn on_postgres() -> Option<Self> {
+        let Ok(url) = std::env::var("TIDEGATE_TEST_POSTGRES_DATABASE") else {
+            println!("SKIPPED: TIDEGATE_TEST_POSTGRES_DATABASE names no database");
+            return None;
+        };
+        Some(Self::over(&url, tempfile::tempdir().unwrap()).await)
+    }
+
+    async fn over(url: &str, dir: tempfile::TempDir) -> Self {
+        let url = DbUrl::parse(url).unwrap();
         let db = Db::open(&url, Sealer::new([7; 32])).await.unwrap();
         let mut tx = db.write().await.unwrap();
         db::bootstrap::tenant(&mut tx, &Tenant::super_tenant(Timestamp(START))).await.unwrap();
@@ -61,7 +76,7 @@ impl House {
         let router = Router::new().merge(doors::oauth2_router(desk.clone())).nest("/t/{domain}", doors::oauth2_router(desk.clone()));
         let registration = doors::registration_door(desk.clone(), Arc::new(AtTheDesk(desk.clone())));
         let house = Self { desk, users, db, router, registration, now, _dir: dir };
-        house.user("admin", &["admin"]).await;
+        house.users.ensure_admin(Some(Secret::new("right-one".to_owned()))).await.unwrap();
         house
     }
 
@@ -172,7 +187,7 @@ pub(crate) async fn send(router: Router, method: &str, path: &str, authorization
     router.oneshot(request.body(Body::from(form.to_owned())).unwrap()).await.unwrap()
 }
 
-async fn read(response: Response<Body>) -> (StatusCode, Value) {
+pub(crate) async fn read(response: Response<Body>) -> (StatusCode, Value) {
     let status = response.status();
     let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
     (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
