@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 
 /// Refuses the standard alphabet and left-over bits, so that the decoded bytes have one spelling but for the padding.
 const LENIENT_PADDING: GeneralPurpose =
@@ -11,6 +11,11 @@ const LENIENT_PADDING: GeneralPurpose =
 
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     LENIENT_PADDING.decode(text).ok()
+}
+
+/// The other alphabet, which PEM uses.
+pub(crate) fn decode_standard(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
 }
 
 pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {

@@ -84,6 +84,17 @@ impl VerifyingKey {
         Self::from_public_key_der(der::public_key_of_certificate(certificate).ok_or(KeyFault::Certificate)?)
     }
 
+    /// From the first certificate of a PEM text, or from its base64 without the lines around it, as key managers' `certificate_value` has either.
+    ///
+    /// # Errors
+    /// [`KeyFault::Certificate`] or [`KeyFault::Public`].
+    pub fn from_certificate_pem(pem: &str) -> Result<Self, KeyFault> {
+        const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+        let body = pem.split_once(BEGIN).map_or(pem, |(_, rest)| rest);
+        let body: String = body.split("-----END").next().unwrap_or_default().split_whitespace().collect();
+        Self::from_certificate_der(&base64url::decode_standard(&body).ok_or(KeyFault::Certificate)?)
+    }
+
     /// From a SubjectPublicKeyInfo or an RSAPublicKey in DER.
     ///
     /// # Errors

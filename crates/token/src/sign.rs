@@ -324,6 +324,20 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_is_read_from_pem_and_from_bare_base64() {
+        use base64::Engine as _;
+        let key = SigningKey::generate().unwrap();
+        let text = base64::engine::general_purpose::STANDARD.encode(certificate_of(&key));
+        let (first, second) = text.split_at(64);
+        let pem = format!("words before\n-----BEGIN CERTIFICATE-----\n{first}\r\n{second}\n-----END CERTIFICATE-----\n");
+        for spelling in [pem.as_str(), text.as_str()] {
+            let public = VerifyingKey::from_certificate_pem(spelling).unwrap();
+            assert!(public.verify(crate::Algorithm::Rs256, b"m", &key.sign_bytes(b"m").unwrap()));
+        }
+        assert_eq!(VerifyingKey::from_certificate_pem("-----BEGIN CERTIFICATE-----").err(), Some(KeyFault::Certificate));
+    }
+
+    #[test]
     fn a_cut_certificate_is_refused_wherever_it_ends() {
         let certificate = certificate_of(&SigningKey::generate().unwrap());
         for end in 0..certificate.len() {
