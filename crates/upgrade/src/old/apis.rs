@@ -434,7 +434,11 @@ fn hang(api: &mut OldApi, registry: &Registry) {
     for direction in ["in", "out", "fault"] {
         for resource in registry.below(tenant, &format!("{folder}/{direction}")) {
             if let Some(bytes) = &resource.content {
-                api.sequences.push(SequenceResource { direction: direction.into(), file: resource.name().to_owned(), bytes: bytes.clone() });
+                api.sequences.push(SequenceResource {
+                    direction: direction.into(),
+                    file: resource.name().to_owned(),
+                    bytes: bytes.clone(),
+                });
             }
         }
     }

@@ -23,8 +23,8 @@ use self::{
     limits::{BlockCondition, Policies, TierFile, TierLevel, TierPermission},
     oauth::{Client, InboundAuth, ResourceScope, Scope, ScopeBinding, ServiceProvider},
     people::{
-        Claim, Dialect, HybridAssignment, HybridRole, IdentityUserData, Permission, Role, RoleAssignment, RolePermission,
-        SUPER_TENANT_ID, SharedRoleAssignment, Tenant, User, UserAttribute, UserDomain, UserPermission,
+        Claim, Dialect, HybridAssignment, HybridRole, IdentityUserData, Permission, Role, RoleAssignment, RolePermission, SUPER_TENANT_ID,
+        SharedRoleAssignment, Tenant, User, UserAttribute, UserDomain, UserPermission,
     },
     registry::{CONFIG, GOVERNANCE, Property, Registry},
 };
@@ -290,7 +290,8 @@ impl Installation {
     fn in_order(&mut self) {
         self.user_domains.sort_by_key(|r| (r.tenant_id, r.id));
         self.users.sort_by_key(|r| (r.tenant_id, r.id));
-        self.user_attributes.sort_by(|a, b| (a.tenant_id, a.user_id, &a.name, &a.profile).cmp(&(b.tenant_id, b.user_id, &b.name, &b.profile)));
+        self.user_attributes
+            .sort_by(|a, b| (a.tenant_id, a.user_id, &a.name, &a.profile).cmp(&(b.tenant_id, b.user_id, &b.name, &b.profile)));
         self.identity_user_data.sort_by(|a, b| (a.tenant_id, &a.user_name, &a.key).cmp(&(b.tenant_id, &b.user_name, &b.key)));
         self.roles.sort_by_key(|r| (r.tenant_id, r.id));
         self.role_assignments.sort_by_key(|r| (r.tenant_id, r.role_id, r.user_id));
@@ -299,8 +300,9 @@ impl Installation {
         self.hybrid_assignments
             .sort_by(|a, b| (a.tenant_id, a.role_id, &a.user_name, a.domain_id).cmp(&(b.tenant_id, b.role_id, &b.user_name, b.domain_id)));
         self.permissions.sort_by_key(|r| (r.tenant_id, r.id));
-        self.role_permissions
-            .sort_by(|a, b| (a.tenant_id, a.permission_id, &a.role, a.domain_id).cmp(&(b.tenant_id, b.permission_id, &b.role, b.domain_id)));
+        self.role_permissions.sort_by(|a, b| {
+            (a.tenant_id, a.permission_id, &a.role, a.domain_id).cmp(&(b.tenant_id, b.permission_id, &b.role, b.domain_id))
+        });
         self.user_permissions.sort_by(|a, b| (a.tenant_id, a.permission_id, &a.user).cmp(&(b.tenant_id, b.permission_id, &b.user)));
         self.dialects.sort_by_key(|r| (r.tenant_id, r.id));
         self.claims.sort_by(|a, b| (a.tenant_id, a.dialect_id, &a.uri).cmp(&(b.tenant_id, b.dialect_id, &b.uri)));

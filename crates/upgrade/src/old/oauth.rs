@@ -357,7 +357,9 @@ mod tests {
     fn scope_sets_are_shared_and_sorted() {
         let mut sets = ScopeSets::default();
         let (a, b, odd) = ("9db41cd6-9431-4c58-923b-085d50f2a517", "00000000-0000-0000-0000-000000000001", "not a uuid");
-        for (token, scope) in [(a, "default"), (b, "am_application_scope"), (a, "am_application_scope"), (b, "default"), (odd, "x"), (a, "default")] {
+        for (token, scope) in
+            [(a, "default"), (b, "am_application_scope"), (a, "am_application_scope"), (b, "default"), (odd, "x"), (a, "default")]
+        {
             sets.add(token, scope);
         }
         assert_eq!(sets.of(a), ["am_application_scope", "default"]);

@@ -5,7 +5,7 @@
 //! are and come through [`Registry::contents`], one at a time.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -216,6 +216,16 @@ impl Registry {
             .map(|(_, resource)| resource)
     }
 
+    /// The paths of resources with bytes below a folder.
+    pub fn files_below(&self, tenant_id: i64, folder: &str) -> Vec<&str> {
+        self.below(tenant_id, folder).filter(|r| r.has_content()).map(|r| r.path.as_str()).collect()
+    }
+
+    /// The tenants that have any resource.
+    pub fn tenant_ids(&self) -> BTreeSet<i64> {
+        self.resources.keys().map(|(tenant, _)| *tenant).collect()
+    }
+
     /// Every resource.
     pub fn all(&self) -> impl Iterator<Item = &Resource> {
         self.resources.values()
@@ -401,19 +411,6 @@ impl<'a> Contents<'a> {
             }
             self.ready.push((tenant, &last.path, bytes));
         }
-    }
-}
-
-/// Which of several paths exist; a helper for callers that build lists to stream.
-impl Registry {
-    /// The paths of resources with bytes below a folder.
-    pub fn files_below(&self, tenant_id: i64, folder: &str) -> Vec<&str> {
-        self.below(tenant_id, folder).filter(|r| r.has_content()).map(|r| r.path.as_str()).collect()
-    }
-
-    /// The tenants that have any resource.
-    pub fn tenant_ids(&self) -> Vec<i64> {
-        self.resources.keys().map(|(tenant, _)| *tenant).collect::<HashSet<_>>().into_iter().collect()
     }
 }
 

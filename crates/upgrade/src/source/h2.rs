@@ -46,11 +46,7 @@ impl H2 {
                 .iter()
                 .filter(|table| table.schema != "INFORMATION_SCHEMA" && table.kind != h2file::TableKind::Elsewhere)
                 .map(|table| {
-                    let columns = table
-                        .columns
-                        .iter()
-                        .map(|c| Column { name: c.name.clone(), kind: kind(&c.sql_type) })
-                        .collect();
+                    let columns = table.columns.iter().map(|c| Column { name: c.name.clone(), kind: kind(&c.sql_type) }).collect();
                     Table::new(table.name.clone(), columns)
                 })
                 .collect();
@@ -65,7 +61,8 @@ impl H2 {
         let path = self.database.path.display();
         let mut notes = Vec::new();
         if let Some(lock) = self.database.database.lock_file() {
-            notes.push(format!("{path}: {} is there; stop the old server, or what is read may be older than what it knows", lock.display()));
+            notes
+                .push(format!("{path}: {} is there; stop the old server, or what is read may be older than what it knows", lock.display()));
         }
         if self.database.database.info().recovery.is_some() {
             notes.push(format!("{path}: the database was not closed; it was recovered in memory from its log"));
@@ -78,7 +75,9 @@ impl H2 {
         let (opened, name, shown) = (Arc::clone(&self.database), table.name.clone(), shown.to_owned());
         blocking(&table.name, move || match opened.table(&name) {
             None => Ok(Some(0)),
-            Some(found) => opened.database.row_count(found).map_err(|cause| SourceError::Read { table: name, from: shown, cause: Box::new(cause) }),
+            Some(found) => {
+                opened.database.row_count(found).map_err(|cause| SourceError::Read { table: name, from: shown, cause: Box::new(cause) })
+            }
         })
         .await?
     }

@@ -77,7 +77,9 @@ impl fmt::Display for Location {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LocationError {
     /// No such kind.
-    #[error("a database is named h2:PATH, mysql://USER:PASSWORD@HOST:PORT/NAME, postgres://USER:PASSWORD@HOST:PORT/NAME or dump:FILE.sql; `{0}` is none of these")]
+    #[error(
+        "a database is named h2:PATH, mysql://USER:PASSWORD@HOST:PORT/NAME, postgres://USER:PASSWORD@HOST:PORT/NAME or dump:FILE.sql; `{0}` is none of these"
+    )]
     UnknownKind(String),
     /// No path or file behind the colon.
     #[error("{0}: needs a path behind the colon")]
@@ -128,12 +130,7 @@ impl Location {
     /// # Errors
     ///
     /// [`LocationError`].
-    pub fn from_jdbc(
-        url: &str,
-        user: Option<&str>,
-        password: Option<&Secret<String>>,
-        home: &Path,
-    ) -> Result<Self, LocationError> {
+    pub fn from_jdbc(url: &str, user: Option<&str>, password: Option<&Secret<String>>, home: &Path) -> Result<Self, LocationError> {
         let url = url.trim();
         let rest = url.strip_prefix("jdbc:").unwrap_or(url);
         if let Some(path) = rest.strip_prefix("h2:") {
@@ -285,7 +282,8 @@ mod tests {
         let h2 = Location::from_jdbc("jdbc:h2:repository/database/WSO2AM_DB;DB_CLOSE_ON_EXIT=FALSE", None, None, home).unwrap();
         assert_eq!(h2.to_string(), "h2:/opt/apim/repository/database/WSO2AM_DB");
         let password = Secret::new(String::from("p"));
-        let my = Location::from_jdbc("jdbc:mysql://db:3306/am?autoReconnect=true&relaxAutoCommit=true", Some("am"), Some(&password), home).unwrap();
+        let my = Location::from_jdbc("jdbc:mysql://db:3306/am?autoReconnect=true&relaxAutoCommit=true", Some("am"), Some(&password), home)
+            .unwrap();
         assert_eq!(my.to_string(), "mysql://db:3306/am");
         let pg = Location::from_jdbc("jdbc:postgresql://[::1]:6000/am", None, None, home).unwrap();
         assert_eq!(pg.to_string(), "postgres://::1:6000/am");

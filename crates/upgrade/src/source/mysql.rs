@@ -80,12 +80,7 @@ impl MySql {
     }
 }
 
-async fn fill(
-    connection: &Mutex<MySqlConnection>,
-    table: &Arc<Table>,
-    shown: &str,
-    filling: &mut Filling,
-) -> Result<(), SourceError> {
+async fn fill(connection: &Mutex<MySqlConnection>, table: &Arc<Table>, shown: &str, filling: &mut Filling) -> Result<(), SourceError> {
     let failed = |cause: sqlx::Error| SourceError::Read { table: table.name.clone(), from: shown.to_owned(), cause: Box::new(cause) };
     let mut connection = connection.lock().await;
     let columns: Vec<String> = table.columns.iter().map(|c| quoted(&c.name)).collect();

@@ -41,11 +41,8 @@ impl Postgres {
         if let Some(password) = &server.password {
             options = options.password(password.expose());
         }
-        let unreachable = |cause: sqlx::Error| SourceError::Unreachable {
-            engine: "PostgreSQL",
-            address: server.address(),
-            cause: Box::new(cause),
-        };
+        let unreachable =
+            |cause: sqlx::Error| SourceError::Unreachable { engine: "PostgreSQL", address: server.address(), cause: Box::new(cause) };
         let mut connection = PgConnection::connect_with(&options).await.map_err(unreachable)?;
         // A reader that writes elsewhere between two batches may pause longer than the server's patience.
         let patience = ["SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0"];

@@ -127,6 +127,24 @@ impl Site {
 
     /// What an operator should know about these sources.
     pub fn notes(&self) -> Vec<String> {
-        self.sources.iter().flat_map(|s| s.notes()).collect()
+        let mut notes: Vec<String> = self.sources.iter().flat_map(|s| s.notes()).collect();
+        let db = &self.databases;
+        let mut used: Vec<(&str, Vec<&Arc<Source>>)> = vec![
+            ("AM_API", vec![&db.api]),
+            ("IDN_OAUTH_CONSUMER_APPS", vec![&db.identity]),
+            ("UM_USER", vec![&db.users]),
+            ("REG_RESOURCE", vec![&db.registry]),
+        ];
+        if let Some((_, registries)) = used.last_mut() {
+            registries.extend(db.mounts.iter().map(|m| &m.source));
+        }
+        for (table, read) in used {
+            for source in &self.sources {
+                if source.table(table).is_some() && !read.iter().any(|r| Arc::ptr_eq(r, source)) {
+                    notes.push(format!("{source} has a table {table} too; it is counted but not read"));
+                }
+            }
+        }
+        notes
     }
 }

@@ -29,22 +29,16 @@ pub enum Kind {
 impl Kind {
     /// Reads a declared SQL type name of H2, MySQL or PostgreSQL, in any case, with or without `(length)`.
     pub fn of_sql_type(declared: &str) -> Self {
-        let word: String = declared
-            .trim()
-            .chars()
-            .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
-            .collect::<String>()
-            .to_ascii_lowercase();
+        let word: String =
+            declared.trim().chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>().to_ascii_lowercase();
         match word.as_str() {
-            "int" | "integer" | "bigint" | "smallint" | "mediumint" | "tinyint" | "int2" | "int4" | "int8" | "serial"
-            | "bigserial" | "smallserial" | "identity" | "year" => Self::Int,
+            "int" | "integer" | "bigint" | "smallint" | "mediumint" | "tinyint" | "int2" | "int4" | "int8" | "serial" | "bigserial"
+            | "smallserial" | "identity" | "year" => Self::Int,
             "bool" | "boolean" => Self::Bool,
             "timestamp" | "datetime" => Self::Timestamp,
             "varchar" | "char" | "character" | "text" | "tinytext" | "mediumtext" | "longtext" | "clob" | "nvarchar" | "nchar"
             | "varchar_ignorecase" | "enum" | "set" | "bpchar" | "name" | "uuid" | "json" | "jsonb" => Self::Text,
-            "blob" | "tinyblob" | "mediumblob" | "longblob" | "binary" | "varbinary" | "bytea" | "bit" | "image" | "raw" => {
-                Self::Bytes
-            }
+            "blob" | "tinyblob" | "mediumblob" | "longblob" | "binary" | "varbinary" | "bytea" | "bit" | "image" | "raw" => Self::Bytes,
             _ => Self::Other,
         }
     }

@@ -196,7 +196,10 @@ mod tests {
 
     #[test]
     fn reads_prefixes_entities_and_cdata() {
-        let root = parse(b"<?xml version=\"1.0\"?><!-- c --><a:x xmlns:a='u' svns:secretAlias='A &amp; B'>1 &lt; <![CDATA[<2>]]>&#65;<b/><b>t</b></a:x>").unwrap();
+        let root = parse(
+            b"<?xml version=\"1.0\"?><!-- c --><a:x xmlns:a='u' svns:secretAlias='A &amp; B'>1 &lt; <![CDATA[<2>]]>&#65;<b/><b>t</b></a:x>",
+        )
+        .unwrap();
         assert_eq!(root.name, "x");
         assert_eq!(root.text, "1 < <2>A");
         assert_eq!(root.attribute("secretAlias"), Some("A & B"));

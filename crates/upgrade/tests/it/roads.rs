@@ -155,7 +155,10 @@ async fn a_dump_gives_what_was_made() {
     let tiers = old.tier_files[0].tiers.as_ref().unwrap();
     assert_eq!(tiers.len(), site.tiers.len());
     for (made, read) in site.tiers.iter().zip(tiers) {
-        assert_eq!((made.name.as_str(), Some(i64::from(made.count)), Some(made.unit_ms as i64)), (read.name.as_str(), read.max_count, read.unit_ms));
+        assert_eq!(
+            (made.name.as_str(), Some(i64::from(made.count)), Some(made.unit_ms as i64)),
+            (read.name.as_str(), read.max_count, read.unit_ms)
+        );
     }
 }
 
@@ -238,7 +241,11 @@ async fn times_of_a_server_elsewhere_come_back_to_the_same_moments() {
 async fn a_folder_leads_to_its_running_databases() {
     let Some(scratch) = Scratch::new(Dialect::MySql(Blobs::Escaped), "home") else { return };
     let folder = tempfile::tempdir().unwrap();
-    let link = || Link { url: format!("jdbc:mysql://127.0.0.1:3306/{}?autoReconnect=true", scratch.name), username: "root".into(), password: String::new() };
+    let link = || Link {
+        url: format!("jdbc:mysql://127.0.0.1:3306/{}?autoReconnect=true", scratch.name),
+        username: "root".into(),
+        password: String::new(),
+    };
     let links = Links { am: link(), user: link(), registry: link() };
     let dialect = Dialect::MySql(Blobs::Escaped);
     let written = made_up().write(folder.path(), dialect, &links).unwrap();
@@ -255,7 +262,11 @@ async fn a_folder_leads_to_its_running_databases() {
 #[tokio::test]
 async fn reading_leaves_a_running_database_as_it_was() {
     for (dialect, url, check) in [
-        (Dialect::MySql(Blobs::Escaped), "mysql://root@127.0.0.1:3306", "CHECKSUM TABLE AM_API, AM_WORKFLOWS, AM_SUBSCRIPTION, REG_RESOURCE"),
+        (
+            Dialect::MySql(Blobs::Escaped),
+            "mysql://root@127.0.0.1:3306",
+            "CHECKSUM TABLE AM_API, AM_WORKFLOWS, AM_SUBSCRIPTION, REG_RESOURCE",
+        ),
         (Dialect::Postgres, "postgres://postgres@127.0.0.1:5432", "SELECT md5(string_agg(t::text, '')) FROM am_workflows t"),
     ] {
         let Some(scratch) = Scratch::new(dialect, "still") else { continue };

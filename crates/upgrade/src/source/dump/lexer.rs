@@ -256,11 +256,8 @@ impl Lexer {
         }
         loop {
             let byte = self.must("a quoted text", since)?;
-            let escaped = if byte == b'\\' && quote == b'\'' && self.backslash_escapes() {
-                Some(self.must("a quoted text", since)?)
-            } else {
-                None
-            };
+            let escaped =
+                if byte == b'\\' && quote == b'\'' && self.backslash_escapes() { Some(self.must("a quoted text", since)?) } else { None };
             if let Some(kept) = kept.as_deref_mut() {
                 kept.push(byte);
                 kept.extend(escaped);
@@ -436,10 +433,7 @@ impl Lexer {
         let mut text = Vec::new();
         let mut skipped = 0_usize;
         loop {
-            let within = self
-                .cursor
-                .run_until(stops, keep.then_some(&mut text), CELL_MAX_BYTES)
-                .map_err(|e| self.fail(e))?;
+            let within = self.cursor.run_until(stops, keep.then_some(&mut text), CELL_MAX_BYTES).map_err(|e| self.fail(e))?;
             skipped += 1;
             if !within || skipped > CELL_MAX_BYTES {
                 return Err(self.fail_at(since, Problem::TooLarge { what: "a value", max: CELL_MAX_BYTES }));

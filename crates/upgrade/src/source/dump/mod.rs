@@ -132,10 +132,13 @@ pub(super) fn bytea(text: &[u8]) -> Option<Vec<u8>> {
         if hex.len() % 2 != 0 {
             return None;
         }
-        return hex.chunks_exact(2).map(|pair| match pair {
-            [high, low] => Some(hex_digit(*high)? << 4 | hex_digit(*low)?),
-            _ => None,
-        }).collect();
+        return hex
+            .chunks_exact(2)
+            .map(|pair| match pair {
+                [high, low] => Some(hex_digit(*high)? << 4 | hex_digit(*low)?),
+                _ => None,
+            })
+            .collect();
     }
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.iter();
@@ -238,12 +241,7 @@ fn tuples(
     }
 }
 
-fn lines(
-    lexer: &mut Lexer,
-    indexed: &Indexed,
-    segment: &Segment,
-    each: &mut impl FnMut(Vec<Value>) -> bool,
-) -> Result<bool, DumpError> {
+fn lines(lexer: &mut Lexer, indexed: &Indexed, segment: &Segment, each: &mut impl FnMut(Vec<Value>) -> bool) -> Result<bool, DumpError> {
     let declared = &indexed.declared;
     let mut line = Vec::new();
     loop {

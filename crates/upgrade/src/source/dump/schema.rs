@@ -136,10 +136,7 @@ mod tests {
         let mysql = " TABLE `AM_API` (\n `API_ID` int(11) NOT NULL AUTO_INCREMENT,\n `KEY` varchar(10) DEFAULT 'a,)b',\n `CREATED_TIME` timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP,\n PRIMARY KEY (`API_ID`),\n UNIQUE KEY `x` (`API_ID`,`KEY`)\n) ENGINE=InnoDB";
         assert_eq!(
             names(mysql),
-            (
-                "AM_API".into(),
-                vec![("API_ID".into(), Kind::Int), ("KEY".into(), Kind::Text), ("CREATED_TIME".into(), Kind::Timestamp)]
-            )
+            ("AM_API".into(), vec![("API_ID".into(), Kind::Int), ("KEY".into(), Kind::Text), ("CREATED_TIME".into(), Kind::Timestamp)])
         );
         let postgres = " TABLE public.am_api (\n    api_id integer DEFAULT nextval('s'::regclass) NOT NULL,\n    blob bytea,\n    name character varying(256),\n    t timestamp without time zone,\n    CONSTRAINT c CHECK ((api_id > 0))\n)";
         assert_eq!(

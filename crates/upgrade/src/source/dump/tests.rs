@@ -69,7 +69,10 @@ fn postgres_copy_and_inserts_come_as_written() {
         assert_eq!(rows[0].bytes("DATA").unwrap().unwrap(), [0, 0xff]);
         assert_eq!(rows[0].timestamp("AT").unwrap().unwrap().to_string(), "2015-06-01 10:00:00.500");
         assert_eq!(rows[0].bool("FLAG").unwrap(), Some(true));
-        assert_eq!((rows[1].int("ID").unwrap(), rows[1].text("NAME").unwrap(), rows[1].bool("flag").unwrap()), (Some(2), None, Some(false)));
+        assert_eq!(
+            (rows[1].int("ID").unwrap(), rows[1].text("NAME").unwrap(), rows[1].bool("flag").unwrap()),
+            (Some(2), None, Some(false))
+        );
     }
 }
 

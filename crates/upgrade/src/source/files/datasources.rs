@@ -58,7 +58,8 @@ pub(super) fn find(documents: &BTreeMap<String, Element>) -> Found {
         found.api = root.text_at(&["DataSourceName"]).map(str::to_owned);
         // Before datasources had names, the address stood here itself.
         if found.api.is_none()
-            && let Some(inline) = root.child("Database").and_then(|d| inline(d, "api-manager.xml/Database", ["URL", "Username", "Password"]))
+            && let Some(inline) =
+                root.child("Database").and_then(|d| inline(d, "api-manager.xml/Database", ["URL", "Username", "Password"]))
         {
             found.api = Some(inline.jndi.clone());
             found.datasources.push(inline);

@@ -48,6 +48,7 @@ pub struct Home {
     /// Secondary user stores.
     pub user_stores: Vec<UserStoreFile>,
     supplied: BTreeMap<String, Secret<String>>,
+    relocated: BTreeMap<String, Location>,
     documents: BTreeMap<String, Element>,
 }
 
@@ -126,6 +127,7 @@ impl Home {
             synapse: deployed::synapse(root)?,
             user_stores: deployed::user_stores(root)?,
             supplied: BTreeMap::new(),
+            relocated: BTreeMap::new(),
             documents,
         })
     }
@@ -133,6 +135,11 @@ impl Home {
     /// Gives the clear text of a vaulted secret, as the operator knows it.
     pub fn supply(&mut self, alias: &str, secret: Secret<String>) {
         self.supplied.insert(alias.to_owned(), secret);
+    }
+
+    /// Says where a datasource's database is now, such as a dump of it, instead of where the configuration says.
+    pub fn relocate(&mut self, jndi: &str, location: Location) {
+        self.relocated.insert(jndi.to_owned(), location);
     }
 
     /// Vaulted secrets nobody has supplied.
@@ -164,6 +171,9 @@ impl Home {
     ///
     /// When no datasource has that JNDI name, its address is of a kind we do not read, or its password is only in the vault.
     pub fn location_of(&self, jndi: &str) -> Result<Location, SourceError> {
+        if let Some(location) = self.relocated.get(jndi) {
+            return Ok(location.clone());
+        }
         let fault = |reason: String| SourceError::NotAHome { path: self.root.clone(), reason };
         let datasource = self.datasources.iter().find(|d| d.jndi == jndi || d.name == jndi);
         let datasource = datasource.ok_or_else(|| fault(format!("no datasource has the JNDI name {jndi}")))?;
@@ -174,9 +184,9 @@ impl Home {
         };
         let location = Location::from_jdbc(&datasource.url, datasource.user.as_deref(), password, &self.root)?;
         match (vaulted, password, &location) {
-            (Some(alias), None, Location::MySql(_) | Location::Postgres(_)) => Err(fault(format!(
-                "the password of datasource {jndi} is in the secure vault as {alias}; name that database yourself"
-            ))),
+            (Some(alias), None, Location::MySql(_) | Location::Postgres(_)) => {
+                Err(fault(format!("the password of datasource {jndi} is in the secure vault as {alias}; name that database yourself")))
+            }
             _ => Ok(location),
         }
     }
@@ -188,9 +198,7 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, SourceError> {
     match std::fs::metadata(path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(file(e)),
-        Ok(meta) if meta.len() > FILE_MAX_BYTES => {
-            Err(SourceError::FileTooLarge { path: path.to_owned(), max_bytes: FILE_MAX_BYTES })
-        }
+        Ok(meta) if meta.len() > FILE_MAX_BYTES => Err(SourceError::FileTooLarge { path: path.to_owned(), max_bytes: FILE_MAX_BYTES }),
         Ok(_) => std::fs::read(path).map(Some).map_err(file),
     }
 }
@@ -271,6 +279,8 @@ mod tests {
         assert_eq!(home.unresolved().count(), 0);
         assert_eq!(home.location_of("jdbc/GOV").unwrap().to_string(), "postgres://pg:5432/gov");
         assert!(!format!("{home:?}").contains("hunter2"));
+        home.relocate("jdbc/AM", Location::Dump("am.sql".into()));
+        assert_eq!(home.location_of("jdbc/AM").unwrap().to_string(), "dump:am.sql");
     }
 
     #[test]
