@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection};
 use tokio::sync::watch;
 
 use crate::tx::{Conn, Tx};
@@ -129,6 +130,7 @@ async fn sqlite(path: &Path) -> Result<Pools> {
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+        .after_release(|conn, _| Box::pin(is_at_rest(conn)))
         .connect_with(options.clone())
         .await?;
     let readers = SqlitePoolOptions::new()
@@ -137,8 +139,16 @@ async fn sqlite(path: &Path) -> Result<Pools> {
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+        .after_release(|conn, _| Box::pin(is_at_rest(conn)))
         .connect_lazy_with(options.pragma("query_only", "ON"));
     Ok(Pools::Sqlite { writer, readers })
+}
+
+/// Whether a connection may go back to its pool. After a full disk or a failed read SQLite has rolled back by itself; the driver's own
+/// rollback then fails and leaves the connection counting an open transaction for ever, so it has to be closed.
+async fn is_at_rest(conn: &mut SqliteConnection) -> std::result::Result<bool, sqlx::Error> {
+    conn.ping().await?;
+    Ok(!conn.is_in_transaction())
 }
 
 async fn postgres(options: &PgConnectOptions) -> Result<PgPool> {
@@ -173,7 +183,6 @@ async fn postgres(options: &PgConnectOptions) -> Result<PgPool> {
 
 /// Connects once, outside the pool, which would hide a refusal behind its own patience. The flag says whether trying again may help.
 async fn first_connection(options: &PgConnectOptions) -> std::result::Result<(), (Error, bool)> {
-    use sqlx::{ConnectOptions, Connection};
     let refused = match tokio::time::timeout(PATIENCE, options.connect()).await {
         Ok(Ok(conn)) => return conn.close().await.map_err(|e| (e.into(), true)),
         Ok(Err(error)) => error,
@@ -224,22 +233,20 @@ mod tests {
         let mut tx = db.write().await.unwrap();
         facts::put(&mut tx, "before", "kept").await.unwrap();
         tx.commit().await.unwrap();
-        limit_pages(&db, "PRAGMA max_page_count = 1").await;
+        let mut tx = db.write().await.unwrap();
+        tx.script("PRAGMA max_page_count = 1").await.unwrap();
+        tx.commit().await.unwrap();
         let mut tx = db.write().await.unwrap();
         let error = facts::put(&mut tx, "big", &"x".repeat(1 << 20)).await.unwrap_err();
         assert!(matches!(error, Error::Full(_)), "{error:?}");
+        assert!(matches!(facts::put(&mut tx, "after", "lost").await, Err(Error::Aborted)));
         assert!(matches!(tx.commit().await, Err(Error::Aborted)));
-        limit_pages(&db, "PRAGMA max_page_count = 1000000").await;
+        // The limit went with its connection: there is room again.
         let mut tx = db.write().await.unwrap();
         assert_eq!(facts::get(&mut tx, "before").await.unwrap().as_deref(), Some("kept"));
         assert_eq!(facts::get(&mut tx, "big").await.unwrap(), None);
+        assert_eq!(facts::get(&mut tx, "after").await.unwrap(), None);
         facts::put(&mut tx, "big", &"x".repeat(1 << 20)).await.unwrap();
-        tx.commit().await.unwrap();
-    }
-
-    async fn limit_pages(db: &Db, pragma: &'static str) {
-        let mut tx = db.write().await.unwrap();
-        tx.script(pragma).await.unwrap();
         tx.commit().await.unwrap();
     }
 

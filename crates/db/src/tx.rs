@@ -1,7 +1,8 @@
 //! One transaction over either driver. This file and `open` are the only ones that know which.
 //!
-//! A transaction ends by [`Tx::commit`] or by being dropped, which rolls back. After a failed statement it cannot commit, on
-//! SQLite as on PostgreSQL, so no room comes to rely on the milder of the two.
+//! A transaction ends by [`Tx::commit`] or by being dropped, which rolls back. After a failed statement it takes no other and cannot
+//! commit, on SQLite as on PostgreSQL. That is not only for likeness: on a full disk SQLite rolls back by itself, and statements that came
+//! after would each commit alone.
 //!
 //! Changes for the outbox are gathered here and written as the last thing before the commit. Their numbers come from one counter row,
 //! locked until the commit is through: so numbers follow the order of commits, nobody waits for the row longer than a commit takes, and,
@@ -57,9 +58,7 @@ impl Tx {
     /// [`Error::Aborted`] when a verb failed before; [`Error::Contended`] when PostgreSQL found the work in another's way. Nothing was
     /// kept then.
     pub async fn commit(mut self) -> Result<()> {
-        if self.failed {
-            return Err(Error::Aborted);
-        }
+        self.check()?;
         let changes = std::mem::take(&mut self.changes);
         let last = outbox::write(&mut self, &changes).await?;
         match self.conn {
@@ -92,6 +91,7 @@ impl Tx {
 
     /// Runs a statement; how many rows it touched.
     pub(crate) async fn run(&mut self, text: impl Into<Cow<'static, str>>, values: Vec<Value>) -> Result<u64> {
+        self.check()?;
         let text = text.into();
         let done = match &mut self.conn {
             Conn::Sqlite(tx) => bound!(text, values).execute(&mut **tx).await.map(|d| d.rows_affected()),
@@ -102,6 +102,7 @@ impl Tx {
 
     /// The rows a statement answers.
     pub(crate) async fn rows(&mut self, text: impl Into<Cow<'static, str>>, values: Vec<Value>) -> Result<Vec<Row>> {
+        self.check()?;
         let text = text.into();
         let rows = match &mut self.conn {
             Conn::Sqlite(tx) => bound!(text, values).fetch_all(&mut **tx).await.map(|r| r.into_iter().map(Row::Sqlite).collect()),
@@ -112,6 +113,7 @@ impl Tx {
 
     /// The first row, if there is one.
     pub(crate) async fn row(&mut self, text: impl Into<Cow<'static, str>>, values: Vec<Value>) -> Result<Option<Row>> {
+        self.check()?;
         let text = text.into();
         let row = match &mut self.conn {
             Conn::Sqlite(tx) => bound!(text, values).fetch_optional(&mut **tx).await.map(|r| r.map(Row::Sqlite)),
@@ -162,6 +164,10 @@ impl Tx {
         row.ok_or_else(|| Error::corrupt(format!("counter {counter}"), "it is missing"))?.int("value")
     }
 
+    fn check(&self) -> Result<()> {
+        if self.failed { Err(Error::Aborted) } else { Ok(()) }
+    }
+
     fn settle<T>(&mut self, outcome: std::result::Result<T, sqlx::Error>) -> Result<T> {
         outcome.map_err(|error| {
             self.failed = true;
@@ -171,6 +177,7 @@ impl Tx {
 
     /// Several statements without values, as migrations hold them.
     pub(crate) async fn script(&mut self, text: &'static str) -> Result<()> {
+        self.check()?;
         let done = match &mut self.conn {
             Conn::Sqlite(tx) => sqlx::raw_sql(text).execute(&mut **tx).await.map(drop),
             Conn::Postgres(tx) => sqlx::raw_sql(text).execute(&mut **tx).await.map(drop),

@@ -106,10 +106,11 @@ async fn of_postgres(address: &str) -> Schema {
     let sql = "SELECT conrelid::regclass::text, a.attname || ' -> ' || confrelid::regclass || \
                CASE confdeltype WHEN 'c' THEN ' CASCADE' ELSE ' NO ACTION' END AS line \
                FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1] \
-               WHERE contype = 'f' AND connamespace = 'public'::regnamespace ORDER BY line COLLATE \"C\"";
+               WHERE contype = 'f' AND connamespace = 'public'::regnamespace ORDER BY 2";
     for (table, line) in pairs(&mut conn, sql).await {
         schema.entry(table).or_default().references.push(line);
     }
+    schema.values_mut().for_each(|shape| shape.references.sort());
     conn.close().await.unwrap();
     schema
 }

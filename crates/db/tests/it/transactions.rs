@@ -31,6 +31,7 @@ async fn a_failed_transaction_cannot_commit(stage: Stage) {
     let mut tx = stage.db.write().await.unwrap();
     db::facts::put(&mut tx, "k", "v").await.unwrap();
     assert!(db::tenants::insert(&mut tx, &acme()).await.is_err());
+    assert!(matches!(db::facts::get(&mut tx, "k").await, Err(Error::Aborted)));
     assert!(matches!(tx.commit().await, Err(Error::Aborted)));
     let mut tx = stage.db.read().await.unwrap();
     assert_eq!(db::facts::get(&mut tx, "k").await.unwrap(), None);
