@@ -15,6 +15,8 @@ pub(crate) struct Clock {
     start: Instant,
     /// Wall time at `start`, in ms since the epoch.
     offset_ms: AtomicI64,
+    /// Added to wall time: [`crate::Config::clock_shift_ms`].
+    shift_ms: i64,
     /// Monotonic ms since `start`, as of the last tick.
     coarse_ms: AtomicU64,
 }
@@ -29,8 +31,8 @@ pub(crate) struct Now {
 }
 
 impl Clock {
-    pub(crate) fn new() -> Self {
-        let clock = Self { start: Instant::now(), offset_ms: AtomicI64::new(0), coarse_ms: AtomicU64::new(0) };
+    pub(crate) fn new(shift_ms: i64) -> Self {
+        let clock = Self { start: Instant::now(), offset_ms: AtomicI64::new(0), shift_ms, coarse_ms: AtomicU64::new(0) };
         clock.tick();
         clock
     }
@@ -49,7 +51,7 @@ impl Clock {
     pub(crate) fn tick(&self) {
         let since = millis(self.start.elapsed());
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX));
-        self.offset_ms.store(wall.saturating_sub_unsigned(since), Ordering::Relaxed);
+        self.offset_ms.store(wall.saturating_sub_unsigned(since).saturating_add(self.shift_ms), Ordering::Relaxed);
         self.coarse_ms.store(since, Ordering::Relaxed);
     }
 }

@@ -71,6 +71,8 @@ pub struct Config {
     pub record_queue: usize,
     /// Counters kept at most, all levels together.
     pub counters_max: usize,
+    /// Milliseconds added to the wall clock, for rehearsing on the day an old installation was copied; 0 in production.
+    pub clock_shift_ms: i64,
     /// Text behind `WSO2 API Manager-` at `/services/Version`.
     pub advertised_version: String,
     /// Whether conditions on request headers are looked at (advanced policies).
@@ -125,6 +127,7 @@ impl Default for Config {
             drain_timeout: Duration::from_secs(30),
             record_queue: 0,
             counters_max: 1 << 20,
+            clock_shift_ms: 0,
             advertised_version: "4.0.0".to_owned(),
             header_conditions: false,
             query_conditions: false,

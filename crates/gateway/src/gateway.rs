@@ -75,7 +75,7 @@ impl Gateway {
         let tls = client_config(&config)?;
         let authorization_header = header_name(&config.authorization_header)?;
         Ok(Arc::new(Self {
-            clock: Clock::new(),
+            clock: Clock::new(config.clock_shift_ms),
             current: ArcSwap::from_pointee(Snapshot::empty()),
             pool: Arc::new(Pool::new(&config, tls)),
             counters: Counters::new(config.counters_max),
