@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use db::Db;
 use db::home::DataDir;
-use model::{Environment, Secret, Tenant, Timestamp, Vhost};
+use db::{Db, Sealer};
+use model::{Secret, Tenant, Timestamp, Vhost};
 
 use crate::StartFault;
 use crate::options::Options;
@@ -23,32 +23,31 @@ pub(crate) async fn open(options: &Options, data_dir: &Path, now: Timestamp) -> 
         Some(url) => db::DbUrl::parse(url)?,
         None => data_dir.default_url(),
     };
-    let db = Db::open(&url, data_dir.sealer(&url).await?).await?;
+    let key = data_dir.encryption_key(encryption_key_from_environment().as_ref())?;
+    let db = Db::open(&url, Sealer::new(*key.expose())).await?;
     let mut tx = db.write().await?;
     db::bootstrap::tenant(&mut tx, &Tenant::super_tenant(now)).await?;
-    db::bootstrap::environment(&mut tx, &environment(options)).await?;
+    db::bootstrap::environment(&mut tx, &vhost(options)).await?;
     tx.commit().await?;
     Ok(Installation { db, data_dir })
 }
 
-/// The environment this process serves, as portals show it.
-fn environment(options: &Options) -> Environment {
+/// Host and ports of this process's gateway, as portals show them.
+fn vhost(options: &Options) -> Vhost {
     let port = |port: u16| port.saturating_add(options.port_offset);
-    Environment {
-        name: options.environment.clone(),
-        display_name: options.environment.clone(),
-        description: None,
-        kind: "hybrid".to_owned(),
-        read_only: true,
-        vhosts: vec![Vhost {
-            host: options.hostname.clone(),
-            http_context: String::new(),
-            http_port: port(options.gateway_http_port),
-            https_port: port(options.gateway_https_port),
-            ws_port: port(9099),
-            wss_port: port(8099),
-        }],
+    Vhost {
+        host: options.hostname.clone(),
+        http_context: String::new(),
+        http_port: port(options.gateway_http_port),
+        https_port: port(options.gateway_https_port),
+        ws_port: port(9099),
+        wss_port: port(8099),
     }
+}
+
+/// `TIDEGATE_ENCRYPTION_KEY` (Base64), for installations that keep the key out of the data directory.
+fn encryption_key_from_environment() -> Option<Secret<String>> {
+    std::env::var("TIDEGATE_ENCRYPTION_KEY").ok().filter(|key| !key.is_empty()).map(Secret::new)
 }
 
 /// `TIDEGATE_ADMIN_PASSWORD`, when it is set and not empty.

@@ -24,25 +24,7 @@ pub(crate) fn of(options: &Options, shift_ms: i64) -> Config {
     config
 }
 
-/// `a.b.c.d`, `a.b.c.d/n` or the same with IPv6.
+/// An address, or a network such as 10.0.0.0/8.
 pub(crate) fn range(text: &str) -> Option<IpRange> {
-    let (base, bits) = text.split_once('/').map_or((text, None), |(base, bits)| (base, Some(bits)));
-    let base: std::net::IpAddr = base.trim().parse().ok()?;
-    let all = if base.is_ipv4() { 32 } else { 128 };
-    let bits = bits.map_or(Some(all), |bits| bits.trim().parse().ok())?;
-    (bits <= all).then_some(IpRange { base, bits })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn networks_and_single_addresses_are_read() {
-        assert_eq!(range("10.0.0.0/8").map(|r| r.bits), Some(8));
-        assert_eq!(range("10.1.2.3").map(|r| r.bits), Some(32));
-        assert_eq!(range("::1").map(|r| r.bits), Some(128));
-        assert_eq!(range("10.0.0.0/33"), None);
-        assert_eq!(range("localhost"), None);
-    }
+    IpRange::parse(text.trim()).ok()
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use model::{SUPER_TENANT_DOMAIN, Secret, Timestamp};
+use model::{Secret, TenantId, Timestamp};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -57,13 +57,13 @@ pub enum StartFault {
     Admin(#[from] users::ChangeError),
     /// The key desk.
     #[error("the token issuer cannot be set up")]
-    Keys(#[from] keys::SignersFault),
+    Keys(#[from] keys::SignerError),
     /// The publisher.
     #[error("the publisher cannot be set up")]
     Publisher(#[from] publisher::SetupError),
     /// The gateway.
     #[error("the gateway cannot be set up")]
-    Gateway(#[from] ::gateway::SetupError),
+    Gateway(#[from] ::gateway::SetupFault),
     /// Its data.
     #[error("the gateway cannot be filled")]
     Feed(#[from] FeedFault),
@@ -122,17 +122,16 @@ pub async fn start(start: Start) -> Result<Running, StartFault> {
         users::Made::Existing => None,
     };
 
-    let signers = Arc::new(keys::Signers::load(db.clone(), tls::certificate_for, Arc::clone(&clock)).await?);
-    signers.ensure(model::TenantId::SUPER, SUPER_TENANT_DOMAIN).await?;
+    let signers = Arc::new(keys::Signers::new(db.clone(), Arc::new(|key, name| Ok(tls::certificate_for(key, name)?)), Arc::clone(&clock)));
+    signers.ensure(TenantId::SUPER).await?;
     let desk = keys::Desk::new(db.clone(), users.clone(), signers, key_settings(&options), Arc::clone(&clock));
-    let gateway = Arc::new(::gateway::Gateway::new(gateway_config::of(&options, shift_ms), Arc::new(IssuedTokens(desk.clone())))?);
+    let gateway = ::gateway::Gateway::new(gateway_config::of(&options, shift_ms), Arc::new(IssuedTokens(desk.clone())))?;
     let (applied, is_applied) = watch::channel(0);
-    let issuer_desk = desk.clone();
     let feed = GatewayFeed {
         db: db.clone(),
         gateway: Arc::clone(&gateway),
         environment: options.environment.clone(),
-        issuer: Arc::new(move |domain| issuer_desk.issuer(domain)),
+        issuer: desk.settings().issuer(),
         clock: Arc::clone(&clock),
         applied,
     };
@@ -230,7 +229,7 @@ impl Ports {
 }
 
 fn rest_routers(options: &Options, db: &db::Db, users: &Users, desk: &keys::Desk, clock: &Clock) -> Result<Router, StartFault> {
-    let desks: Arc<dyn rest::Authenticate> = Arc::new(Desks { db: db.clone(), users: users.clone(), desk: desk.clone() });
+    let desks: Arc<dyn rest::Authenticate> = Arc::new(Desks(desk.clone()));
     let config = publisher::Config { allow_private_addresses: options.allow_private_addresses, ..publisher::Config::default() };
     let publisher = publisher::Room::new(db.clone(), config, Arc::clone(clock))?;
     let portal = portal::Room::new(db.clone(), desk.clone(), users.clone(), Arc::clone(clock));
@@ -239,12 +238,14 @@ fn rest_routers(options: &Options, db: &db::Db, users: &Users, desk: &keys::Desk
         .nest("/api/am/publisher/v2", publisher::door(publisher, Arc::clone(&desks)))
         .nest("/api/am/devportal/v2", portal::door(portal, Arc::clone(&desks)))
         .nest("/api/am/admin/v2", admin::door(admin, Arc::clone(&desks)))
-        .merge(keys::http::router(desk.clone(), desks)))
+        .nest("/client-registration/v0.17", keys::http::registration_door(desk.clone(), desks))
+        .nest("/t/{domain}", keys::http::oauth2_router(desk.clone()))
+        .merge(keys::http::oauth2_router(desk.clone())))
 }
 
 fn key_settings(options: &Options) -> keys::Settings {
     keys::Settings {
-        base_url: format!("https://{}:{}", options.hostname, options.rest_port.saturating_add(options.port_offset)),
+        public_url: format!("https://{}:{}", options.hostname, options.rest_port.saturating_add(options.port_offset)),
         application_token_secs: options.application_token_secs,
         user_token_secs: options.user_token_secs,
         refresh_token_secs: options.refresh_token_secs,

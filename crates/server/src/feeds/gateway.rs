@@ -4,7 +4,7 @@
 //! of the same delivery, and tells the gateway. So a late, repeated or merged change does no harm, and after a pause (a lost database, a
 //! restart) the gateway is brought up to date from wherever it was.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,11 +12,13 @@ use ::gateway::{Change as GatewayChange, Deployed, Gateway, Issuer};
 use db::outbox::{Change, Thing};
 use db::{Db, Tx};
 use events::Courier;
-use model::{Api, ApiId, Deployment, LifecycleState, Revision, TenantId, Timestamp};
+use db::served::Served;
+use model::{ApiId, TenantId, Timestamp};
 use token::VerifyingKey;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::opaque::RESIDENT;
 
 /// How long to wait before a failed reading of the database is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -38,8 +40,8 @@ pub(crate) struct GatewayFeed {
     pub(crate) gateway: Arc<Gateway>,
     /// The environment this gateway serves.
     pub(crate) environment: String,
-    /// Claim `iss` of our own tokens for a tenant's domain.
-    pub(crate) issuer: Arc<dyn Fn(&str) -> String + Send + Sync>,
+    /// Claim `iss` of our own tokens, the same for every tenant.
+    pub(crate) issuer: String,
     pub(crate) clock: Clock,
     /// Number of the last change served.
     pub(crate) applied: watch::Sender<i64>,
@@ -83,7 +85,9 @@ impl GatewayFeed {
     }
 
     fn serve(&self, changes: Vec<GatewayChange>, upto: i64) {
-        let faults = self.gateway.apply(&changes);
+        let (snapshot, faults) = self.gateway.snapshot().apply_sound(&changes);
+        // The feed is the only one who swaps, so nothing can come between reading the old snapshot and putting the new one.
+        self.gateway.swap(snapshot);
         for fault in faults {
             tracing::error!(%fault, "a deployed API cannot be served; what was served before stays");
         }
@@ -93,7 +97,7 @@ impl GatewayFeed {
     async fn everything(&self, tx: &mut Tx) -> Result<Vec<GatewayChange>, FeedFault> {
         let mut changes = Vec::new();
         for tenant in db::tenants::list(tx).await? {
-            changes.extend(self.issuer_of(tx, tenant.id, &tenant.domain).await?);
+            changes.extend(self.issuer_of(tx, tenant.id).await?);
             changes.push(GatewayChange::PutTenant(tenant));
         }
         changes.extend(db::policies::subscription::list_all(tx).await?.into_iter().map(GatewayChange::PutSubscriptionPolicy));
@@ -105,9 +109,7 @@ impl GatewayFeed {
         for (id, until) in db::tokens::list_revoked(tx, (self.clock)()).await? {
             changes.push(GatewayChange::Revoke { jti: id, until });
         }
-        for deployed in db::deployments::list_deployed(tx, &self.environment).await? {
-            changes.extend(put(deployed.deployment, deployed.revision, deployed.state, deployed.is_default_version));
-        }
+        changes.extend(db::served::list(tx, &self.environment).await?.into_iter().map(|served| self.put(served)));
         Ok(changes)
     }
 
@@ -115,14 +117,14 @@ impl GatewayFeed {
         let mut tx = self.db.read().await?;
         let mut changes = vec![GatewayChange::ForgetRevocations(Timestamp((self.clock)().0 - FORGET_AFTER_MS))];
         // An API and its deployment change together more often than not; each API is read once.
-        let mut apis: HashMap<ApiId, ()> = HashMap::new();
+        let mut apis: HashSet<ApiId> = HashSet::new();
         for change in changed {
             match change.thing {
                 Thing::Api | Thing::Deployment => {
                     if let Some(id) = parsed::<ApiId>(change)
-                        && apis.insert(id, ()).is_none()
+                        && apis.insert(id)
                     {
-                        changes.extend(self.api(&mut tx, id).await?);
+                        changes.push(self.api(&mut tx, id).await?);
                     }
                 }
                 Thing::Application => {
@@ -145,30 +147,30 @@ impl GatewayFeed {
                 }
                 Thing::SubscriptionPolicy => {
                     if let Some(id) = parsed(change) {
-                        let found = db::policies::subscription::find_by_id(&mut tx, id).await?;
+                        let found = db::served::subscription_policy(&mut tx, id).await?;
                         changes.push(found.map_or(GatewayChange::RemoveSubscriptionPolicy(id), GatewayChange::PutSubscriptionPolicy));
                     }
                 }
                 Thing::ApplicationPolicy => {
                     if let Some(id) = parsed(change) {
-                        let found = db::policies::application::find_by_id(&mut tx, id).await?;
+                        let found = db::served::application_policy(&mut tx, id).await?;
                         changes.push(found.map_or(GatewayChange::RemoveApplicationPolicy(id), GatewayChange::PutApplicationPolicy));
                     }
                 }
                 Thing::AdvancedPolicy => {
                     if let Some(id) = parsed(change) {
-                        let found = db::policies::advanced::find_by_id(&mut tx, id).await?;
+                        let found = db::served::advanced_policy(&mut tx, id).await?;
                         changes.push(found.map_or(GatewayChange::RemoveAdvancedPolicy(id), GatewayChange::PutAdvancedPolicy));
                     }
                 }
                 Thing::RevokedToken => {
-                    if let Some(until) = db::tokens::revoked_until(&mut tx, &change.id).await? {
+                    if let Some(until) = db::served::revoked_until(&mut tx, &change.id).await? {
                         changes.push(GatewayChange::Revoke { jti: change.id.clone(), until });
                     }
                 }
                 Thing::SigningKey => {
                     for tenant in db::tenants::list(&mut tx).await? {
-                        changes.extend(self.issuer_of(&mut tx, tenant.id, &tenant.domain).await?);
+                        changes.extend(self.issuer_of(&mut tx, tenant.id).await?);
                     }
                 }
                 Thing::Tenant => {
@@ -186,14 +188,17 @@ impl GatewayFeed {
         Ok(changes)
     }
 
-    async fn api(&self, tx: &mut Tx, id: ApiId) -> Result<Option<GatewayChange>, FeedFault> {
-        Ok(match db::deployments::find_deployed(tx, id, &self.environment).await? {
-            Some(found) => put(found.deployment, found.revision, found.state, found.is_default_version),
-            None => Some(GatewayChange::RemoveApi(id)),
-        })
+    async fn api(&self, tx: &mut Tx, id: ApiId) -> Result<GatewayChange, FeedFault> {
+        let found = db::served::find(tx, &self.environment, id).await?;
+        Ok(found.map_or(GatewayChange::RemoveApi(id), |served| self.put(served)))
     }
 
-    async fn issuer_of(&self, tx: &mut Tx, tenant: TenantId, domain: &str) -> Result<Option<GatewayChange>, FeedFault> {
+    /// A retired API's deployment, should one be left, is for the gateway to leave out.
+    fn put(&self, served: Served) -> GatewayChange {
+        GatewayChange::PutApi(Arc::new(Deployed { api: served.api, revision: served.revision, environment: self.environment.clone() }))
+    }
+
+    async fn issuer_of(&self, tx: &mut Tx, tenant: TenantId) -> Result<Option<GatewayChange>, FeedFault> {
         let keys: Vec<(String, VerifyingKey)> = db::signing_keys::list(tx, tenant)
             .await?
             .into_iter()
@@ -210,25 +215,13 @@ impl GatewayFeed {
         }
         Ok(Some(GatewayChange::PutIssuer(Issuer {
             tenant,
-            issuer: (self.issuer)(domain),
-            key_manager: "Resident Key Manager".to_owned(),
+            issuer: self.issuer.clone(),
+            key_manager: RESIDENT.to_owned(),
             keys,
             consumer_key_claim: None,
             scopes_claim: None,
         })))
     }
-}
-
-/// A revision is frozen; the lifecycle state and the choice of the default version are not, and come from the API as it is now.
-fn put(deployment: Deployment, revision: Revision, state: LifecycleState, is_default_version: bool) -> Option<GatewayChange> {
-    if !state.is_served() {
-        return Some(GatewayChange::RemoveApi(deployment.api));
-    }
-    let mut api = Arc::unwrap_or_clone(revision.content);
-    api.state = state;
-    api.is_default_version = is_default_version;
-    let api: Arc<Api> = Arc::new(api);
-    Some(GatewayChange::PutApi(Arc::new(Deployed { api, revision: revision.id, environment: deployment.environment })))
 }
 
 fn parsed<T: std::str::FromStr>(change: &Change) -> Option<T> {
