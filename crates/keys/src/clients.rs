@@ -2,6 +2,7 @@
 
 use model::{ClientOrigin, Lifetimes, OAuthClient, Secret, TenantId, TokenFormat};
 
+use crate::desk::one_at_a_time;
 use crate::{Desk, DeskError};
 
 /// A client to be made.
@@ -81,11 +82,17 @@ impl Desk {
     /// # Errors
     /// [`DeskError::Store`].
     pub async fn find_or_create_client(&self, new: NewClient) -> Result<(OAuthClient, bool), DeskError> {
-        let client = new.with_fresh_keys(self.now());
-        let mut tx = self.db.write().await?;
-        if let Some(existing) = db::clients::find_by_owner_and_name(&mut tx, client.tenant, &client.owner, &client.name).await? {
+        let find = async |tx: &mut db::Tx| db::clients::find_by_owner_and_name(tx, new.tenant, &new.owner, &new.name).await;
+        if let Some(existing) = find(&mut self.db.read().await?).await? {
             return Ok((existing, false));
         }
+        let mut tx = self.db.write().await?;
+        one_at_a_time(&mut tx, "register").await?;
+        // Another request for the same name may have been first.
+        if let Some(existing) = find(&mut tx).await? {
+            return Ok((existing, false));
+        }
+        let client = new.with_fresh_keys(self.now());
         db::clients::insert(&mut tx, &client).await?;
         tx.commit().await?;
         Ok((client, true))

@@ -61,3 +61,9 @@ impl Desk {
         (self.clock)()
     }
 }
+
+/// Lets only one transaction at a time do `what`, where looking and then inserting must not be interleaved with another's. SQLite has one
+/// writer anyway; on PostgreSQL the fact's row stays locked until the transaction ends. To be called before anything else is written.
+pub(crate) async fn one_at_a_time(tx: &mut db::Tx, what: &str) -> Result<(), db::Error> {
+    db::facts::put(tx, &format!("lock.{what}"), "").await
+}

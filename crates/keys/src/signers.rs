@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use model::{TenantId, Timestamp};
 use token::{KeyFault, KeySet, SigningKey};
 
-use crate::desk::Clock;
+use crate::desk::{Clock, one_at_a_time};
 
 /// Makes a self-signed X.509 certificate (DER) for a key: `(pkcs8, common name)`. Passed in, so that only the hall depends on a library for it.
 pub type CertificateMaker = Arc<dyn Fn(&[u8], &str) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> + Send + Sync>;
@@ -137,6 +137,7 @@ impl Signers {
         let (key, pkcs8, certificate_der) = made.await.map_err(|_| SignerError::Stopping)??;
 
         let mut tx = self.db.write().await?;
+        one_at_a_time(&mut tx, "signing_key").await?;
         // Another node may have been faster; its key then is the tenant's.
         if db::signing_keys::list(&mut tx, tenant).await?.iter().any(|key| key.active) {
             return Ok(());

@@ -23,7 +23,7 @@ pub(crate) struct House {
     pub(crate) users: Users,
     pub(crate) db: Db,
     pub(crate) router: Router,
-    registration: Router,
+    pub(crate) registration: Router,
     now: Arc<AtomicI64>,
     _dir: tempfile::TempDir,
 }
@@ -163,8 +163,7 @@ impl House {
     }
 
     pub(crate) async fn post_registration(&self, user: &str, profile: &Value) -> (StatusCode, Value) {
-        let request = Request::post("/register").header("authorization", basic(user)).header("content-type", "application/json");
-        read(self.registration.clone().oneshot(request.body(Body::from(profile.to_string())).unwrap()).await.unwrap()).await
+        read(send_registration(self.registration.clone(), user, profile).await).await
     }
 
     pub(crate) async fn delete_registration(&self, user: &str, path: &str) -> StatusCode {
@@ -185,6 +184,11 @@ pub(crate) async fn send(router: Router, method: &str, path: &str, authorization
         request = request.header("authorization", value);
     }
     router.oneshot(request.body(Body::from(form.to_owned())).unwrap()).await.unwrap()
+}
+
+pub(crate) async fn send_registration(router: Router, user: &str, profile: &Value) -> Response<Body> {
+    let request = Request::post("/register").header("authorization", basic(user)).header("content-type", "application/json");
+    router.oneshot(request.body(Body::from(profile.to_string())).unwrap()).await.unwrap()
 }
 
 pub(crate) async fn read(response: Response<Body>) -> (StatusCode, Value) {

@@ -1,6 +1,6 @@
 //! The key desk as its clients meet it: over its routers, on a real database file, with a clock wound by hand.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly; that is what it is for")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test may fail loudly, and says what it skips")]
 
 mod house;
 
@@ -225,17 +225,19 @@ async fn a_refresh_token_works_once_and_retires_its_pair() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_refreshes_at_once_one_wins() {
-    one_of_many_refreshes_wins(House::new().await).await;
+    one_of_many_refreshes_wins(&House::new().await).await;
 }
 
+/// One test for both races, as there is one database for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_many_refreshes_at_once_one_wins_on_postgresql() {
+async fn races_end_the_same_way_on_postgresql() {
     if let Some(house) = House::on_postgres().await {
-        one_of_many_refreshes_wins(house).await;
+        one_of_many_refreshes_wins(&house).await;
+        one_client_for_many_registrations(&house).await;
     }
 }
 
-async fn one_of_many_refreshes_wins(house: House) {
+async fn one_of_many_refreshes_wins(house: &House) {
     let client = house.register("admin", ALL_GRANTS).await;
     let (_, mut pair) = house.token(&client, "grant_type=password&username=admin&password=right-one").await;
     for _ in 0..5 {
@@ -255,6 +257,30 @@ async fn one_of_many_refreshes_wins(house: House) {
         assert!(lost.iter().all(|(_, body)| body["error"] == "invalid_grant"), "{lost:?}");
         pair = won.into_iter().next().unwrap().1;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_registrations_at_once_all_get_one_client() {
+    one_client_for_many_registrations(&House::new().await).await;
+}
+
+async fn one_client_for_many_registrations(house: &House) {
+    let name = token::random::uuid_text();
+    let profile = json!({ "clientName": name, "owner": "admin", "grantType": "password" });
+    let tasks: Vec<_> = (0..10)
+        .map(|_| {
+            let (router, profile) = (house.registration.clone(), profile.clone());
+            tokio::spawn(async move { house::read(house::send_registration(router, "admin:right-one", &profile).await).await })
+        })
+        .collect();
+    let mut ids = Vec::new();
+    for task in tasks {
+        let (status, body) = task.await.unwrap();
+        assert_eq!(status, StatusCode::OK, "{body}");
+        ids.push(body["clientId"].as_str().unwrap().to_owned());
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 1);
 }
 
 #[tokio::test]
