@@ -158,6 +158,7 @@ async fn operations_of(tx: &mut Tx, api: &mut Api, parsed: &Parsed) -> Result<()
         scopes.push(scope);
     }
     api.scopes = scopes;
+    crate::scopes::adopt(tx, api).await?;
     api.operations.clone_from(&parsed.operations);
     Ok(())
 }
@@ -187,12 +188,11 @@ pub(crate) fn follow(definition: &Definition, api: &Api) -> Result<Definition, R
 pub(crate) fn follow_version(definition: &Definition, api: &Api) -> Result<Definition, Refusal> {
     let mut next = follow(definition, api)?;
     // What `follow` wrote is JSON; a definition of another language is not, and has no place for the version that we own.
-    if let Ok(mut document) = serde_json::from_str::<serde_json::Value>(&next.text) {
-        if let Some(version) = document.pointer_mut("/info/version") {
+    if let Ok(mut document) = serde_json::from_str::<serde_json::Value>(&next.text)
+        && let Some(version) = document.pointer_mut("/info/version") {
             *version = api.version.clone().into();
             next.text = format!("{document:#}");
         }
-    }
     Ok(next)
 }
 

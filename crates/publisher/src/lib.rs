@@ -14,6 +14,7 @@ mod policies;
 mod refusal;
 mod revisions;
 mod room;
+mod scopes;
 mod search;
 mod secrets;
 mod settings;

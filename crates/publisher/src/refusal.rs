@@ -134,6 +134,14 @@ pub(crate) mod entry {
     pub(crate) const SHARED_SCOPE_UNKNOWN: Entry = entry(400, 900_981, "Shared Scope not found");
     /// Another API owns the scope.
     pub(crate) const SCOPE_TAKEN: Entry = entry(400, 900_988, "Scope already assigned locally by another API");
+    /// A scope of that name exists.
+    pub(crate) const SCOPE_EXISTS: Entry = entry(409, 900_984, "Scope already exists");
+    /// An API names the shared scope.
+    pub(crate) const SCOPE_USED: Entry = entry(409, 900_985, "Shared Scope already attached");
+    /// No shared scope of that id.
+    pub(crate) const SHARED_SCOPE_NOT_FOUND: Entry = entry(404, 900_981, "Shared Scope not found");
+    /// A shared scope without words for people.
+    pub(crate) const SCOPE_UNNAMED: Entry = entry(400, 900_987, "Shared Scope display name not specified");
     /// A key manager nobody made.
     pub(crate) const KEY_MANAGER_UNKNOWN: Entry = entry(400, 901_403, "Key Manager not found");
     /// Something of another tenant.

@@ -27,17 +27,15 @@ pub(crate) fn masked(config: &Value) -> Value {
 /// Fills secrets that `sent` left empty from `stored`, environment by environment.
 pub(crate) fn keep(sent: &mut Value, stored: &Value) {
     for_each_secret(sent, &mut |path, secret| {
-        if secret.is_null() || secret.as_str() == Some("") {
-            if let Some(kept) = stored.pointer(path) {
+        if (secret.is_null() || secret.as_str() == Some(""))
+            && let Some(kept) = stored.pointer(path) {
                 *secret = kept.clone();
             }
-        }
     });
-    if let (Some(secret), Some(kept)) = (sent.get_mut("amznSecretKey"), stored.get("amznSecretKey")) {
-        if matches!(secret.as_str(), None | Some("" | AWS_PLACEHOLDER)) {
+    if let (Some(secret), Some(kept)) = (sent.get_mut("amznSecretKey"), stored.get("amznSecretKey"))
+        && matches!(secret.as_str(), None | Some("" | AWS_PLACEHOLDER)) {
             *secret = kept.clone();
         }
-    }
 }
 
 fn for_each_secret(config: &mut Value, act: &mut impl FnMut(&str, &mut Value)) {

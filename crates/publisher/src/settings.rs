@@ -8,7 +8,8 @@ use crate::refusal::Refusal;
 use crate::wire::{EnvironmentShown, Settings};
 
 /// Every scope of this interface. A page that signs a user in asks for these before it may know anything else.
-pub(crate) const SCOPES: [&str; 29] = [
+pub(crate) const SCOPES: [&str; 30] = [
+    "openid",
     "apim:api_view",
     "apim:api_create",
     "apim:api_delete",

@@ -15,7 +15,7 @@ use rest::{Caller, Paging};
 use crate::access::{self, Intent};
 use crate::refusal::{Refusal, entry};
 use crate::wire::{self, Maker, Shown};
-use crate::{Room, definitions, secrets};
+use crate::{Room, definitions, scopes, secrets};
 
 /// Top-level fields that a token without `apim:api_create` may change (`x-otherScopes` of the document), and the times, which change by
 /// themselves.
@@ -68,6 +68,7 @@ pub(crate) async fn create(room: &Room, caller: &Caller, sent: &wire::Api, origi
 /// Writes an API that is not there yet, with its definition and the first entry of its history.
 pub(crate) async fn add(tx: &mut Tx, caller: &Caller, mut api: Api, origin: Origin, now: Timestamp) -> Result<Api, Refusal> {
     normalise::normalise(&mut api);
+    scopes::adopt(tx, &mut api).await?;
     rules::check(tx, caller, &api, None).await?;
     rules::is_free(tx, &api).await?;
     db::apis::insert(tx, &api).await.map_err(|error| rules::clash(&api, error))?;
@@ -129,6 +130,7 @@ pub(crate) async fn update(room: &Room, caller: &Caller, id: &str, sent: &wire::
     let mut next = sent.to_update(&stored, now)?;
     secrets::keep(&mut next.endpoints.0, &stored.endpoints.0);
     normalise::normalise(&mut next);
+    scopes::adopt(&mut tx, &mut next).await?;
     if next.operations.is_empty() && !stored.operations.is_empty() {
         return Err(entry::NO_RESOURCES.with("The API must keep at least one operation."));
     }
@@ -296,11 +298,10 @@ pub(crate) async fn only_default(tx: &mut Tx, api: &Api, now: Timestamp) -> Resu
 async fn provider(tx: &mut Tx, caller: &Caller, sent: Option<&str>) -> Result<String, Refusal> {
     let Some(sent) = sent.map(str::trim).filter(|name| !name.is_empty() && caller.is_admin()) else { return Ok(caller.name()) };
     let mut name = UserName::parse(sent, |domain| domain == caller.tenant_domain);
-    if let Some((_, domain)) = sent.rsplit_once('@') {
-        if name.tenant != domain.to_ascii_lowercase() && db::tenants::find_by_domain(tx, domain).await?.is_some() {
+    if let Some((_, domain)) = sent.rsplit_once('@')
+        && name.tenant != domain.to_ascii_lowercase() && db::tenants::find_by_domain(tx, domain).await?.is_some() {
             return Err(entry::TENANT_MISMATCH.with("The provider must be a user of the API's tenant."));
         }
-    }
     name.tenant.clone_from(&caller.tenant_domain);
     Ok(name.to_string())
 }

@@ -48,11 +48,10 @@ pub(crate) async fn is_free(tx: &mut Tx, api: &Api) -> Result<(), Refusal> {
         return Err(version_exists(api));
     }
     for context in [&api.context_template, &api.context] {
-        if let Some(holder) = db::apis::find_by_context(tx, context).await? {
-            if holder.tenant != api.tenant || holder.name != api.name {
+        if let Some(holder) = db::apis::find_by_context(tx, context).await?
+            && (holder.tenant != api.tenant || holder.name != api.name) {
                 return Err(context_exists(api));
             }
-        }
     }
     Ok(())
 }
@@ -216,10 +215,10 @@ async fn scopes(tx: &mut Tx, api: &Api) -> Result<(), Refusal> {
             return Err(Refusal::Bad(format!("The scope '{}' is given twice.", scope.name)));
         }
         if scope.shared {
-            if db::scopes::find_shared_by_name(tx, api.tenant, &scope.name).await?.is_none() {
-                return Err(entry::SHARED_SCOPE_UNKNOWN.with(format!("There is no shared scope '{}'.", scope.name)));
-            }
             continue;
+        }
+        if db::scopes::find_shared_by_name(tx, api.tenant, &scope.name).await?.is_some() {
+            return Err(entry::SCOPE_TAKEN.with(format!("The scope '{}' is a shared one; name it as such.", scope.name)));
         }
         let owner = match db::scopes::owner_of(tx, api.tenant, &scope.name).await? {
             Some(id) if id != api.id => db::apis::find(tx, id).await?,

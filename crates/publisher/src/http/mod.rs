@@ -6,10 +6,12 @@ mod definitions;
 mod lifecycle;
 mod others;
 mod revisions;
+mod scopes;
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use http::Method;
 use rest::{Access, Authenticate, Door, DoorOperation};
 
@@ -25,7 +27,8 @@ fn location(path: &str) -> String {
 
 /// The routes of the publisher, to be nested under [`BASE`].
 pub fn door(room: Room, authenticate: Arc<dyn Authenticate>) -> Router {
-    declared(authenticate).finish(room)
+    // The framework's own bound of 2 MB would refuse definitions that the document allows.
+    declared(authenticate).finish(room).layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
 }
 
 /// Every operation with who may use it, for tests and for the list of what there is.
@@ -42,6 +45,10 @@ const PUBLISH: Access = Access::Scopes(&["apim:api_publish"]);
 const PUBLISH_OR_IMPORT: Access = Access::Scopes(&["apim:api_import_export", "apim:api_publish"]);
 const EITHER: Access = Access::Scopes(&["apim:api_create", "apim:api_publish"]);
 const EITHER_OR_IMPORT: Access = Access::Scopes(&["apim:api_create", "apim:api_import_export", "apim:api_publish"]);
+const SHARED_SCOPES: Access = Access::Scopes(&["apim:shared_scope_manage"]);
+
+/// Largest body let in: an upload of 10 MiB, which `rest` counts itself, and what multipart puts around it.
+const BODY_MAX_BYTES: usize = 11 * 1024 * 1024;
 
 fn declared(authenticate: Arc<dyn Authenticate>) -> Door<Room> {
     Door::new(authenticate)
@@ -72,6 +79,13 @@ fn declared(authenticate: Arc<dyn Authenticate>) -> Door<Room> {
         .on(Method::GET, "/throttling-policies/{policyLevel}", VIEW, others::policies)
         .on(Method::GET, "/throttling-policies/{policyLevel}/{policyName}", VIEW, others::policy)
         .on(Method::GET, "/search", VIEW_ANY, apis::search)
+        .on(Method::GET, "/scopes", VIEW, scopes::list)
+        .on(Method::POST, "/scopes", SHARED_SCOPES, scopes::create)
+        .on(Method::GET, "/scopes/{scopeId}", VIEW, scopes::find)
+        .on(Method::PUT, "/scopes/{scopeId}", SHARED_SCOPES, scopes::update)
+        .on(Method::DELETE, "/scopes/{scopeId}", SHARED_SCOPES, scopes::delete)
+        .on(Method::HEAD, "/scopes/{scopeId}", EITHER, scopes::exists)
+        .on(Method::GET, "/scopes/{scopeId}/usage", VIEW, scopes::usage)
         .on(Method::HEAD, "/roles/{roleId}", EITHER, others::role)
         .on(Method::HEAD, "/me/roles/{roleId}", CREATE, others::own_role)
         .on(Method::GET, "/settings", Access::Anybody, others::settings)

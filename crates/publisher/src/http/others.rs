@@ -47,7 +47,7 @@ pub(crate) async fn streaming_policies(State(room): State<Room>, caller: Caller,
     Ok(Json(page(&all, paging, "/throttling-policies/streaming/subscription")))
 }
 
-fn page<T: Serialize>(all: &[T], paging: Paging, path: &str) -> Value {
+pub(crate) fn page<T: Serialize>(all: &[T], paging: Paging, path: &str) -> Value {
     let from = usize::try_from(paging.offset).unwrap_or(usize::MAX).min(all.len());
     let to = from.saturating_add(usize::try_from(paging.limit).unwrap_or(usize::MAX)).min(all.len());
     rest::list(all.get(from..to).unwrap_or_default(), all.len() as u64, paging, path, &[])

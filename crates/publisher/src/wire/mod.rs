@@ -13,9 +13,9 @@ mod revision;
 mod settings;
 mod times;
 
-pub(crate) use api::Api;
+pub(crate) use api::{Api, Scope};
 pub(crate) use api_read::Maker;
-pub(crate) use api_show::Shown;
+pub(crate) use api_show::{Shown, shown_context};
 pub(crate) use info::{ApiInfo, SearchHit};
 pub(crate) use lifecycle::{LifecycleHistory, LifecycleState, WorkflowResponse};
 pub(crate) use policy::{StreamingPolicy, ThrottlingPolicy};

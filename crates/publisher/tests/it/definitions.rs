@@ -79,6 +79,16 @@ async fn an_import_needs_exactly_one_valid_definition_and_an_api() {
 }
 
 #[tokio::test]
+async fn a_definition_of_megabytes_is_taken_and_one_beyond_the_bound_is_not() {
+    let house = house().await;
+    let id = house.pizza("admin", "Pizza", "1.0.0").await;
+    let path = format!("/apis/{id}/swagger");
+    let large = |bytes: usize| JSON2.replace("\"Old\"", &format!("\"Old\",\"description\":\"{}\"", "x".repeat(bytes)));
+    house.upload("admin", Method::PUT, &path, &[("file", &large(5 << 20))]).await.expect(200);
+    house.upload("admin", Method::PUT, &path, &[("file", &large(10 << 20))]).await.refused(413, 413);
+}
+
+#[tokio::test]
 async fn a_definition_is_fetched_only_from_where_it_may_be() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/menu.yaml", listener.local_addr().unwrap());

@@ -7,4 +7,5 @@ mod house;
 mod lifecycle;
 mod operations;
 mod revisions;
+mod scopes;
 mod shapes;

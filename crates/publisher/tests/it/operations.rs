@@ -21,6 +21,7 @@ struct Props {
     api: String,
     running: String,
     idle: String,
+    scope: String,
     fresh: String,
 }
 
@@ -30,13 +31,15 @@ impl Props {
         let running = house.revision("admin", &api).await;
         house.deploy("admin", &api, &running).await.expect(201);
         let idle = house.revision("admin", &api).await;
-        Self { api, running, idle, fresh: format!("Fresh{index}") }
+        let scope = json!({"name": format!("scope{index}"), "displayName": "x", "bindings": ["admin"]});
+        let scope = house.post("admin", "/scopes", scope).await.expect(201)["id"].as_str().unwrap().to_owned();
+        Self { api, running, idle, scope, fresh: format!("Fresh{index}") }
     }
 }
 
 /// A request that succeeds for the right user. `None` where no row is written, which the test below does not let pass.
 fn row(method: &Method, path: &str, token: &str, props: &Props) -> Option<Request<Body>> {
-    let Props { api, running, idle, fresh } = props;
+    let Props { api, running, idle, scope, fresh } = props;
     let plain = |at: String| request(token, method.clone(), &at, None);
     let json = |at: String, body| request(token, method.clone(), &at, Some(body));
     let form = |at: String, parts: &[(&str, &str)]| multipart(token, method.clone(), &at, parts);
@@ -78,6 +81,12 @@ fn row(method: &Method, path: &str, token: &str, props: &Props) -> Option<Reques
         ("GET", "/throttling-policies/{policyLevel}") => plain("/throttling-policies/api".into()),
         ("GET", "/throttling-policies/streaming/subscription") => plain(path.to_owned()),
         ("GET", "/throttling-policies/{policyLevel}/{policyName}") => plain("/throttling-policies/subscription/OnlyOurs".into()),
+        ("GET", "/scopes") => plain(path.to_owned()),
+        ("POST", "/scopes") => json("/scopes".into(), json!({"name": fresh, "displayName": "x"})),
+        ("GET" | "DELETE", "/scopes/{scopeId}") => plain(format!("/scopes/{scope}")),
+        ("PUT", "/scopes/{scopeId}") => json(format!("/scopes/{scope}"), json!({"name": "x", "displayName": "y"})),
+        ("GET", "/scopes/{scopeId}/usage") => plain(format!("/scopes/{scope}/usage")),
+        ("HEAD", "/scopes/{scopeId}") => plain("/scopes/c2NvcGUw".into()),
         ("HEAD", "/roles/{roleId}") => plain(format!("/roles/{OUR_ROLE_B64}")),
         ("HEAD", "/me/roles/{roleId}") => plain("/me/roles/YWRtaW4".into()),
         _ => return None,
@@ -88,6 +97,8 @@ fn row(method: &Method, path: &str, token: &str, props: &Props) -> Option<Reques
 fn of_strangers(method: &Method, path: &str) -> u16 {
     match (method.as_str(), path) {
         // Nothing of the super tenant is named here.
+        ("GET", "/scopes") => 200,
+        ("POST", "/scopes") => 201,
         ("GET", "/apis" | "/search" | "/settings" | "/throttling-policies/{policyLevel}" | "/throttling-policies/streaming/subscription") => 200,
         ("POST", "/apis" | "/apis/import-openapi") => 201,
         ("POST", "/apis/validate-openapi") | ("HEAD", "/me/roles/{roleId}") => 200,
@@ -107,7 +118,7 @@ async fn every_operation_asks_who_is_there() {
     tx.commit().await.unwrap();
 
     let operations = tidegate_publisher::operations(Arc::new(Gate));
-    assert!(operations.len() >= 29);
+    assert!(operations.len() >= 36);
     for (index, operation) in operations.iter().enumerate() {
         let named = format!("{} {}", operation.method, operation.path);
         let props = Props::new(&house, index).await;

@@ -114,6 +114,10 @@ async fn answers_have_the_shape_of_their_schema() {
     is("ThrottlingPolicyList", &house.get("admin", "/throttling-policies/api").await.expect(200));
     is("ThrottlingPolicy", &house.get("admin", "/throttling-policies/api/10KPerMin").await.expect(200));
     is("SubscriptionPolicyList", &house.get("admin", "/throttling-policies/streaming/subscription").await.expect(200));
+    let scope = house.post("admin", "/scopes", json!({"name": "s", "displayName": "S"})).await.expect(201);
+    is("Scope", &scope);
+    is("ScopeList", &house.get("admin", "/scopes").await.expect(200));
+    is("SharedScopeUsage", &house.get("admin", &format!("/scopes/{}/usage", scope["id"].as_str().unwrap())).await.expect(200));
     is("Settings", &house.get("admin", "/settings").await.expect(200));
     is("Error", &house.get("admin", "/apis/none").await.expect(404));
     let judged = house.upload("admin", Method::POST, "/apis/validate-openapi", &[("inlineAPIDefinition", "{}")]).await.expect(200);
