@@ -9,10 +9,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use model::Timestamp;
 use tokio::time::Sleep;
+use traffic::Cost;
 
+use crate::gateway::Gateway;
 use crate::pool::{Link, Pool};
 use crate::record::CallEnd;
+use crate::steps::throttle::Owed;
 
 /// A body broke off.
 #[derive(Debug, thiserror::Error)]
@@ -29,12 +33,30 @@ pub(crate) enum RequestBody {
     Client {
         incoming: Incoming,
         stall: Stall,
+        meter: Option<Box<Meter>>,
     },
 }
 
+/// Counts a body of unknown size against limits by bytes once it has passed.
+pub(crate) struct Meter {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) owed: Owed,
+    pub(crate) bytes: u64,
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        let now = Timestamp(self.gateway.clock.now().wall_ms);
+        for (key, quota) in &self.owed {
+            // A limit that was reached meanwhile stays reached; there is nobody left to refuse.
+            let _ = self.gateway.counters.admit(*key, *quota, now, Cost { bytes: self.bytes });
+        }
+    }
+}
+
 impl RequestBody {
-    pub(crate) fn new(incoming: Incoming, stall: Duration) -> Self {
-        if incoming.is_end_stream() { Self::Empty } else { Self::Client { incoming, stall: Stall::new(stall) } }
+    pub(crate) fn new(incoming: Incoming, stall: Duration, meter: Option<Box<Meter>>) -> Self {
+        if incoming.is_end_stream() { Self::Empty } else { Self::Client { incoming, stall: Stall::new(stall), meter } }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -49,9 +71,12 @@ impl Body for RequestBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
-            Self::Client { incoming, stall } => match Pin::new(incoming).poll_frame(cx) {
+            Self::Client { incoming, stall, meter } => match Pin::new(incoming).poll_frame(cx) {
                 Poll::Ready(frame) => {
                     stall.over();
+                    if let (Some(meter), Some(Ok(frame))) = (meter, &frame) {
+                        meter.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+                    }
                     Poll::Ready(frame.map(|f| f.map_err(BodyFault::Http)))
                 }
                 Poll::Pending => stall.poll(cx).map(|()| Some(Err(BodyFault::Stalled))),

@@ -16,9 +16,8 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use model::{KeyType, Timestamp};
 use token::Jwt;
-use traffic::Cost;
 
-use crate::body::{AnswerBody, BackendBody, Content, RequestBody};
+use crate::body::{AnswerBody, BackendBody, Content, Meter, RequestBody};
 use crate::clock::Now;
 use crate::gateway::Gateway;
 use crate::listener::Peer;
@@ -50,6 +49,8 @@ struct Plan {
     /// Start of the rest of the path in the normalised path.
     path: String,
     rest_at: usize,
+    /// Limits that the body's bytes are yet to be counted against.
+    owed: throttle::Owed,
 }
 
 /// How the first half of the decisions ended.
@@ -104,16 +105,17 @@ async fn run(gateway: &Gateway, peer: &Peer, call: &mut Call, parts: &mut Parts,
         }
         other => other,
     };
-    let plan = match start {
+    let mut plan = match start {
         Start::Pass(plan) => plan,
         Start::Answer(answer) => return Ok(own_answer(answer, call)),
         Start::Opaque(_) => return Err(Refusal::Auth(AuthRefusal::Undecided)),
     };
     let backends = plan.api.backends(plan.key_type).ok_or(Refusal::NoBackend(plan.key_type))?;
+    let meter = (!plan.owed.is_empty()).then(|| Box::new(Meter { gateway: Arc::clone(&peer.gateway), owed: std::mem::take(&mut plan.owed), bytes: 0 }));
+    let body = RequestBody::new(body, gateway.config.stall_timeout, meter);
     let request = outgoing(gateway, peer, call, &plan.api, parts, body)?;
     let rest = plan.path.get(plan.rest_at..).unwrap_or_default();
-    let sent = std::time::Instant::now;
-    let before = gateway.recorder.is_on().then(sent);
+    let before = gateway.recorder.is_on().then(std::time::Instant::now);
     let forwarded = forward::forward(&gateway.pool, backends, request, rest, gateway.config.response_timeout).await;
     call.backend_latency = before.map(|b| b.elapsed());
     let (response, link) = forwarded.map_err(Refusal::Backend)?;
@@ -194,6 +196,7 @@ fn begin(
         call.caller = Some(caller);
         verified = Some(believed);
     }
+    let mut owed = throttle::Owed::new();
     if !api.prototype {
         let config = &gateway.config;
         let client = rewrite::client_address(&parts.headers, peer, &config.trusted_proxies);
@@ -204,7 +207,7 @@ fn begin(
             caller: call.caller.as_ref(),
             client,
             now,
-            cost: Cost { bytes: body.size_hint().exact().unwrap_or(0) },
+            bytes: body.size_hint().exact(),
         };
         let view = View {
             headers: config.header_conditions.then_some(&parts.headers),
@@ -212,19 +215,20 @@ fn begin(
             claims: verified.as_ref().and_then(|v| v.claims.as_ref()),
             client,
         };
-        throttle::admit(&counted, &view, snapshot, &gateway.counters).map_err(Refusal::Throttle)?;
+        owed = throttle::admit(&counted, &view, snapshot, &gateway.counters).map_err(Refusal::Throttle)?;
     }
     let rest_at = target.path.len() - rest.len();
     Ok(Start::Pass(Plan {
         api: Arc::clone(api),
         key_type: call.caller.as_ref().map_or(KeyType::Production, |c| c.key_type),
         rest_at,
+        owed,
         path: target.path.into_owned(),
     }))
 }
 
 /// The request as the backend gets it, but for its URI and `Host`.
-fn outgoing(gateway: &Gateway, peer: &Peer, call: &Call, api: &ApiEntry, parts: &mut Parts, body: Incoming) -> Result<Request<RequestBody>, Refusal> {
+fn outgoing(gateway: &Gateway, peer: &Peer, call: &Call, api: &ApiEntry, parts: &mut Parts, body: RequestBody) -> Result<Request<RequestBody>, Refusal> {
     let mut headers: HeaderMap = std::mem::take(&mut parts.headers);
     if !rewrite::strip_hops(&mut headers) {
         return Err(Refusal::TransferCoding);
@@ -234,7 +238,7 @@ fn outgoing(gateway: &Gateway, peer: &Peer, call: &Call, api: &ApiEntry, parts: 
     if !api.prototype && !gateway.config.forward_authorization {
         rewrite::strip_bearer(&mut headers, gateway.token_header(api).0);
     }
-    let mut request = Request::new(RequestBody::new(body, gateway.config.stall_timeout));
+    let mut request = Request::new(body);
     *request.method_mut() = std::mem::take(&mut parts.method);
     *request.uri_mut() = std::mem::take(&mut parts.uri);
     *request.headers_mut() = headers;

@@ -176,11 +176,6 @@ impl Pool {
         });
         number % self.shards.len()
     }
-
-    #[cfg(test)]
-    pub(crate) fn idle_count(&self) -> usize {
-        self.shards.iter().map(|s| lock(s).values().map(Vec::len).sum::<usize>()).sum()
-    }
 }
 
 impl Link {

@@ -9,7 +9,7 @@ use model::{Api, ApiId, ApiKind, AuthType, Cors, EndpointSet, KeyType, Lifecycle
 
 use super::backend::{AddressFault, Backends};
 use super::resources::{Operation, Resources, Verb, Verbs};
-use super::{Family, Texts, limiting, policy_key};
+use super::{Family, MAX_DEPTH, Texts, depth, limiting, policy_key};
 use crate::path;
 
 /// Something in a change cannot be served.
@@ -218,7 +218,7 @@ fn check_security(api: &Api) -> Result<(), CompileFault> {
 
 fn context(api: ApiId, context: &str) -> Result<Arc<str>, CompileFault> {
     let fault = || CompileFault::Context { api, context: context.to_owned() };
-    if !context.starts_with('/') || context.len() < 2 || context.ends_with('/') {
+    if !context.starts_with('/') || context.len() < 2 || context.ends_with('/') || depth(context) > MAX_DEPTH {
         return Err(fault());
     }
     let literal = path::literal(context);

@@ -180,7 +180,7 @@ pub(crate) struct SubscriptionEntry {
 /// A policy of any family. `None` for a quota counts nothing.
 #[derive(Debug, Default)]
 pub(crate) struct PolicyEntry {
-    pub(crate) quota: Option<Quota>,
+    pub(crate) quota: Option<Limited>,
     /// Second limit (subscription policies).
     pub(crate) burst: Option<traffic::Burst>,
     /// A spent quota lets calls pass all the same (subscription policies).
@@ -188,7 +188,21 @@ pub(crate) struct PolicyEntry {
     /// Counted per user (advanced policies).
     pub(crate) per_user: bool,
     /// Conditional groups with their quotas (advanced policies).
-    pub(crate) groups: Box<[(Group, Option<Quota>)]>,
+    pub(crate) groups: Box<[(Group, Option<Limited>)]>,
+}
+
+/// A limit made ready for counting.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limited {
+    pub(crate) quota: Quota,
+    /// It counts the bytes of request bodies, which may be known only when a body has passed.
+    pub(crate) by_bytes: bool,
+}
+
+impl Limited {
+    fn of(limit: &model::Limit) -> Option<Self> {
+        Quota::of(limit).map(|quota| Self { quota, by_bytes: matches!(limit.quota, model::Quota::Bandwidth { .. }) })
+    }
 }
 
 /// An issuer with its keys parsed.
@@ -309,7 +323,7 @@ impl Snapshot {
             Change::RemoveSubscription(id) => self.remove_subscription(*id),
             Change::PutSubscriptionPolicy(policy) => {
                 let entry = PolicyEntry {
-                    quota: Quota::of(&policy.limit),
+                    quota: Limited::of(&policy.limit),
                     burst: policy.burst.as_ref().and_then(traffic::Burst::of),
                     passes_when_spent: !policy.stop_on_quota,
                     ..PolicyEntry::default()
@@ -317,17 +331,17 @@ impl Snapshot {
                 self.put_policy(policy.id, &policy_key(Family::Subscription, policy.tenant, &policy.name), entry);
             }
             Change::PutApplicationPolicy(policy) => {
-                let entry = PolicyEntry { quota: Quota::of(&policy.limit), ..PolicyEntry::default() };
+                let entry = PolicyEntry { quota: Limited::of(&policy.limit), ..PolicyEntry::default() };
                 self.put_policy(policy.id, &policy_key(Family::Application, policy.tenant, &policy.name), entry);
             }
             Change::PutAdvancedPolicy(policy) => {
                 let groups = policy
                     .groups
                     .iter()
-                    .map(|group| Ok((Group::of(group, &compile_expression)?, Quota::of(&group.limit))))
+                    .map(|group| Ok((Group::of(group, &compile_expression)?, Limited::of(&group.limit))))
                     .collect::<Result<Box<[_]>, _>>()
                     .map_err(|fault| CompileFault::Policy { policy: policy.id, name: policy.name.clone(), fault })?;
-                let entry = PolicyEntry { quota: Quota::of(&policy.limit), per_user: policy.per_user, groups, ..PolicyEntry::default() };
+                let entry = PolicyEntry { quota: Limited::of(&policy.limit), per_user: policy.per_user, groups, ..PolicyEntry::default() };
                 self.put_policy(policy.id, &policy_key(Family::Advanced, policy.tenant, &policy.name), entry);
             }
             Change::RemoveSubscriptionPolicy(id) | Change::RemoveApplicationPolicy(id) | Change::RemoveAdvancedPolicy(id) => {
@@ -474,7 +488,7 @@ impl Snapshot {
     pub(crate) fn api_for<'p>(&self, path: &'p str) -> Option<(&Arc<ApiEntry>, &'p str)> {
         let deepest = self.depths.len().saturating_sub(1);
         // Ends of the first segments, as many as any context has.
-        let mut ends = [0usize; 16];
+        let mut ends = [0usize; MAX_DEPTH];
         let mut count = 0;
         let slashes = path.bytes().enumerate().skip(1).filter(|(_, b)| *b == b'/').map(|(at, _)| at);
         for end in slashes.chain([path.len()]).take(deepest) {
@@ -540,6 +554,9 @@ impl Texts<'_> {
     }
 }
 
+/// Most segments a context may have.
+pub(crate) const MAX_DEPTH: usize = 16;
+
 /// Most bytes a condition's compiled expression may take.
 const EXPRESSION_MAX_BYTES: usize = 1 << 20;
 
@@ -556,3 +573,6 @@ pub(crate) fn limiting(policy: &str) -> Option<&str> {
 fn depth(context: &str) -> usize {
     context.bytes().filter(|b| *b == b'/').count()
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use traffic::{Cost, Quota, Seen, Ticket};
 
 use crate::counters::{Counters, Key};
 use crate::respond::{Level, ThrottleRefusal};
-use crate::snapshot::{ApiEntry, Family, Operation, PolicyEntry, Snapshot, with_policy_key};
+use crate::snapshot::{ApiEntry, Family, Limited, Operation, PolicyEntry, Snapshot, with_policy_key};
 use crate::steps::authorize::Caller;
 
 /// What is counted.
@@ -24,8 +24,12 @@ pub(crate) struct Counted<'a> {
     pub(crate) caller: Option<&'a Caller>,
     pub(crate) client: IpAddr,
     pub(crate) now: Timestamp,
-    pub(crate) cost: Cost,
+    /// Size of the body; `None` while it is not known.
+    pub(crate) bytes: Option<u64>,
 }
+
+/// Limits by bytes that a body of unknown size is still to be counted against.
+pub(crate) type Owed = Vec<(Key, Quota)>;
 
 /// What a policy's conditions may look at; what is switched off is as if absent.
 pub(crate) struct View<'a> {
@@ -39,15 +43,15 @@ pub(crate) struct View<'a> {
 ///
 /// # Errors
 /// The first level that refuses; then it is counted at none.
-pub(crate) fn admit(counted: &Counted<'_>, view: &View<'_>, snapshot: &Snapshot, counters: &Counters) -> Result<(), ThrottleRefusal> {
-    let mut taken = Taken { counters, now: counted.now, cost: counted.cost, tickets: Vec::new() };
+pub(crate) fn admit(counted: &Counted<'_>, view: &View<'_>, snapshot: &Snapshot, counters: &Counters) -> Result<Owed, ThrottleRefusal> {
+    let mut taken = Taken { counters, now: counted.now, bytes: counted.bytes, tickets: Vec::new(), owed: Vec::new() };
     let outcome = levels(counted, view, snapshot, &mut taken);
     match outcome {
-        Ok(Passed::Counted) => Ok(()),
+        Ok(Passed::Counted) => Ok(taken.owed),
         // 4.0.0 stops counting altogether where a spent plan lets calls pass.
         Ok(Passed::Uncounted) => {
             taken.give_back();
-            Ok(())
+            Ok(Owed::new())
         }
         Err(refusal) => {
             taken.give_back();
@@ -154,7 +158,7 @@ fn plan(policy: &PolicyEntry, key: Key, burst_key: Key, taken: &mut Taken<'_>) -
 fn backend(api: &ApiEntry, key_type: KeyType, taken: &mut Taken<'_>) -> Result<Passed, ThrottleRefusal> {
     if let Some(calls) = api.max_tps(key_type) {
         let key = taken.counters.key(('h', api.id, key_type));
-        taken.take(key, Quota::per_second(calls)).map_err(|_| ThrottleRefusal { level: Level::Backend, until: None })?;
+        taken.take(key, Limited { quota: Quota::per_second(calls), by_bytes: false }).map_err(|_| ThrottleRefusal { level: Level::Backend, until: None })?;
     }
     Ok(Passed::Counted)
 }
@@ -163,15 +167,20 @@ fn backend(api: &ApiEntry, key_type: KeyType, taken: &mut Taken<'_>) -> Result<P
 struct Taken<'c> {
     counters: &'c Counters,
     now: Timestamp,
-    cost: Cost,
+    bytes: Option<u64>,
     tickets: Vec<(Key, Ticket)>,
+    owed: Owed,
 }
 
 impl Taken<'_> {
     /// Counts the call, or says when there is quota again.
-    fn take(&mut self, key: Key, quota: Quota) -> Result<(), Timestamp> {
-        let ticket = self.counters.admit(key, quota, self.now, self.cost).map_err(|refused| refused.until)?;
+    fn take(&mut self, key: Key, limit: Limited) -> Result<(), Timestamp> {
+        let cost = Cost { bytes: self.bytes.unwrap_or(0) };
+        let ticket = self.counters.admit(key, limit.quota, self.now, cost).map_err(|refused| refused.until)?;
         self.tickets.extend(ticket.map(|t| (key, t)));
+        if limit.by_bytes && self.bytes.is_none() {
+            self.owed.push((key, limit.quota));
+        }
         Ok(())
     }
 

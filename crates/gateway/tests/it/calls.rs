@@ -688,3 +688,18 @@ async fn what_cannot_be_enforced_is_not_served() {
         assert_eq!((snapshot.api_count(), faults.len()), (1, 1));
     }
 }
+
+#[tokio::test]
+async fn bandwidth_counts_bodies_of_unknown_size_too() {
+    let backend = Backend::echo().await;
+    let running = shop(api(&backend.url(), &[("POST", "/*")])).await;
+    let limit = Limit { quota: Quota::Bandwidth { amount: 1, unit: model::BandwidthUnit::Kb }, unit_time: 1, time_unit: TimeUnit::Year };
+    running.change(&[Change::PutSubscriptionPolicy(gold(limit))]);
+    let auth = bearer();
+    let chunk = "x".repeat(600);
+    for expected in [200, 200, 429] {
+        let mut raw = running.connect().await;
+        raw.send(&format!("POST /shop/1.0.0/a HTTP/1.1\r\nHost: x\r\nAuthorization: {auth}\r\nTransfer-Encoding: chunked\r\n\r\n258\r\n{chunk}\r\n0\r\n\r\n")).await;
+        assert_eq!(raw.answer().await.status, expected);
+    }
+}

@@ -4,4 +4,5 @@ mod bench;
 mod calls;
 mod framing;
 mod support;
+mod tls;
 mod upstream;

@@ -1,0 +1,117 @@
+use model::{Endpoints, LifecycleState, Operation};
+
+use super::*;
+
+const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+fn api(number: usize) -> Api {
+    let id = ApiId::derived(&["test", &number.to_string()]);
+    let mut api = Api::new(id, TenantId::SUPER, "admin", &format!("Api{number}"), "1.0.0", &format!("/api{number}/{{version}}"), NOW);
+    api.state = LifecycleState::Published;
+    api.endpoints = Endpoints::http(Some("http://backend"), None);
+    api.operations = vec![Operation::new("GET", "/a/{id}"), Operation::new("POST", "/a")];
+    api
+}
+
+fn put(api: Api) -> Change {
+    Change::PutApi(Arc::new(Deployed { api: Arc::new(api), revision: RevisionId::derived(&["r"]), environment: "Default".to_owned() }))
+}
+
+fn found(snapshot: &Snapshot, path: &str) -> Option<String> {
+    snapshot.api_for(path).map(|(api, rest)| format!("{}|{rest}", api.name))
+}
+
+#[test]
+fn a_change_costs_what_it_changes() {
+    const COUNT: usize = 10_000;
+    let before = Snapshot::empty().apply(&(0..COUNT).map(|n| put(api(n))).collect::<Vec<_>>()).unwrap();
+    let counts: Vec<usize> = (0..COUNT).map(|n| Arc::strong_count(&before.apis[&api(n).id])).collect();
+    let mut changed = api(17);
+    changed.name = "Changed".to_owned();
+    let after = before.apply(&[put(changed)]).unwrap();
+
+    let mut copied = 0;
+    for (n, count) in counts.iter().enumerate() {
+        let id = api(n).id;
+        assert_eq!(Arc::ptr_eq(&before.apis[&id], &after.apis[&id]), n != 17);
+        // An entry in a node that both snapshots share has no further owner; only the nodes on the way to the change are copied.
+        copied += usize::from(Arc::strong_count(&before.apis[&id]) != *count);
+    }
+    assert!(copied < 400, "{copied} of {COUNT} entries were copied");
+    assert_eq!(found(&before, "/api17/1.0.0/a").as_deref(), Some("Api17|/a"));
+    assert_eq!(found(&after, "/api17/1.0.0/a").as_deref(), Some("Changed|/a"));
+}
+
+#[test]
+fn texts_are_kept_once() {
+    let snapshot = Snapshot::empty().apply(&[put(api(1)), put(api(2))]).unwrap();
+    let version = |n: usize| Arc::clone(&snapshot.apis[&api(n).id].version);
+    assert!(Arc::ptr_eq(&version(1), &version(2)));
+}
+
+#[test]
+fn contexts_come_and_go_with_their_apis() {
+    let snapshot = Snapshot::empty().apply(&[put(api(1))]).unwrap();
+    assert_eq!(found(&snapshot, "/api1/1.0.0").as_deref(), Some("Api1|"));
+    assert_eq!(found(&snapshot, "/api1/1.0.0x"), None);
+    let mut moved = api(1);
+    moved.context = "/elsewhere/deep/down/1.0.0".to_owned();
+    let moved = snapshot.apply(&[put(moved)]).unwrap();
+    assert_eq!(found(&moved, "/api1/1.0.0"), None);
+    assert_eq!(found(&moved, "/elsewhere/deep/down/1.0.0/x").as_deref(), Some("Api1|/x"));
+    let gone = moved.apply(&[Change::RemoveApi(api(1).id)]).unwrap();
+    assert_eq!(found(&gone, "/elsewhere/deep/down/1.0.0/x"), None);
+    assert!(gone.contexts.is_empty() && gone.depths.iter().all(|count| *count == 0));
+}
+
+#[test]
+fn an_own_context_wins_over_a_default_versions() {
+    let mut default = api(1);
+    default.is_default_version = true;
+    let mut own = api(2);
+    own.context = "/api1".to_owned();
+    let both = Snapshot::empty().apply(&[put(own), put(default)]).unwrap();
+    assert_eq!(found(&both, "/api1/x").as_deref(), Some("Api2|/x"));
+    let one = both.apply(&[Change::RemoveApi(api(2).id)]).unwrap();
+    assert_eq!(found(&one, "/api1/x").as_deref(), Some("Api1|/x"));
+}
+
+#[test]
+fn a_faulty_change_leaves_the_snapshot_as_it_was() {
+    let sound = Snapshot::empty().apply(&[put(api(1))]).unwrap();
+    let mut faulty = api(1);
+    faulty.endpoints = Endpoints::http(Some("nonsense"), None);
+    assert!(sound.apply(&[put(faulty.clone())]).is_err());
+    let (kept, faults) = sound.apply_sound(&[put(faulty), put(api(2))]);
+    assert_eq!(faults.len(), 1);
+    assert_eq!(found(&kept, "/api1/1.0.0/a").as_deref(), Some("Api1|/a"));
+    assert_eq!(found(&kept, "/api2/1.0.0/a").as_deref(), Some("Api2|/a"));
+}
+
+#[test]
+fn contexts_deeper_than_the_gateway_looks_are_refused() {
+    let mut deep = api(1);
+    deep.context = "/x".repeat(MAX_DEPTH + 1);
+    assert!(matches!(Snapshot::empty().apply(&[put(deep)]).err().as_deref(), Some([CompileFault::Context { .. }])));
+    let mut deepest = api(1);
+    deepest.context = "/x".repeat(MAX_DEPTH);
+    let snapshot = Snapshot::empty().apply(&[put(deepest)]).unwrap();
+    assert_eq!(found(&snapshot, &format!("{}/rest", "/x".repeat(MAX_DEPTH))).as_deref(), Some("Api1|/rest"));
+}
+
+#[test]
+fn revocations_are_forgotten_when_their_tokens_have_ended() {
+    let revoke = |jti: &str, until| Change::Revoke { jti: jti.to_owned(), until };
+    let snapshot = Snapshot::empty()
+        .apply(&[revoke("a", Some(Timestamp(10))), revoke("b", Some(Timestamp(20))), revoke("c", None), Change::ForgetRevocations(Timestamp(15))])
+        .unwrap();
+    assert_eq!(["a", "b", "c"].map(|jti| snapshot.is_revoked(jti)), [false, true, true]);
+}
+
+#[test]
+fn policy_keys_are_the_same_on_heap_and_stack() {
+    for name in ["Gold", &"x".repeat(300)] {
+        let key = policy_key(Family::Subscription, TenantId(-1234), name);
+        with_policy_key(Family::Subscription, TenantId(-1234), name, |other| assert_eq!(other, key));
+    }
+}
