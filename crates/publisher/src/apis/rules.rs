@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use db::Tx;
 use db::apis::{ApiQuery, Field, Term};
-use model::{AccessControl, Api, ApiKind, LifecycleState, UNLIMITED, Visibility};
+use model::{AccessControl, Api, ApiKind, LifecycleState, Operation, UNLIMITED, Visibility};
 use rest::Caller;
 
 use super::normalise;
@@ -24,8 +24,8 @@ const KEY_MANAGERS: [&str; 2] = ["all", "Resident Key Manager"];
 /// # Errors
 /// The refusal of the first rule it breaks.
 pub(crate) async fn check(tx: &mut Tx, caller: &Caller, api: &Api, stored: Option<&Api>) -> Result<(), Refusal> {
-    operations(api)?;
-    endpoints(api)?;
+    operations(api, stored)?;
+    endpoints(api, stored)?;
     categories(api, stored)?;
     key_managers(api, stored)?;
     access_control(caller, api)?;
@@ -84,12 +84,21 @@ async fn named_alike(tx: &mut Tx, api: &Api) -> Result<Vec<Api>, Refusal> {
     Ok(found.into_iter().filter(|other| other.name.to_lowercase() == folded).collect())
 }
 
-fn operations(api: &Api) -> Result<(), Refusal> {
+fn operations(api: &Api, stored: Option<&Api>) -> Result<(), Refusal> {
     let verbs = normalise::verbs(api.kind);
-    let declared: HashSet<&str> = api.scopes.iter().map(|scope| scope.name.as_str()).collect();
     let mut seen = HashSet::new();
     for operation in &api.operations {
         let named = format!("{} {}", operation.verb, operation.target);
+        if !seen.insert((&operation.verb, &operation.target)) {
+            return Err(Refusal::Bad(format!("The operation '{named}' is given twice.")));
+        }
+        if let Some(scope) = operation.scopes.iter().find(|scope| !declares(api, scope) && !stored.is_some_and(|s| lacks(s, scope))) {
+            return Err(Refusal::Bad(format!("The operation '{named}' names the scope '{scope}', which the API does not have.")));
+        }
+        let same = |old: &Operation| old.verb == operation.verb && old.target == operation.target;
+        if stored.is_some_and(|stored| stored.operations.iter().any(same)) {
+            continue;
+        }
         if !verbs.contains(&operation.verb.as_str()) {
             return Err(Refusal::Bad(format!("The operation '{named}' has a verb that {} APIs do not have.", api.kind.name())));
         }
@@ -97,17 +106,23 @@ fn operations(api: &Api) -> Result<(), Refusal> {
         if is_path && (!operation.target.starts_with('/') || operation.target.chars().any(|c| c.is_whitespace() || c.is_control())) {
             return Err(Refusal::Bad(format!("The target of the operation '{named}' must begin with '/' and hold no spaces.")));
         }
-        if !seen.insert((&operation.verb, &operation.target)) {
-            return Err(Refusal::Bad(format!("The operation '{named}' is given twice.")));
-        }
-        if let Some(scope) = operation.scopes.iter().find(|scope| !declared.contains(scope.as_str())) {
-            return Err(Refusal::Bad(format!("The operation '{named}' names the scope '{scope}', which the API does not have.")));
-        }
     }
     Ok(())
 }
 
-fn endpoints(api: &Api) -> Result<(), Refusal> {
+fn declares(api: &Api, scope: &str) -> bool {
+    api.scopes.iter().any(|declared| declared.name == scope)
+}
+
+/// Whether the API's operations already name a scope that it does not have.
+fn lacks(api: &Api, scope: &str) -> bool {
+    !declares(api, scope) && api.operations.iter().any(|operation| operation.scopes.iter().any(|named| named == scope))
+}
+
+fn endpoints(api: &Api, stored: Option<&Api>) -> Result<(), Refusal> {
+    if stored.is_some_and(|stored| stored.endpoints == api.endpoints) {
+        return Ok(());
+    }
     match api.endpoints.check() {
         // An API may be made first and get its backend later; publishing asks for one.
         Ok(()) | Err(model::EndpointFault::Missing) => Ok(()),

@@ -378,3 +378,43 @@ async fn an_api_with_subscriptions_stays() {
     assert_eq!(body["description"], format!("Cannot remove the API {id} as active subscriptions exist"));
     house.get("admin", &format!("/apis/{id}")).await.expect(200);
 }
+
+#[tokio::test]
+async fn an_upgraded_api_may_keep_what_nobody_could_choose_any_more() {
+    let house = house().await;
+    let id = house.pizza("admin", "Pizza", "1.0.0").await;
+    let mut tx = house.db.write().await.unwrap();
+    let mut old = db::apis::find(&mut tx, id.parse().unwrap()).await.unwrap().unwrap();
+    old.plans = vec!["20/min of old".to_owned()];
+    old.categories = vec!["old".to_owned()];
+    old.key_managers = vec!["Elsewhere".to_owned()];
+    old.visibility = model::Visibility::Restricted;
+    old.visible_roles = vec!["LDAP/staff".to_owned()];
+    old.endpoints = model::Endpoints::http(Some("consul(x)"), None);
+    old.operations[0].target = "*".to_owned();
+    old.operations[0].policy = "Gone".to_owned();
+    db::apis::update(&mut tx, &old).await.unwrap();
+    tx.commit().await.unwrap();
+    let path = format!("/apis/{id}");
+    let mut shown = house.get("admin", &path).await.expect(200);
+    shown["description"] = "edited".into();
+    let edited = house.put("admin", &path, shown).await.expect(200);
+    assert_eq!((&edited["description"], &edited["visibleRoles"]), (&json!("edited"), &json!(["LDAP/staff"])));
+    let mut worse = edited;
+    worse["policies"] = json!(["20/min of old", "Nobody"]);
+    house.put("admin", &path, worse).await.refused(400, 900_305);
+}
+
+#[tokio::test]
+async fn a_scope_stays_while_an_operation_names_it() {
+    let house = house().await;
+    let mut body = pizza("Pizza", "1.0.0");
+    body["scopes"] = json!([{"scope": {"name": "order", "bindings": ["admin"]}, "shared": false}]);
+    body["operations"] = json!([{"target": "/order", "verb": "POST", "scopes": ["order"]}]);
+    let mut api = house.post("admin", "/apis", body).await.expect(201);
+    let path = format!("/apis/{}", api["id"].as_str().unwrap());
+    api["scopes"] = json!([]);
+    house.put("admin", &path, api.clone()).await.refused(400, 400);
+    api["operations"][0]["scopes"] = json!([]);
+    house.put("admin", &path, api).await.expect(200);
+}
