@@ -3,6 +3,8 @@
 //! PostgreSQL is looked for at `TIDEGATE_TEST_POSTGRES`, or at 127.0.0.1:5432 as user `postgres`. Where the variable is not set and no
 //! server answers, the PostgreSQL half says that it skips.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::panic, reason = "helpers of tests fail by panicking, too")]
+
 extern crate tidegate_db as db;
 
 mod apis;
