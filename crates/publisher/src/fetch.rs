@@ -24,8 +24,8 @@ const REDIRECTS_MAX: usize = 3;
 /// A definition could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
-    /// Not an absolute `http` or `https` URL.
-    #[error("the URL is not an absolute http or https URL")]
+    /// Not an absolute `http` or `https` URL, or one with a user name.
+    #[error("the URL is not an absolute http or https URL without user name and password")]
     Url,
     /// It leads to an address that may not be reached.
     #[error("the URL leads to an address that is not public")]
@@ -83,14 +83,14 @@ impl Fetcher {
     pub(crate) async fn text(&self, url: &str) -> Result<String, FetchError> {
         let url = Url::parse(url.trim()).map_err(|_| FetchError::Url)?;
         permitted(&url, self.allow_private)?;
-        let response = self.client.get(url).send().await.map_err(FetchError::Unreachable)?;
+        let response = self.client.get(url).send().await.map_err(unreachable)?;
         if response.status() != reqwest::StatusCode::OK {
             return Err(FetchError::Status(response.status().as_u16()));
         }
         let mut content = Vec::new();
         let mut chunks = response.bytes_stream();
         while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(FetchError::Unreachable)?;
+            let chunk = chunk.map_err(unreachable)?;
             if content.len() + chunk.len() > CONTENT_MAX_BYTES {
                 return Err(FetchError::TooLarge);
             }
@@ -100,9 +100,18 @@ impl Fetcher {
     }
 }
 
+/// The failure without the URL, which may hold a token in its query and goes to the log.
+fn unreachable(fault: reqwest::Error) -> FetchError {
+    FetchError::Unreachable(fault.without_url())
+}
+
 /// Scheme and, where the host is an address, the address. Names are judged by [`Resolver`] when they are resolved.
 fn permitted(url: &Url, allow_private: bool) -> Result<(), FetchError> {
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(FetchError::Url);
+    }
+    // A name and password in the URL would be sent along, and this is no place to keep them.
+    if !url.username().is_empty() || url.password().is_some() {
         return Err(FetchError::Url);
     }
     let Some(host) = url.host_str() else { return Err(FetchError::Url) };
@@ -226,7 +235,7 @@ mod tests {
     #[tokio::test]
     async fn only_http_and_only_200() {
         let open = Fetcher::new(true).unwrap();
-        for url in ["file:///etc/passwd", "ftp://example.org/x", "not a url", "/relative", "http://"] {
+        for url in ["file:///etc/passwd", "ftp://example.org/x", "not a url", "/relative", "http://", "http://u:p@localhost/x"] {
             assert!(matches!(open.text(url).await, Err(FetchError::Url)), "{url}");
         }
         assert!(matches!(open.text(&once(http("404 Not Found", "")).await).await, Err(FetchError::Status(404))));
