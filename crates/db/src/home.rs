@@ -132,9 +132,7 @@ fn new_key(file: &Path) -> Result<Secret<[u8; 32]>, HomeFault> {
             tracing::info!(file = %file.display(), "made a new encryption key; keep a copy of it with your backups");
             Ok(key)
         }
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-            kept_key(file)?.ok_or_else(|| HomeFault::KeyMissing { key: file.to_owned() })
-        }
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => kept_key(file)?.ok_or_else(|| HomeFault::KeyMissing { key: file.to_owned() }),
         Err(e) => Err(denied("write", file, e)),
     }
 }

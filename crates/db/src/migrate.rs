@@ -42,7 +42,10 @@ pub(crate) async fn up(tx: &mut Tx) -> Result<()> {
 }
 
 async fn prepare(tx: &mut Tx) -> Result<()> {
-    tx.script("CREATE TABLE IF NOT EXISTS schema_migration (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL)").await
+    tx.script(
+        "CREATE TABLE IF NOT EXISTS schema_migration (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL)",
+    )
+    .await
 }
 
 async fn applied(tx: &mut Tx) -> Result<Vec<(i64, String, String)>> {

@@ -36,7 +36,10 @@ pub struct Db {
 enum Pools {
     /// SQLite lets one writer in at a time. Ours queue in order at a pool of one connection, so none starves by busy retries, and readers,
     /// which WAL never blocks, have connections of their own.
-    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Sqlite {
+        writer: SqlitePool,
+        readers: SqlitePool,
+    },
     Postgres(PgPool),
 }
 

@@ -103,9 +103,7 @@ pub async fn append(tx: &mut Tx, change: &Change) -> Result<()> {
 /// Committed changes with numbers above `seq`, in order, at most `limit`.
 pub async fn after(tx: &mut Tx, seq: i64, limit: u32) -> Result<Vec<(i64, Change)>> {
     let rows = tx.rows("SELECT seq, thing, thing_id FROM outbox WHERE seq > $1 ORDER BY seq LIMIT $2", args![seq, limit]).await?;
-    rows.iter()
-        .map(|r| Ok((r.int("seq")?, Change { thing: r.word("thing", Thing::parse)?, id: r.text("thing_id")? })))
-        .collect()
+    rows.iter().map(|r| Ok((r.int("seq")?, Change { thing: r.word("thing", Thing::parse)?, id: r.text("thing_id")? }))).collect()
 }
 
 /// Number of the last committed change, also when it is trimmed; 0 when there never was one.

@@ -8,9 +8,9 @@ use crate::{Result, Tx};
 /// The verbs that are the same for every family.
 macro_rules! family {
     ($model:ident, $body:ident, $name:literal, $thing:ident) => {
-        use model::{$model, PolicyId, TenantId};
+        use model::{PolicyId, TenantId, $model};
 
-        use crate::codec::{$body, decode, encode};
+        use crate::codec::{decode, encode, $body};
         use crate::outbox::{Thing, changed};
         use crate::sql::args;
         use crate::{Result, Tx};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use model::{AdvancedPolicy, Api, ApiId, ApplicationPolicy, LifecycleState, PolicyId, RevisionId, SubscriptionPolicy, Timestamp};
 
 use crate::codec::{AdvancedBody, ApplicationBody, SubscriptionBody, api_from_json, decode};
-use crate::sql::{Row, args};
 use crate::seal::hash;
+use crate::sql::{Row, args};
 use crate::{Result, Tx};
 
 const POLICY: &str = "policy.body";

@@ -3,7 +3,7 @@
 //! A token does not go when its client goes: a revoked JWT must stay known to gateways until it expires. [`sweep`] removes what no longer
 //! matters.
 
-use model::{IssuedToken, Secret, TokenHolder, TokenId, TokenState, TokenText, Timestamp};
+use model::{IssuedToken, Secret, Timestamp, TokenHolder, TokenId, TokenState, TokenText};
 
 use crate::codec::{from_json, to_json};
 use crate::outbox::{Thing, changed};
@@ -60,7 +60,13 @@ pub async fn find(tx: &mut Tx, id: TokenId) -> Result<Option<IssuedToken>> {
 }
 
 /// The newest opaque token of this client, holder and set of scopes that is active and not yet expired, to be handed out again.
-pub async fn find_reusable(tx: &mut Tx, client: &str, holder: &TokenHolder, scopes: &[String], now: Timestamp) -> Result<Option<IssuedToken>> {
+pub async fn find_reusable(
+    tx: &mut Tx,
+    client: &str,
+    holder: &TokenHolder,
+    scopes: &[String],
+    now: Timestamp,
+) -> Result<Option<IssuedToken>> {
     let sql = "SELECT * FROM token WHERE client = $1 AND holder = $2 AND scope_hash = $3 AND state = 'ACTIVE' AND aut = $4 \
                AND access_hash IS NOT NULL AND (expires_at IS NULL OR expires_at > $5) ORDER BY issued_at DESC, id LIMIT 1";
     find_where(tx, sql, args![client, holder.user(), scope_hash(scopes), holder.aut(), now]).await

@@ -63,13 +63,15 @@ pub async fn find_by_name_version(tx: &mut Tx, tenant: TenantId, name: &str, ver
 
 /// Who holds a context, given with its version (`/pizza/1.0.0`) or as a template (`/pizza/{version}`), where the oldest version answers.
 pub async fn find_by_context(tx: &mut Tx, context: &str) -> Result<Option<ContextHolder>> {
-    let sql = "SELECT id, tenant, name, version, provider FROM api WHERE context = $1 OR context_template = $1 ORDER BY created_at, id LIMIT 1";
+    let sql =
+        "SELECT id, tenant, name, version, provider FROM api WHERE context = $1 OR context_template = $1 ORDER BY created_at, id LIMIT 1";
     tx.row(sql, args![context]).await?.as_ref().map(read_holder).transpose()
 }
 
 /// All versions of one API of the tenant, oldest first.
 pub async fn versions(tx: &mut Tx, tenant: TenantId, name: &str) -> Result<Vec<Api>> {
-    let sql = "SELECT b.body FROM api a JOIN api_body b ON b.api = a.id WHERE a.tenant = $1 AND a.name = $2 ORDER BY a.created_at, a.version";
+    let sql =
+        "SELECT b.body FROM api a JOIN api_body b ON b.api = a.id WHERE a.tenant = $1 AND a.name = $2 ORDER BY a.created_at, a.version";
     tx.rows(sql, args![tenant, name]).await?.iter().map(read).collect()
 }
 
@@ -184,8 +186,10 @@ fn description_fold(api: &Api) -> String {
 
 /// Words to be found by: kind `tag`, `category`, `role` (visible to), `access_role` (publisher's access).
 fn words(api: &Api) -> Vec<Vec<Value>> {
-    let kinds = [("tag", &api.tags), ("category", &api.categories), ("role", &api.visible_roles), ("access_role", &api.access_control_roles)];
-    let mut all: Vec<(&str, String)> = kinds.into_iter().flat_map(|(kind, words)| words.iter().map(move |w| (kind, indexable(w)))).collect();
+    let kinds =
+        [("tag", &api.tags), ("category", &api.categories), ("role", &api.visible_roles), ("access_role", &api.access_control_roles)];
+    let mut all: Vec<(&str, String)> =
+        kinds.into_iter().flat_map(|(kind, words)| words.iter().map(move |w| (kind, indexable(w)))).collect();
     all.sort();
     all.dedup();
     all.into_iter().map(|(kind, word)| args![api.id, kind, fold(&word), word]).collect()

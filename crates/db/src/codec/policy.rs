@@ -1,8 +1,8 @@
 //! Throttling policies of the three families. Id, tenant and name are columns and come back from there.
 
 use model::{
-    AdvancedPolicy, ApplicationPolicy, BandwidthUnit, BillingPlan, Burst, Condition, ConditionKind, ConditionalGroup, Limit, PlanPermission,
-    PolicyId, Quota, SubscriptionPolicy, TimeUnit,
+    AdvancedPolicy, ApplicationPolicy, BandwidthUnit, BillingPlan, Burst, Condition, ConditionKind, ConditionalGroup, Limit,
+    PlanPermission, PolicyId, Quota, SubscriptionPolicy, TimeUnit,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -59,7 +59,8 @@ pub(crate) fn full_api() -> Api {
     };
     api.cors = Some(Cors::default());
     api.websub = Some(json!({"secret": "", "enable": false}));
-    api.mediation_policies = vec![MediationPolicyRef { id: Some("m1".to_owned()), name: "log".to_owned(), flow: "in".to_owned(), shared: true }];
+    api.mediation_policies =
+        vec![MediationPolicyRef { id: Some("m1".to_owned()), name: "log".to_owned(), flow: "in".to_owned(), shared: true }];
     api.endpoints = Endpoints::http(Some("http://b:1/x"), Some("http://s:1/x"));
     api.implementation = EndpointImplementation::Inline;
     api.scopes = vec![scope("order_pizza", &["admin", "Internal/Chef"], false), scope("shared_read", &[], true)];
@@ -70,7 +71,8 @@ pub(crate) fn full_api() -> Api {
     operation.script = Some("mc.setProperty('x', 1);".to_owned());
     api.operations = vec![operation, Operation::new("POST", "/*")];
     api.key_managers = texts(&["Resident Key Manager"]);
-    api.advertise = Advertise { advertised: true, original_portal_url: Some("http://p".to_owned()), owner: None, vendor: Some("AWS".to_owned()) };
+    api.advertise =
+        Advertise { advertised: true, original_portal_url: Some("http://p".to_owned()), owner: None, vendor: Some("AWS".to_owned()) };
     api.service_info = Some(json!({"key": "s"}));
     api.wsdl_url = Some("http://w?wsdl".to_owned());
     api.response_caching = true;

@@ -65,7 +65,12 @@ async fn users_are_listed_in_pages(stage: Stage) {
     let mut tx = stage.db.write().await.unwrap();
     db::users::insert_many(&mut tx, &many).await.unwrap();
     assert_eq!(db::users::count(&mut tx, TenantId::SUPER).await.unwrap(), 1_200);
-    let filter = |name_like: Option<&str>, limit, offset| UserFilter { tenant: TenantId::SUPER, name_like: name_like.map(str::to_owned), limit, offset };
+    let filter = |name_like: Option<&str>, limit, offset| UserFilter {
+        tenant: TenantId::SUPER,
+        name_like: name_like.map(str::to_owned),
+        limit,
+        offset,
+    };
     assert_eq!(db::users::list(&mut tx, &filter(None, 5_000, 0)).await.unwrap(), many);
     assert_eq!(db::users::list(&mut tx, &filter(None, 2, 1_199)).await.unwrap(), many[1_199..]);
     assert_eq!(db::users::list(&mut tx, &filter(Some("R0042"), 25, 0)).await.unwrap(), many[42..43]);

@@ -103,7 +103,8 @@ async fn the_sweep_leaves_what_still_matters(stage: Stage) {
     let (past, future) = (Some(NOW.plus_secs(-9)), Some(NOW.plus_secs(9)));
     let token = |text: &str, expires_at, refresh_expires_at| IssuedToken { expires_at, refresh_expires_at, ..opaque_token("c", text) };
     let signed = |jti: &str, expires_at| IssuedToken { expires_at, ..jwt("c", jti) };
-    let kept = [token("running", future, future), token("refreshable", past, future), token("eternal", past, None), signed("revoked", future)];
+    let kept =
+        [token("running", future, future), token("refreshable", past, future), token("eternal", past, None), signed("revoked", future)];
     let gone = [token("spent", past, past), signed("expired", past), token("revoked", None, None)];
     let mut tx = stage.db.write().await.unwrap();
     db::tokens::insert_many(&mut tx, &[&kept[..], &gone[..]].concat()).await.unwrap();

@@ -20,7 +20,11 @@ async fn dropping_rolls_back(stage: Stage) {
     for explicit in [false, true] {
         let mut tx = stage.db.write().await.unwrap();
         db::facts::put(&mut tx, "k", "v").await.unwrap();
-        if explicit { tx.rollback().await.unwrap() } else { drop(tx) }
+        if explicit {
+            tx.rollback().await.unwrap()
+        } else {
+            drop(tx)
+        }
         let mut tx = stage.db.read().await.unwrap();
         assert_eq!(db::facts::get(&mut tx, "k").await.unwrap(), None);
     }
