@@ -26,6 +26,9 @@ use crate::clock::TICK;
 use crate::gateway::Gateway;
 use crate::pipeline;
 
+/// Connections that the kernel keeps waiting.
+const BACKLOG: u32 = 4096;
+
 /// A port to serve, for [`Gateway::run`].
 #[derive(Clone)]
 pub struct Door {
@@ -229,12 +232,12 @@ impl Gateway {
         })
     }
 
-    fn work(self: Arc<Self>, sockets: Vec<(std::net::TcpListener, Option<Arc<rustls::ServerConfig>>)>, shutdown: &watch::Receiver<bool>) -> io::Result<()> {
+    fn work(self: Arc<Self>, sockets: Vec<(TcpSocket, Option<Arc<rustls::ServerConfig>>)>, shutdown: &watch::Receiver<bool>) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let mut doors = JoinSet::new();
             for (socket, tls) in sockets {
-                doors.spawn(Arc::clone(&self).serve(TcpListener::from_std(socket)?, tls, shutdown.clone()));
+                doors.spawn(Arc::clone(&self).serve(socket.listen(BACKLOG)?, tls, shutdown.clone()));
             }
             while doors.join_next().await.is_some() {}
             Ok(())
@@ -379,10 +382,10 @@ impl Drop for CountedConnection {
 }
 
 /// One of several sockets at the same address; the kernel spreads connections over them.
-fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.set_reuseport(true)?;
     socket.bind(address)?;
-    socket.listen(4096)?.into_std()
+    Ok(socket)
 }

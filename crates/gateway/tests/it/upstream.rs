@@ -267,3 +267,38 @@ async fn calls_in_flight_end_before_the_gateway_stops() {
     assert!(raw.is_closed().await);
     soon("the gateway stops", running.serving).await.unwrap();
 }
+
+#[test]
+fn workers_share_a_port_and_stop_together() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let backend = runtime.block_on(Backend::echo());
+    let api = open_api(&backend.url(), ALL);
+    let mut changes = subscriber(api.id);
+    changes.push(put(api));
+    let gateway = tidegate_gateway::Gateway::new(Config::default(), Arc::new(tidegate_gateway::NoOpaqueTokens)).unwrap();
+    gateway.swap(tidegate_gateway::Snapshot::empty().apply(&changes).unwrap());
+    // A port that is free now; the workers bind it together.
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let serving = std::thread::spawn({
+        let gateway = Arc::clone(&gateway);
+        move || gateway.run(&[tidegate_gateway::Door { address, tls: None }], 2, &stopped)
+    });
+    runtime.block_on(async {
+        for _ in 0..20 {
+            let mut stream = loop {
+                match TcpStream::connect(address).await {
+                    Ok(stream) => break stream,
+                    Err(_) => tokio::task::yield_now().await,
+                }
+            };
+            stream.write_all(b"GET /shop/1.0.0/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+            let mut got = String::new();
+            soon("the answer", stream.read_to_string(&mut got)).await.unwrap();
+            assert!(got.starts_with("HTTP/1.1 200"), "{got}");
+        }
+    });
+    stop.send(true).unwrap();
+    serving.join().unwrap().unwrap();
+    assert_eq!(gateway.connection_count(), 0);
+}
