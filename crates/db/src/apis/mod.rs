@@ -156,7 +156,7 @@ pub(crate) async fn write_policy_uses(tx: &mut Tx, holder: &str, api: &Api) -> R
     tx.insert_rows("INSERT INTO advanced_policy_use (holder, api, tenant, policy)", rows).await.map(drop)
 }
 
-/// The columns of [`insert`] and [`update`] up to `updated_at`, in their order.
+/// The columns of [`insert`] and [`update`] up to `is_default_version`, in their order.
 fn columns(api: &Api) -> Vec<Value> {
     args![
         api.id,
