@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::setting::{ACME, NOW, Setting};
 
-pub fn application(owner: &str, name: &str) -> Application {
+pub(crate) fn application(owner: &str, name: &str) -> Application {
     Application {
         id: ApplicationId::random(),
         number: 0,

@@ -13,12 +13,12 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 use users::{NewUser, Users};
 
-pub const NOW: Timestamp = Timestamp(1_700_000_000_000);
-pub const ACME: TenantId = TenantId(1);
-pub const ACME_DOMAIN: &str = "acme.com";
+pub(crate) const NOW: Timestamp = Timestamp(1_700_000_000_000);
+pub(crate) const ACME: TenantId = TenantId(1);
+pub(crate) const ACME_DOMAIN: &str = "acme.com";
 
 /// Knows `admin`, `developer` (no admin scope) and `acme` (administrator of another tenant).
-pub struct Names;
+pub(crate) struct Names;
 
 impl Authenticate for Names {
     fn bearer<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, Denied>> {
@@ -49,22 +49,22 @@ fn caller(name: &str, tenant: TenantId, domain: &str, roles: &[&str], scopes: Ve
     Caller { user: UserName::primary(name, domain), tenant, tenant_domain: domain.to_owned(), roles, scopes }
 }
 
-pub struct Setting {
-    pub db: Db,
-    pub users: Users,
+pub(crate) struct Setting {
+    pub(crate) db: Db,
+    pub(crate) users: Users,
     router: Router,
     _dir: tempfile::TempDir,
 }
 
-pub struct Answer {
-    pub status: u16,
-    pub location: Option<String>,
-    pub body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) location: Option<String>,
+    pub(crate) body: Value,
 }
 
 impl Setting {
     /// Two tenants, users `admin` and `dev` in the first, `boss` in the second, and the environment `Default`.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let db = Db::open(&DbUrl::sqlite(&dir.path().join("house.db")), Sealer::new([7; 32])).await.unwrap();
         let acme = Tenant { id: ACME, domain: ACME_DOMAIN.to_owned(), email: None, active: true, created_at: NOW };
@@ -84,7 +84,7 @@ impl Setting {
         Self { db, users, router, _dir: dir }
     }
 
-    pub async fn ask(&self, token: &str, method: &str, path: &str, body: Option<Value>) -> Answer {
+    pub(crate) async fn ask(&self, token: &str, method: &str, path: &str, body: Option<Value>) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         if !token.is_empty() {
             request = request.header("authorization", format!("Bearer {token}"));
@@ -99,23 +99,23 @@ impl Setting {
         Answer { status, location, body }
     }
 
-    pub async fn get(&self, token: &str, path: &str) -> Answer {
+    pub(crate) async fn get(&self, token: &str, path: &str) -> Answer {
         self.ask(token, "GET", path, None).await
     }
 
-    pub async fn post(&self, token: &str, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, token: &str, path: &str, body: Value) -> Answer {
         self.ask(token, "POST", path, Some(body)).await
     }
 
-    pub async fn put(&self, token: &str, path: &str, body: Value) -> Answer {
+    pub(crate) async fn put(&self, token: &str, path: &str, body: Value) -> Answer {
         self.ask(token, "PUT", path, Some(body)).await
     }
 
-    pub async fn delete(&self, token: &str, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, token: &str, path: &str) -> Answer {
         self.ask(token, "DELETE", path, None).await
     }
 }
 
-pub fn vhost(host: &str) -> Vhost {
+pub(crate) fn vhost(host: &str) -> Vhost {
     Vhost { host: host.to_owned(), http_context: String::new(), http_port: 8280, https_port: 8243, ws_port: 9099, wss_port: 8099 }
 }

@@ -1,0 +1,11 @@
+//! The developer portal's door over a fresh database, with callers that a token's text names.
+
+extern crate tidegate_portal as portal;
+
+mod access;
+mod applications;
+mod browse;
+mod document;
+mod keys_of;
+mod setting;
+mod subscriptions;
