@@ -91,7 +91,11 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let mut form = Multipart::from_request(request, state).await.map_err(|fault: MultipartRejection| {
             let status = fault.status();
-            if status == StatusCode::UNSUPPORTED_MEDIA_TYPE { Problem::with_code(status, 415, "Unsupported Media Type", fault.body_text()) } else { Problem::bad_request(fault.body_text()) }
+            if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+                Problem::with_code(status, 415, "Unsupported Media Type", fault.body_text())
+            } else {
+                Problem::bad_request(fault.body_text())
+            }
         })?;
         let mut upload = Self::default();
         let mut total = 0usize;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::handler::Handler;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -86,12 +86,12 @@ impl<S: Clone + Send + Sync + 'static> Door<S> {
     /// The finished routes: unknown paths answer 404, known ones under another verb 405, all with the common body and headers.
     pub fn finish(self, state: S) -> Router {
         self.router
-            .fallback(|| async {
-                Problem::with_code(StatusCode::NOT_FOUND, 404, "Not Found", "The requested resource is not available.")
-            })
+            .fallback(|| async { Problem::with_code(StatusCode::NOT_FOUND, 404, "Not Found", "The requested resource is not available.") })
             .method_not_allowed_fallback(|| async {
                 Problem::with_code(StatusCode::METHOD_NOT_ALLOWED, 405, "Method Not Allowed", "HTTP 405 Method Not Allowed")
             })
+            // The extractors of this crate set their own bound, which is the interface documents'.
+            .layer(DefaultBodyLimit::disable())
             .layer(middleware::map_response(with_common_headers))
             .with_state(state)
     }
@@ -192,7 +192,9 @@ mod tests {
         }
 
         fn basic<'a>(&'a self, user: &'a str, password: &'a str) -> BoxFuture<'a, Result<Caller, Denied>> {
-            Box::pin(async move { if (user, password) == ("admin", "a:b") { Ok(caller(&["apim:api_view"])) } else { Err(Denied::Unknown) } })
+            Box::pin(
+                async move { if (user, password) == ("admin", "a:b") { Ok(caller(&["apim:api_view"])) } else { Err(Denied::Unknown) } },
+            )
         }
     }
 

@@ -20,7 +20,8 @@ pub fn etag(shown: &[u8]) -> String {
 /// # Errors
 /// 412 when `If-Match` is sent and names neither `current` nor `*`.
 pub fn if_match(headers: &HeaderMap, current: &str) -> Result<(), Problem> {
-    let sent: Vec<&str> = headers.get_all(header::IF_MATCH).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).map(str::trim).collect();
+    let sent: Vec<&str> =
+        headers.get_all(header::IF_MATCH).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).map(str::trim).collect();
     if sent.is_empty() || sent.iter().any(|tag| *tag == "*" || *tag == current) {
         return Ok(());
     }

@@ -27,8 +27,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let Query(asked) = Query::<Asked>::try_from_uri(&parts.uri)
-            .map_err(|_| Problem::bad_request("limit and offset must be whole numbers"))?;
+        let Query(asked) =
+            Query::<Asked>::try_from_uri(&parts.uri).map_err(|_| Problem::bad_request("limit and offset must be whole numbers"))?;
         let limit = asked.limit.unwrap_or(25);
         let offset = asked.offset.unwrap_or(0);
         if limit < 0 || offset < 0 {
@@ -42,9 +42,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
 pub fn list<T: Serialize>(items: &[T], total: u64, paging: Paging, path: &str, query: &[(&str, &str)]) -> Value {
     let Paging { limit, offset } = paging;
     let link = |offset: u32| {
-        let tail: String = query.iter().fold(String::new(), |tail, (name, value)| {
-            format!("{tail}&{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC))
-        });
+        let tail: String = query
+            .iter()
+            .fold(String::new(), |tail, (name, value)| format!("{tail}&{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
         format!("{path}?limit={limit}&offset={offset}{tail}")
     };
     let after = u64::from(offset) + u64::from(limit);

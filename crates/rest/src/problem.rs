@@ -34,14 +34,7 @@ pub struct ErrorItem {
 impl Problem {
     /// Any status with a code of the catalogue.
     pub fn with_code(status: StatusCode, code: u32, message: impl Into<String>, description: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-            description: description.into(),
-            more_info: String::new(),
-            error: Vec::new(),
-        }
+        Self { status, code, message: message.into(), description: description.into(), more_info: String::new(), error: Vec::new() }
     }
 
     /// 400.

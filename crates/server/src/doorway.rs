@@ -53,15 +53,25 @@ pub enum PortFault {
 ///
 /// # Errors
 /// [`PortFault`] naming port and purpose.
-pub async fn bind(what: &'static str, address: &str, port: u16) -> Result<TcpListener, PortFault> {
+pub(crate) async fn bind(what: &'static str, address: &str, port: u16) -> Result<TcpListener, PortFault> {
     TcpListener::bind((address, port)).await.map_err(|source| {
         let address = address.to_owned();
-        if source.kind() == std::io::ErrorKind::AddrInUse { PortFault::InUse { what, address, port } } else { PortFault::Other { what, address, port, source } }
+        if source.kind() == std::io::ErrorKind::AddrInUse {
+            PortFault::InUse { what, address, port }
+        } else {
+            PortFault::Other { what, address, port, source }
+        }
     })
 }
 
 /// Serves `router` on `listener` until `stop` turns true, then lets open requests finish for `drain` at most.
-pub async fn serve(listener: TcpListener, tls: Option<Arc<rustls::ServerConfig>>, router: Router, mut stop: watch::Receiver<bool>, drain: Duration) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+    drain: Duration,
+) {
     let acceptor = tls.map(TlsAcceptor::from);
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));

@@ -20,6 +20,7 @@ use crate::feeds::{FeedFault, GatewayFeed};
 use crate::first_start::{self, Installation};
 use crate::opaque::IssuedTokens;
 use crate::options::{OptionFault, Options};
+use crate::passwords::OwnPasswords;
 use crate::served::{self, Served};
 use crate::tls::{self, TlsFault};
 use crate::{gateway_config, health};
@@ -143,7 +144,9 @@ pub async fn start(start: Start) -> Result<Running, StartFault> {
         let gateway = Arc::clone(&gateway);
         health::router(Arc::new(move || gateway.is_ready()), metrics)
     };
-    let rest = rest_routers(&options, &db, &users, &desk, &clock)?.layer(middleware::from_fn_with_state(served, served::hold_back)).merge(health.clone());
+    let rest = rest_routers(&options, &db, &users, &desk, &clock)?
+        .layer(middleware::from_fn_with_state(served, served::hold_back))
+        .merge(health.clone());
     let given = options.tls_certificate.as_deref().zip(options.tls_key.as_deref());
     let (certificate, key) = tls::files(given, data_dir.path(), &options.hostname)?;
     let rest_tls = tls::server_config(&certificate, &key, &[b"h2", b"http/1.1"])?;
@@ -215,7 +218,8 @@ impl Ports {
         let open = async |what, port: u16| {
             let port = if port == 0 { 0 } else { port.saturating_add(options.port_offset) };
             let listener = doorway::bind(what, &options.listen_address, port).await?;
-            let address = listener.local_addr().map_err(|source| PortFault::Other { what, address: options.listen_address.clone(), port, source })?;
+            let address =
+                listener.local_addr().map_err(|source| PortFault::Other { what, address: options.listen_address.clone(), port, source })?;
             Ok::<_, PortFault>((listener, address))
         };
         let (rest, rest_at) = open("REST and OAuth2", options.rest_port).await?;
@@ -232,7 +236,8 @@ fn rest_routers(options: &Options, db: &db::Db, users: &Users, desk: &keys::Desk
     let desks: Arc<dyn rest::Authenticate> = Arc::new(Desks(desk.clone()));
     let config = publisher::Config { allow_private_addresses: options.allow_private_addresses, ..publisher::Config::default() };
     let publisher = publisher::Room::new(db.clone(), config, Arc::clone(clock))?;
-    let portal = portal::Room::new(db.clone(), desk.clone(), users.clone(), Arc::clone(clock));
+    let passwords = Arc::new(OwnPasswords(users.clone()));
+    let portal = portal::Room::new(db.clone(), desk.clone(), passwords, portal::Config::default(), Arc::clone(clock));
     let admin = admin::Room::new(db.clone(), users.clone(), Arc::clone(clock));
     Ok(Router::new()
         .nest("/api/am/publisher/v2", publisher::door(publisher, Arc::clone(&desks)))

@@ -9,7 +9,7 @@ use http::{StatusCode, header};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 /// Alive as soon as the port is open; ready once the gateway serves a real snapshot.
-pub fn router(ready: Arc<dyn Fn() -> bool + Send + Sync>, metrics: PrometheusHandle) -> Router {
+pub(crate) fn router(ready: Arc<dyn Fn() -> bool + Send + Sync>, metrics: PrometheusHandle) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "alive\n" }))
         .route(

@@ -14,10 +14,14 @@ mod health;
 pub mod logs;
 mod opaque;
 mod options;
+mod passwords;
 mod served;
 mod tls;
 
+pub use doorway::PortFault;
+pub use feeds::FeedFault;
 pub use first_start::admin_password_from_environment;
-pub use model::Timestamp;
 pub use hall::{Addresses, Running, Start, StartFault, start};
+pub use model::Timestamp;
 pub use options::{ConfigFault, LogFormat, OPTIONS, OptionDoc, OptionFault, Options};
+pub use tls::TlsFault;

@@ -20,7 +20,9 @@ pub struct OptionFault {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigFault {
     /// The file cannot be read.
-    #[error("cannot read the configuration file {path}: {source}. Check the path given with --config, or leave --config out to start with the defaults")]
+    #[error(
+        "cannot read the configuration file {path}: {source}. Check the path given with --config, or leave --config out to start with the defaults"
+    )]
     Unreadable {
         /// Which file.
         path: PathBuf,
@@ -278,7 +280,10 @@ impl Options {
             ("gateway.https_port", self.gateway_https_port),
         ] {
             if port.checked_add(self.port_offset).is_none() {
-                faults.push(OptionFault { key: key.to_owned(), words: format!("{port} plus the port offset {} is over 65535", self.port_offset) });
+                faults.push(OptionFault {
+                    key: key.to_owned(),
+                    words: format!("{port} plus the port offset {} is over 65535", self.port_offset),
+                });
             }
         }
     }
@@ -344,7 +349,8 @@ mod tests {
 
     fn faults(text: &str) -> Vec<String> {
         let table = text.parse().expect("TOML");
-        Options::from_table(&table).map_or_else(|faults| faults.into_iter().map(|f| format!("{}: {}", f.key, f.words)).collect(), |_| Vec::new())
+        Options::from_table(&table)
+            .map_or_else(|faults| faults.into_iter().map(|f| format!("{}: {}", f.key, f.words)).collect(), |_| Vec::new())
     }
 
     #[test]

@@ -13,19 +13,19 @@ use http::Method;
 use tokio::sync::watch;
 
 /// Longest an answer is held back.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The two numbers the layer compares.
 #[derive(Clone)]
-pub struct Served {
+pub(crate) struct Served {
     /// Number of the last change committed in this process.
-    pub committed: watch::Receiver<i64>,
+    pub(crate) committed: watch::Receiver<i64>,
     /// Number of the last change the gateway serves.
-    pub applied: watch::Receiver<i64>,
+    pub(crate) applied: watch::Receiver<i64>,
 }
 
 /// The layer.
-pub async fn hold_back(State(mut served): State<Served>, request: Request, next: Next) -> Response {
+pub(crate) async fn hold_back(State(mut served): State<Served>, request: Request, next: Next) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     let response = next.run(request).await;
     if reads || !response.status().is_success() {

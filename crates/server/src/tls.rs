@@ -47,7 +47,7 @@ pub enum TlsFault {
 ///
 /// # Errors
 /// [`TlsFault::Make`].
-pub fn files(given: Option<(&Path, &Path)>, data_dir: &Path, hostname: &str) -> Result<(PathBuf, PathBuf), TlsFault> {
+pub(crate) fn files(given: Option<(&Path, &Path)>, data_dir: &Path, hostname: &str) -> Result<(PathBuf, PathBuf), TlsFault> {
     if let Some((certificate, key)) = given {
         return Ok((certificate.to_owned(), key.to_owned()));
     }
@@ -62,7 +62,7 @@ pub fn files(given: Option<(&Path, &Path)>, data_dir: &Path, hostname: &str) -> 
 ///
 /// # Errors
 /// [`TlsFault`] naming the file.
-pub fn server_config(certificate: &Path, key: &Path, alpn: &[&[u8]]) -> Result<Arc<ServerConfig>, TlsFault> {
+pub(crate) fn server_config(certificate: &Path, key: &Path, alpn: &[&[u8]]) -> Result<Arc<ServerConfig>, TlsFault> {
     let unreadable = |what, path: &Path, words: String| TlsFault::Unreadable { what, path: path.to_owned(), words };
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect)
@@ -83,7 +83,7 @@ pub fn server_config(certificate: &Path, key: &Path, alpn: &[&[u8]]) -> Result<A
 ///
 /// # Errors
 /// Words of the certificate library.
-pub fn certificate_for(pkcs8: &[u8], common_name: &str) -> Result<Vec<u8>, String> {
+pub(crate) fn certificate_for(pkcs8: &[u8], common_name: &str) -> Result<Vec<u8>, String> {
     let key = KeyPair::try_from(pkcs8).map_err(|fault| fault.to_string())?;
     let certificate = params(common_name).and_then(|params| params.self_signed(&key)).map_err(|fault| fault.to_string())?;
     Ok(certificate.der().to_vec())
@@ -110,7 +110,13 @@ fn make(certificate: &Path, key: &Path, hostname: &str) -> Result<(), String> {
 }
 
 fn write(path: &Path, mode: u32, text: &str) -> Result<(), String> {
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path).map_err(|f| format!("{}: {f}", path.display()))?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(mode)
+        .open(path)
+        .map_err(|f| format!("{}: {f}", path.display()))?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|f| format!("{}: {f}", path.display()))
 }
 

@@ -35,7 +35,12 @@ pub(crate) fn run(words: Serve) -> anyhow::Result<ExitCode> {
         options.port_offset = offset;
     }
     server::logs::start(options.log_format, &options.log_level)?;
-    let start = Start { options, data_dir: words.data_dir, admin_password: server::admin_password_from_environment(), rehearse_at: words.rehearse_at };
+    let start = Start {
+        options,
+        data_dir: words.data_dir,
+        admin_password: server::admin_password_from_environment(),
+        rehearse_at: words.rehearse_at,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the asynchronous runtime")?;
     runtime.block_on(async {
         let running = server::start(start).await?;
@@ -47,7 +52,9 @@ pub(crate) fn run(words: Serve) -> anyhow::Result<ExitCode> {
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {
-    chrono::DateTime::parse_from_rfc3339(text).map(|at| Timestamp(at.timestamp_millis())).map_err(|fault| format!("{fault}; expected e.g. 2018-11-05T10:00:00Z"))
+    chrono::DateTime::parse_from_rfc3339(text)
+        .map(|at| Timestamp(at.timestamp_millis()))
+        .map_err(|fault| format!("{fault}; expected e.g. 2018-11-05T10:00:00Z"))
 }
 
 /// Tells the operator where to go, and the password once if it was made up just now.

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use ::gateway::{Change as GatewayChange, Deployed, Gateway, Issuer};
 use db::outbox::{Change, Thing};
+use db::served::Served;
 use db::{Db, Tx};
 use events::Courier;
-use db::served::Served;
 use model::{ApiId, TenantId, Timestamp};
 use token::VerifyingKey;
 use tokio::sync::watch;

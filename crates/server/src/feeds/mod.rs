@@ -2,4 +2,5 @@
 
 mod gateway;
 
-pub(crate) use gateway::{FeedFault, GatewayFeed};
+pub use gateway::FeedFault;
+pub(crate) use gateway::GatewayFeed;
