@@ -1,0 +1,97 @@
+//! The machine: its cores, who runs on which, and what it is for the record.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::process::Command;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+/// Who runs where.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cores {
+    /// Workers of each proxy.
+    pub(crate) workers: usize,
+    /// The proxy has core 0 to itself, load and backend share core 1.
+    pub(crate) pinned: bool,
+}
+
+impl Cores {
+    pub(crate) fn of(workers: usize) -> Self {
+        Self { workers, pinned: workers == 1 && count() >= 2 }
+    }
+
+    /// Everything on every core.
+    pub(crate) fn unpinned() -> Self {
+        Self { workers: count(), pinned: false }
+    }
+
+    /// A command for the measured side.
+    pub(crate) fn proxy(self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        self.on("0", program.as_ref())
+    }
+
+    /// A command for the load or the backend.
+    pub(crate) fn other(self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        self.on("1", program.as_ref())
+    }
+
+    fn on(self, core: &str, program: &std::ffi::OsStr) -> Command {
+        if !self.pinned {
+            return Command::new(program);
+        }
+        let mut command = Command::new("taskset");
+        command.args(["-c", core]).arg(program);
+        command
+    }
+
+    pub(crate) fn words(self) -> String {
+        if self.pinned {
+            "pinned: one proxy worker on core 0; wrk and backend on core 1".to_owned()
+        } else {
+            format!("NOT pinned: {} proxy worker(s), wrk and backend compete for {} core(s)", self.workers, count())
+        }
+    }
+}
+
+fn count() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// What the figures were measured on.
+pub(crate) fn describe() -> Value {
+    let read = |path: &str, name: &str| {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        text.lines().find_map(|line| Some(line.strip_prefix(name)?.trim_start_matches([' ', '\t', ':']).trim().to_owned()))
+    };
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    json!({
+        "processor": read("/proc/cpuinfo", "model name"),
+        "cores": count(),
+        "memory": read("/proc/meminfo", "MemTotal"),
+        "kernel": kernel.trim(),
+        "load_before": load.trim(),
+    })
+}
+
+/// A port nobody listens on now. Whoever takes it next may still be somebody else, which then shows as a failed start.
+pub(crate) fn free_port() -> anyhow::Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
+    Ok(listener.local_addr()?.port())
+}
+
+pub(crate) fn local(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+/// Lets this process and those it starts open many files.
+pub(crate) fn allow_open_files(count: u32) -> anyhow::Result<()> {
+    let pid = std::process::id().to_string();
+    let output = Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={count}:{count}")]).output().context("cannot start prlimit")?;
+    anyhow::ensure!(
+        output.status.success(),
+        "cannot raise the limit of open files to {count}: {}. Run as root, or raise the hard limit (ulimit -Hn)",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(())
+}
