@@ -9,18 +9,21 @@ use rest::{Access, Caller, Door, Paging};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::Room;
 use crate::people::name_in;
 use crate::refusal::{Refusal, entry};
-use crate::Room;
 
 const LIST: Access = Access::Scopes(&["apim:admin", "apim:app_import_export", "apim:app_owner_change"]);
 const DELETE: Access = Access::Scopes(&["apim:admin", "apim:app_import_export"]);
 const CHANGE_OWNER: Access = Access::Scopes(&["apim:admin", "apim:app_owner_change"]);
 
 pub(crate) fn routes(door: Door<Room>) -> Door<Room> {
-    door.on(Method::GET, "/applications", LIST, list)
-        .on(Method::DELETE, "/applications/{applicationId}", DELETE, delete)
-        .on(Method::POST, "/applications/{applicationId}/change-owner", CHANGE_OWNER, change_owner)
+    door.on(Method::GET, "/applications", LIST, list).on(Method::DELETE, "/applications/{applicationId}", DELETE, delete).on(
+        Method::POST,
+        "/applications/{applicationId}/change-owner",
+        CHANGE_OWNER,
+        change_owner,
+    )
 }
 
 /// `ApplicationInfo` of the document.
@@ -114,7 +117,8 @@ async fn change_owner(
     if application.owner == owner {
         return Ok(());
     }
-    let same_name = || entry::APPLICATION_EXISTS.with(format!("The user '{owner}' already has an application named '{}'.", application.name));
+    let same_name =
+        || entry::APPLICATION_EXISTS.with(format!("The user '{owner}' already has an application named '{}'.", application.name));
     if db::applications::find_by_owner_and_name(&mut tx, caller.tenant, &owner, &application.name).await?.is_some() {
         return Err(same_name());
     }

@@ -161,7 +161,12 @@ async fn set_roles(
     Ok(Json(show(&user, &caller.tenant_domain)))
 }
 
-async fn set_password(State(room): State<Room>, caller: Caller, Path(name): Path<String>, Body(sent): Body<PasswordBody>) -> Result<(), Refusal> {
+async fn set_password(
+    State(room): State<Room>,
+    caller: Caller,
+    Path(name): Path<String>,
+    Body(sent): Body<PasswordBody>,
+) -> Result<(), Refusal> {
     let wanted = name_in(&room, &caller, &name).await?;
     room.users.set_password(&wanted, Secret::new(sent.password), sent.must_change_password).await.map_err(refused)
 }

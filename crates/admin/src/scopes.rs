@@ -49,9 +49,12 @@ pub(crate) const ADMIN_SCOPES: [&str; 23] = [
 const DEVPORTAL_SCOPES: [&str; 5] = ["apim:subscribe", "apim:app_manage", "apim:sub_manage", "apim:api_key", "apim:store_settings"];
 
 pub(crate) fn routes(door: Door<Room>) -> Door<Room> {
-    door.on(Method::GET, "/system-scopes", MANAGE, list)
-        .on(Method::PUT, "/system-scopes", MANAGE, replace)
-        .on(Method::GET, "/system-scopes/{scopeName}", MANAGE, get)
+    door.on(Method::GET, "/system-scopes", MANAGE, list).on(Method::PUT, "/system-scopes", MANAGE, replace).on(
+        Method::GET,
+        "/system-scopes/{scopeName}",
+        MANAGE,
+        get,
+    )
 }
 
 /// `ScopeList` of the document.

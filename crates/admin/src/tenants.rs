@@ -146,7 +146,10 @@ fn refuse_other_tenants(caller: &Caller) -> Result<(), Refusal> {
 /// A domain name with at least one dot: contexts hold it as one path segment, and a name without a dot could be a user's own.
 fn check_domain(domain: &str) -> Result<(), Refusal> {
     let is_label = |label: &str| {
-        !label.is_empty() && !label.starts_with('-') && !label.ends_with('-') && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
     };
     if domain.len() <= 255 && domain.contains('.') && domain.split('.').all(is_label) {
         return Ok(());

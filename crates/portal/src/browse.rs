@@ -171,8 +171,7 @@ async fn subscription_policies(State(room): State<Room>, visitor: Visitor, Path(
 async fn tags(State(room): State<Room>, visitor: Visitor, paging: Paging) -> Result<Json<Value>, Refusal> {
     let found = db::apis::tags(&mut room.db.read().await?, visitor.portal.id, true).await?;
     let total = found.len() as u64;
-    let items: Vec<Value> =
-        page(found.into_iter(), paging).map(|(value, count)| json!({ "value": value, "count": count })).collect();
+    let items: Vec<Value> = page(found.into_iter(), paging).map(|(value, count)| json!({ "value": value, "count": count })).collect();
     Ok(Json(rest::list(&items, total, paging, "/tags", &[])))
 }
 
@@ -192,8 +191,7 @@ async fn tenants(State(room): State<Room>, Query(asked): Query<TenantState>, pag
     let wanted: Vec<_> = found.into_iter().filter(|tenant| tenant.active == active).collect();
     let total = wanted.len() as u64;
     let status = if active { "ACTIVE" } else { "INACTIVE" };
-    let items: Vec<Value> =
-        page(wanted.into_iter(), paging).map(|tenant| json!({ "domain": tenant.domain, "status": status })).collect();
+    let items: Vec<Value> = page(wanted.into_iter(), paging).map(|tenant| json!({ "domain": tenant.domain, "status": status })).collect();
     Ok(Json(rest::list(&items, total, paging, "/tenants", &[])))
 }
 

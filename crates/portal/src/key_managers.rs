@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use http::Method;
-use model::{TenantId, SUPER_TENANT_DOMAIN};
+use model::{SUPER_TENANT_DOMAIN, TenantId};
 use rest::Door;
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -291,7 +291,9 @@ fn mapping(application: &Application, key_type: KeyType, key_manager: &str, clie
 
 async fn insert(tx: &mut Tx, mapping: &KeyMapping) -> Result<(), Refusal> {
     match db::key_mappings::insert(tx, mapping).await {
-        Err(db::Error::Duplicate { .. }) => Err(entry::KEY_EXISTS.with("The application has such a key, or the OAuth client belongs to another.")),
+        Err(db::Error::Duplicate { .. }) => {
+            Err(entry::KEY_EXISTS.with("The application has such a key, or the OAuth client belongs to another."))
+        }
         done => Ok(done?),
     }
 }

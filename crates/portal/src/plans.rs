@@ -16,8 +16,12 @@ use crate::visitor::Visitor;
 const UNAUTHENTICATED: &str = "Unauthenticated";
 
 pub(crate) fn routes(door: Door<Room>) -> Door<Room> {
-    door.on(Method::GET, "/throttling-policies/{policyLevel}", Access::Anybody, list)
-        .on(Method::GET, "/throttling-policies/{policyLevel}/{policyId}", Access::Anybody, get)
+    door.on(Method::GET, "/throttling-policies/{policyLevel}", Access::Anybody, list).on(
+        Method::GET,
+        "/throttling-policies/{policyLevel}/{policyId}",
+        Access::Anybody,
+        get,
+    )
 }
 
 async fn list(State(room): State<Room>, visitor: Visitor, Path(level): Path<String>, paging: Paging) -> Result<Json<Value>, Refusal> {

@@ -14,12 +14,8 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// Changes a user's own password. Implemented by the hall: accounts are no business of this room.
 pub trait Passwords: Send + Sync {
     /// Sets `new` when `current` is right.
-    fn change<'a>(
-        &'a self,
-        user: &'a UserName,
-        current: Secret<String>,
-        new: Secret<String>,
-    ) -> BoxFuture<'a, Result<(), PasswordRefused>>;
+    fn change<'a>(&'a self, user: &'a UserName, current: Secret<String>, new: Secret<String>)
+    -> BoxFuture<'a, Result<(), PasswordRefused>>;
 }
 
 /// Why a password was not changed.

@@ -24,8 +24,12 @@ const SCOPES: [&str; 9] = [
 ];
 
 pub(crate) fn routes(door: Door<Room>) -> Door<Room> {
-    door.on(Method::GET, "/settings", Access::Anybody, get)
-        .on(Method::GET, "/settings/application-attributes", SUBSCRIBE, application_attributes)
+    door.on(Method::GET, "/settings", Access::Anybody, get).on(
+        Method::GET,
+        "/settings/application-attributes",
+        SUBSCRIBE,
+        application_attributes,
+    )
 }
 
 async fn get(State(room): State<Room>, MaybeCaller(caller): MaybeCaller) -> Result<Json<Value>, Refusal> {

@@ -57,7 +57,13 @@ struct Asked {
     application_id: Option<String>,
 }
 
-async fn list(State(room): State<Room>, caller: Caller, visitor: Visitor, Query(asked): Query<Asked>, paging: Paging) -> Result<Json<Value>, Refusal> {
+async fn list(
+    State(room): State<Room>,
+    caller: Caller,
+    visitor: Visitor,
+    Query(asked): Query<Asked>,
+    paging: Paging,
+) -> Result<Json<Value>, Refusal> {
     let mut tx = room.db.read().await?;
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
     let (items, total, tail) = match (given(asked.application_id), given(asked.api_id)) {
@@ -98,7 +104,12 @@ async fn create(State(room): State<Room>, caller: Caller, visitor: Visitor, Body
 }
 
 /// Each for itself: one that is refused is shown as it was sent, with its state `REJECTED`, and does not hinder the others.
-async fn create_multiple(State(room): State<Room>, caller: Caller, visitor: Visitor, Body(sent): Body<Vec<Sent>>) -> Result<Json<Value>, Refusal> {
+async fn create_multiple(
+    State(room): State<Room>,
+    caller: Caller,
+    visitor: Visitor,
+    Body(sent): Body<Vec<Sent>>,
+) -> Result<Json<Value>, Refusal> {
     if sent.len() > MULTIPLE_MAX {
         return Err(Refusal::Bad(format!("At most {MULTIPLE_MAX} subscriptions can be made in one request.")));
     }

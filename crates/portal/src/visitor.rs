@@ -30,7 +30,8 @@ impl FromRequestParts<Room> for Visitor {
         if caller.is_none() && !room.config.anonymous {
             return Err(Refusal::Unauthenticated);
         }
-        let asked = parts.headers.get(TENANT_HEADER).and_then(|value| value.to_str().ok()).map(str::trim).filter(|domain| !domain.is_empty());
+        let asked =
+            parts.headers.get(TENANT_HEADER).and_then(|value| value.to_str().ok()).map(str::trim).filter(|domain| !domain.is_empty());
         let own = caller.as_ref().map(|caller| caller.tenant_domain.as_str());
         let domain = asked.or(own).unwrap_or(model::SUPER_TENANT_DOMAIN);
         let found = db::tenants::find_by_domain(&mut room.db.read().await?, domain).await?;

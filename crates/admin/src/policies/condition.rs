@@ -120,7 +120,8 @@ fn compile(expression: &str) -> Result<Arc<dyn Matcher>, String> {
 
 impl ThrottleCondition {
     fn read(self) -> Result<Condition, Refusal> {
-        let missing = |object: &str| entry::PARAMETER_MISSING.with(format!("{object} object corresponding to the condition type not provided"));
+        let missing =
+            |object: &str| entry::PARAMETER_MISSING.with(format!("{object} object corresponding to the condition type not provided"));
         let kind = match self.kind {
             ConditionType::Header => {
                 let Header { header_name: name, header_value: value } = self.header_condition.ok_or_else(|| missing("headerCondition"))?;

@@ -77,9 +77,8 @@ impl ThrottleLimit {
     /// # Errors
     /// 400: the object that `type` names is missing, a unit is unknown, or a number is out of range.
     pub(crate) fn read(self) -> Result<Limit, Refusal> {
-        let missing = |object: &str, kind: &str| {
-            entry::PARAMETER_MISSING.with(format!("{object} object corresponding to type {kind} not provided"))
-        };
+        let missing =
+            |object: &str, kind: &str| entry::PARAMETER_MISSING.with(format!("{object} object corresponding to type {kind} not provided"));
         let (quota, unit_time, time_unit) = match self.kind {
             LimitType::RequestCount => {
                 let given = self.request_count.ok_or_else(|| missing("requestCount", "REQUESTCOUNTLIMIT"))?;

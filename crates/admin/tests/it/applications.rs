@@ -67,7 +67,9 @@ async fn filled() -> (Setting, Application) {
     for application in [&shop, &application("dev", "Desk"), &application("admin", "Desk"), &theirs] {
         db::applications::insert(&mut tx, application).await.unwrap();
     }
-    for (id, key_type, mode) in [("made", KeyType::Production, KeyMappingMode::Created), ("brought", KeyType::Sandbox, KeyMappingMode::Mapped)] {
+    for (id, key_type, mode) in
+        [("made", KeyType::Production, KeyMappingMode::Created), ("brought", KeyType::Sandbox, KeyMappingMode::Mapped)]
+    {
         db::clients::insert(&mut tx, &client(id, "dev")).await.unwrap();
         db::key_mappings::insert(&mut tx, &mapping(shop.id, key_type, id, mode)).await.unwrap();
     }

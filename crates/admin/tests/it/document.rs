@@ -45,7 +45,12 @@ fn every_operation_asks_for_the_documents_scopes() {
         let method = operation.method.as_str().to_ascii_lowercase();
         let documented = &document["paths"][operation.path][&method];
         if documented.is_null() {
-            assert!(OURS.iter().any(|ours| operation.path == *ours || ours.ends_with('/') && operation.path.starts_with(ours)) || operation.path == "/roles/{roleId}", "{method} {}", operation.path);
+            assert!(
+                OURS.iter().any(|ours| operation.path == *ours || ours.ends_with('/') && operation.path.starts_with(ours))
+                    || operation.path == "/roles/{roleId}",
+                "{method} {}",
+                operation.path
+            );
             continue;
         }
         let Access::Scopes(scopes) = operation.access else { continue };
@@ -84,7 +89,8 @@ async fn what_is_shown_has_the_documents_properties() {
     assert_shape(&document, "TenantInfo", &setting.get("admin", "/tenant-info/YWRtaW4=").await.body);
     let condition = json!({"type": "HEADERCONDITION", "headerCondition": {"headerName": "a", "headerValue": "b"}});
     let per_minute = json!({"type": "REQUESTCOUNTLIMIT", "requestCount": {"timeUnit": "min", "unitTime": 1, "requestCount": 1}});
-    let sent = json!({"policyName": "Full", "defaultLimit": per_minute, "conditionalGroups": [{"conditions": [condition], "limit": per_minute}]});
+    let sent =
+        json!({"policyName": "Full", "defaultLimit": per_minute, "conditionalGroups": [{"conditions": [condition], "limit": per_minute}]});
     let made = setting.post("admin", "/throttling/policies/advanced", sent).await.body;
     assert_shape(&document, "AdvancedThrottlePolicy", &made);
     assert_shape(&document, "ConditionalGroup", &made["conditionalGroups"][0]);

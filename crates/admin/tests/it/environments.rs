@@ -16,7 +16,10 @@ async fn an_environment_is_made_changed_and_removed() {
     assert_eq!(made.status, 201, "{}", made.body);
     let id = made.body["id"].as_str().unwrap().to_owned();
     assert!(made.location.unwrap().ends_with(&id));
-    assert_eq!(made.body["vhosts"][0], json!({"host": "gw.example.com", "httpContext": "", "httpPort": 8280, "httpsPort": 8243, "wsPort": 9099, "wssPort": 8099}));
+    assert_eq!(
+        made.body["vhosts"][0],
+        json!({"host": "gw.example.com", "httpContext": "", "httpPort": 8280, "httpsPort": 8243, "wsPort": 9099, "wssPort": 8099})
+    );
     let list = setting.get("admin", "/environments").await.body;
     assert_eq!((&list["count"], &list["list"][0]["id"], &list["list"][1]["id"]), (&json!(2), &json!("Default"), &json!(id)));
     assert_eq!(list["list"][0]["isReadOnly"], true);
@@ -41,7 +44,9 @@ async fn rules_have_their_codes() {
     assert_eq!(code(setting.post("admin", "/environments", twice).await), (400, 900_509));
     setting.post("admin", "/environments", environment("us")).await;
     assert_eq!(code(setting.put("admin", "/environments/us", environment("uk")).await), (400, 900_510));
-    for (field, value) in [("name", json!("a b")), ("vhosts", json!([])), ("vhosts", json!([{"host": "a_b"}])), ("description", json!("x".repeat(1024)))] {
+    for (field, value) in
+        [("name", json!("a b")), ("vhosts", json!([])), ("vhosts", json!([{"host": "a_b"}])), ("description", json!("x".repeat(1024)))]
+    {
         let mut bad = environment("bad");
         bad[field] = value;
         assert_eq!(code(setting.post("admin", "/environments", bad).await), (400, 400), "{field}");

@@ -17,7 +17,10 @@ async fn a_user_is_made_changed_and_removed() {
     assert_eq!(setting.get("admin", "/users?name=EVE").await.body["pagination"]["total"], 1);
     assert_eq!(setting.get("admin", "/users?limit=1").await.body["pagination"]["total"], 3);
 
-    assert_eq!(setting.put("admin", "/users/eve/roles", json!({"roles": ["Internal/publisher"]})).await.body["roles"], json!(["Internal/publisher"]));
+    assert_eq!(
+        setting.put("admin", "/users/eve/roles", json!({"roles": ["Internal/publisher"]})).await.body["roles"],
+        json!(["Internal/publisher"])
+    );
     assert_eq!(setting.put("admin", "/users/eve/roles", json!({"roles": ["nobody"]})).await.body["code"], 900_607);
     assert_eq!(setting.put("admin", "/users/eve/password", json!({"password": "other-words"})).await.status, 200);
     assert_eq!(setting.put("admin", "/users/eve/password", json!({"password": "x"})).await.status, 400);

@@ -7,7 +7,7 @@ use axum::body::Body;
 use db::{Db, DbUrl, Sealer};
 use http::Request;
 use http_body_util::BodyExt as _;
-use model::{Secret, SUPER_TENANT_DOMAIN, Tenant, TenantId, Timestamp, UserName, Vhost};
+use model::{SUPER_TENANT_DOMAIN, Secret, Tenant, TenantId, Timestamp, UserName, Vhost};
 use rest::{Authenticate, BoxFuture, Caller, Denied};
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -74,7 +74,9 @@ impl Setting {
         db::bootstrap::environment(&mut tx, &vhost("localhost")).await.unwrap();
         tx.commit().await.unwrap();
         let users = Users::new(db.clone(), Arc::new(|| NOW));
-        for (name, domain, roles) in [("admin", SUPER_TENANT_DOMAIN, vec!["admin"]), ("dev", SUPER_TENANT_DOMAIN, vec![]), ("boss", ACME_DOMAIN, vec!["admin"])] {
+        for (name, domain, roles) in
+            [("admin", SUPER_TENANT_DOMAIN, vec!["admin"]), ("dev", SUPER_TENANT_DOMAIN, vec![]), ("boss", ACME_DOMAIN, vec!["admin"])]
+        {
             let roles = roles.into_iter().map(str::to_owned).collect();
             let password = Secret::new("s3cret-words".to_owned());
             let name = UserName::primary(name, domain);

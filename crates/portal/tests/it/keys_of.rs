@@ -17,7 +17,10 @@ async fn keys_are_made_shown_changed_and_taken_away() {
     let made = setting.post("dev", &format!("/applications/{id}/generate-keys"), wanted("PRODUCTION")).await;
     assert_eq!(made.status, 200, "{}", made.body);
     let key = made.body;
-    assert_eq!((&key["keyState"], &key["mode"], &key["keyManager"]), (&json!("COMPLETED"), &json!("CREATED"), &json!("Resident Key Manager")));
+    assert_eq!(
+        (&key["keyState"], &key["mode"], &key["keyManager"]),
+        (&json!("COMPLETED"), &json!("CREATED"), &json!("Resident Key Manager"))
+    );
     assert_eq!(key["token"]["validityTime"], 60);
     assert_eq!(key["token"]["accessToken"].as_str().unwrap().split('.').count(), 3);
     let client = key["consumerKey"].as_str().unwrap();
@@ -45,7 +48,9 @@ async fn keys_are_made_shown_changed_and_taken_away() {
         let renewed = setting.ask("dev", "POST", &format!("{path}/regenerate-secret"), None).await.body;
         assert_eq!(renewed["consumerKey"], shown["consumerKey"]);
         assert_ne!(renewed["consumerSecret"], shown["consumerSecret"]);
-        let token = setting.post("dev", &format!("{path}/generate-token"), json!({"consumerSecret": renewed["consumerSecret"], "validityPeriod": 30})).await;
+        let token = setting
+            .post("dev", &format!("{path}/generate-token"), json!({"consumerSecret": renewed["consumerSecret"], "validityPeriod": 30}))
+            .await;
         assert_eq!((token.status, &token.body["validityTime"]), (200, &json!(30)), "{}", token.body);
         let refused = setting.post("dev", &format!("{path}/generate-token"), json!({"consumerSecret": "wrong"})).await;
         assert_eq!((refused.status, &refused.body["code"]), (400, &json!(900_965)));
@@ -98,7 +103,8 @@ async fn a_client_left_by_an_interrupted_request_is_used() {
     let path = format!("/applications/{id}/generate-keys");
     let key = setting.post("dev", &path, wanted("PRODUCTION")).await.body;
     let mut tx = setting.db.write().await.unwrap();
-    let mapping = db::key_mappings::find_for(&mut tx, id.parse().unwrap(), KeyType::Production, "Resident Key Manager").await.unwrap().unwrap();
+    let mapping =
+        db::key_mappings::find_for(&mut tx, id.parse().unwrap(), KeyType::Production, "Resident Key Manager").await.unwrap().unwrap();
     db::key_mappings::delete(&mut tx, mapping.id).await.unwrap();
     tx.commit().await.unwrap();
     let mut other = wanted("PRODUCTION");

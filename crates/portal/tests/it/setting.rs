@@ -53,7 +53,12 @@ fn caller(name: &str, tenant: TenantId, domain: &str, roles: &[&str], scopes: &[
 struct OverUsers(Users);
 
 impl Passwords for OverUsers {
-    fn change<'a>(&'a self, user: &'a UserName, current: Secret<String>, new: Secret<String>) -> BoxFuture<'a, Result<(), PasswordRefused>> {
+    fn change<'a>(
+        &'a self,
+        user: &'a UserName,
+        current: Secret<String>,
+        new: Secret<String>,
+    ) -> BoxFuture<'a, Result<(), PasswordRefused>> {
         Box::pin(async move {
             self.0.change_password(user, &current, new).await.map_err(|refused| match refused {
                 ChangeError::Current(_) => PasswordRefused::Current,
@@ -87,8 +92,14 @@ impl Setting {
         let dir = tempfile::tempdir().unwrap();
         let db = Db::open(&DbUrl::sqlite(&dir.path().join("house.db")), Sealer::new([7; 32])).await.unwrap();
         let acme = Tenant { id: ACME, domain: ACME_DOMAIN.to_owned(), email: None, active: true, created_at: NOW };
-        let vhost =
-            Vhost { host: "gw.example.com".to_owned(), http_context: String::new(), http_port: 8280, https_port: 443, ws_port: 9099, wss_port: 8099 };
+        let vhost = Vhost {
+            host: "gw.example.com".to_owned(),
+            http_context: String::new(),
+            http_port: 8280,
+            https_port: 443,
+            ws_port: 9099,
+            wss_port: 8099,
+        };
         let mut tx = db.write().await.unwrap();
         db::bootstrap::tenant(&mut tx, &Tenant::super_tenant(NOW)).await.unwrap();
         db::bootstrap::tenant(&mut tx, &acme).await.unwrap();
@@ -166,8 +177,10 @@ impl Setting {
 
     /// Deploys `api` to `Default` with a definition.
     pub(crate) async fn deploy(&self, api: &Api) {
-        let definition =
-            Definition { format: DefinitionFormat::OpenApi3, text: r#"{"openapi":"3.0.1","servers":[{"url":"http://backend"}],"paths":{}}"#.to_owned() };
+        let definition = Definition {
+            format: DefinitionFormat::OpenApi3,
+            text: r#"{"openapi":"3.0.1","servers":[{"url":"http://backend"}],"paths":{}}"#.to_owned(),
+        };
         let revision = Revision {
             id: RevisionId::random(),
             api: api.id,

@@ -12,13 +12,17 @@ fn wanted(application: &str, api: &model::Api, plan: &str) -> Value {
 #[tokio::test]
 async fn a_subscription_is_made_changed_and_ended() {
     let setting = Setting::new().await;
-    let api = setting.api("Pizza", |api| api.scopes = vec![model::ApiScope {
-        name: "order".to_owned(),
-        display_name: "Order".to_owned(),
-        description: None,
-        roles: vec!["admin".to_owned()],
-        shared: false,
-    }]).await;
+    let api = setting
+        .api("Pizza", |api| {
+            api.scopes = vec![model::ApiScope {
+                name: "order".to_owned(),
+                display_name: "Order".to_owned(),
+                description: None,
+                roles: vec!["admin".to_owned()],
+                shared: false,
+            }]
+        })
+        .await;
     let id = setting.application("dev", "Shop").await;
     let made = setting.post("dev", "/subscriptions", wanted(&id, &api, "Gold")).await;
     assert_eq!((made.status, &made.body["status"]), (201, &json!("UNBLOCKED")), "{}", made.body);
@@ -92,10 +96,12 @@ async fn another_tenant_subscribes_where_that_is_allowed() {
     let setting = Setting::new().await;
     let closed = setting.api("Closed", |_| {}).await;
     let all = setting.api("All", |api| api.subscription_availability = SubscriptionAvailability::AllTenants).await;
-    let some = setting.api("Some", |api| {
-        api.subscription_availability = SubscriptionAvailability::SpecificTenants;
-        api.subscription_available_tenants = vec![ACME_DOMAIN.to_owned()];
-    }).await;
+    let some = setting
+        .api("Some", |api| {
+            api.subscription_availability = SubscriptionAvailability::SpecificTenants;
+            api.subscription_available_tenants = vec![ACME_DOMAIN.to_owned()];
+        })
+        .await;
     let id = setting.application("acme", "Shop").await;
     for (api, expected) in [(&closed, 403), (&all, 201), (&some, 201)] {
         let answer = setting.ask_as("acme", Some("carbon.super"), "POST", "/subscriptions", Some(wanted(&id, api, "Gold"))).await;
