@@ -69,7 +69,7 @@ fn tidegate(given: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
     if let Some(program) = given {
         return program.canonicalize().with_context(|| format!("cannot find {}", program.display()));
     }
-    eprintln!("building tidegate with optimisations …");
+    progress("building tidegate with optimisations …");
     sh::run("cargo", &["build", "--quiet", "--release", "--package", "tidegate"])?;
     sh::target_dir().join("release/tidegate").canonicalize().context("cargo built no tidegate")
 }
@@ -78,6 +78,12 @@ fn tidegate(given: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
 fn write_json(path: Option<&PathBuf>, value: &serde_json::Value) -> anyhow::Result<()> {
     let Some(path) = path else { return Ok(()) };
     std::fs::write(path, format!("{value:#}\n")).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// What goes on, apart from what was found.
+#[expect(clippy::print_stderr, reason = "a tool that takes minutes says how far it is")]
+fn progress(words: &str) {
+    eprintln!("{words}");
 }
 
 #[expect(clippy::print_stdout, reason = "what a tool has to say")]

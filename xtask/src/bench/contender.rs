@@ -25,8 +25,7 @@ pub(crate) enum Contender {
 }
 
 impl Contender {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Nginx, Self::Haproxy, Self::Lua, Self::TidegateOpen, Self::TidegateJwt, Self::TidegateOpaque];
+    pub(crate) const ALL: [Self; 6] = [Self::Nginx, Self::Haproxy, Self::Lua, Self::TidegateOpen, Self::TidegateJwt, Self::TidegateOpaque];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -60,7 +59,12 @@ impl Contender {
             return Ok(Self::ALL.to_vec());
         }
         let known = || Self::ALL.map(Self::name).join(", ");
-        names.iter().map(|name| Self::ALL.into_iter().find(|c| c.name() == name).with_context(|| format!("no contender '{name}'; there are {}", known()))).collect()
+        names
+            .iter()
+            .map(|name| {
+                Self::ALL.into_iter().find(|c| c.name() == name).with_context(|| format!("no contender '{name}'; there are {}", known()))
+            })
+            .collect()
     }
 }
 

@@ -11,7 +11,7 @@ use super::contender::{Contender, Stage, Started};
 use super::load::Load;
 use super::machine::{self, Cores};
 use super::stats::{median, shuffle, span};
-use super::{peers, say};
+use super::{peers, progress, say};
 
 /// Load before what is counted: connections, caches and memory are as they will be.
 const WARM_UP: Duration = Duration::from_secs(1);
@@ -81,7 +81,7 @@ pub(crate) fn run(words: &Gateway) -> anyhow::Result<()> {
         for contender in &order {
             let measured = measure(&stage, &load, *contender, round, words);
             for cell in &measured {
-                eprintln!("round {round}: {}", cell.line());
+                progress(&format!("round {round}: {}", cell.line()));
             }
             cells.extend(measured);
         }
@@ -91,7 +91,8 @@ pub(crate) fn run(words: &Gateway) -> anyhow::Result<()> {
     for connections in &words.connections {
         say(&table(&cells, &contenders, *connections));
     }
-    let summary: Vec<Value> = words.connections.iter().flat_map(|c| contenders.iter().map(|who| Summary::of(&cells, *who, *c).json())).collect();
+    let summary: Vec<Value> =
+        words.connections.iter().flat_map(|c| contenders.iter().map(|who| Summary::of(&cells, *who, *c).json())).collect();
     let cells_json: Vec<Value> = cells.iter().map(|cell| cell.json(&cells)).collect();
     let all = json!({
         "at": now.as_secs(), "machine": machine, "pinned": cores.pinned, "workers": words.workers, "rounds": words.rounds,
@@ -107,7 +108,12 @@ pub(crate) fn run(words: &Gateway) -> anyhow::Result<()> {
 
 /// One contender in one round, at every number of connections.
 fn measure(stage: &Stage, load: &Load, contender: Contender, round: u32, words: &Gateway) -> Vec<Cell> {
-    let cell = |connections, outcome: anyhow::Result<Figures>| Cell { round, contender, connections, outcome: outcome.map_err(|fault| format!("{fault:#}")) };
+    let cell = |connections, outcome: anyhow::Result<Figures>| Cell {
+        round,
+        contender,
+        connections,
+        outcome: outcome.map_err(|fault| format!("{fault:#}")),
+    };
     match stage.start(contender) {
         Ok(mut started) => words.connections.iter().map(|c| cell(*c, measure_one(&mut started, load, *c, words.seconds))).collect(),
         Err(fault) => {
@@ -153,7 +159,8 @@ impl Cell {
     }
 
     fn json(&self, cells: &[Self]) -> Value {
-        let mut value = json!({ "round": self.round, "contender": self.contender.name(), "connections": self.connections, "ratio": self.ratio(cells) });
+        let mut value =
+            json!({ "round": self.round, "contender": self.contender.name(), "connections": self.connections, "ratio": self.ratio(cells) });
         match &self.outcome {
             Ok(f) => {
                 value["requests_per_second"] = f.per_second.into();
@@ -236,8 +243,13 @@ impl Summary {
 
 fn table(cells: &[Cell], contenders: &[Contender], connections: u32) -> String {
     let mut lines = vec![
-        format!("\n{connections} connections: medians; × nginx is the processor time per request over nginx's in the same round, median [least–greatest]"),
-        format!("{:16} {:>9} {:>8} {:>18} {:>8} {:>8} {:>8} {:>9}", "", "requests/s", "µs CPU", "× nginx", "p50 ms", "p99 ms", "RSS MiB", "start ms"),
+        format!(
+            "\n{connections} connections: medians; × nginx is the processor time per request over nginx's in the same round, median [least–greatest]"
+        ),
+        format!(
+            "{:16} {:>9} {:>8} {:>18} {:>8} {:>8} {:>8} {:>9}",
+            "", "requests/s", "µs CPU", "× nginx", "p50 ms", "p99 ms", "RSS MiB", "start ms"
+        ),
     ];
     lines.extend(contenders.iter().map(|who| Summary::of(cells, *who, connections).row()));
     lines.join("\n")

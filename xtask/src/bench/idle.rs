@@ -18,7 +18,7 @@ pub(crate) struct Idle {
     /// Connections.
     #[arg(long, default_value_t = 10_000)]
     connections: u32,
-    /// Only these contenders; by default nginx, haproxy and tidegate-jwt.
+    /// Only these contenders; by default nginx and tidegate-jwt.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Measure this program instead of building one.
@@ -36,12 +36,11 @@ struct Held {
 }
 
 pub(crate) fn run(words: &Idle) -> anyhow::Result<()> {
-    let contenders =
-        if words.only.is_empty() { vec![Contender::Nginx, Contender::Haproxy, Contender::TidegateJwt] } else { Contender::chosen(&words.only)? };
+    let contenders = if words.only.is_empty() { vec![Contender::Nginx, Contender::TidegateJwt] } else { Contender::chosen(&words.only)? };
     peers::install()?;
     let tidegate = contenders.iter().any(|c| c.is_tidegate()).then(|| super::tidegate(words.tidegate.as_ref())).transpose()?;
-    // A proxy has a second one for each call, toward the backend.
-    machine::allow_open_files(words.connections.saturating_mul(2).saturating_add(4096))?;
+    // One call at a time is under way, so a proxy needs few toward its backend.
+    machine::allow_open_files(words.connections.saturating_add(4096))?;
     let folder = super::fresh_folder("idle")?;
     let stage = Stage::set(&folder, Cores::of(1), &contenders, tidegate.as_deref())?;
     let mut all = json!({ "machine": machine::describe(), "connections": words.connections });

@@ -57,17 +57,17 @@ fn read(report: &Value, body_bytes: usize) -> anyhow::Result<Run> {
     let number = |name: &str| report.get(name).and_then(Value::as_f64).with_context(|| format!("wrk's report lacks {name}"));
     for fault in ["connect", "read", "write", "timeout", "status"] {
         let count = number(fault)?;
-        ensure!(count == 0.0, "{count} {} of {} requests", if fault == "status" { "error statuses" } else { "socket errors" }, number("requests")?);
+        ensure!(
+            count == 0.0,
+            "{count} {} of {} requests",
+            if fault == "status" { "error statuses" } else { "socket errors" },
+            number("requests")?
+        );
     }
     let requests = number("requests")?;
     ensure!(requests > 0.0, "no request was answered");
     ensure!(number("bytes")? >= requests * body_bytes as f64, "answers were shorter than the backend's");
-    Ok(Run {
-        requests,
-        per_second: requests / number("seconds")?,
-        p50_ms: number("p50_us")? / 1000.0,
-        p99_ms: number("p99_us")? / 1000.0,
-    })
+    Ok(Run { requests, per_second: requests / number("seconds")?, p50_ms: number("p50_us")? / 1000.0, p99_ms: number("p99_us")? / 1000.0 })
 }
 
 #[cfg(test)]

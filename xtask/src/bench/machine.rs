@@ -87,10 +87,10 @@ pub(crate) fn local(port: u16) -> SocketAddr {
 /// Lets this process and those it starts open many files.
 pub(crate) fn allow_open_files(count: u32) -> anyhow::Result<()> {
     let pid = std::process::id().to_string();
-    let output = Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={count}:{count}")]).output().context("cannot start prlimit")?;
+    let output = Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={count}:")]).output().context("cannot start prlimit")?;
     anyhow::ensure!(
         output.status.success(),
-        "cannot raise the limit of open files to {count}: {}. Run as root, or raise the hard limit (ulimit -Hn)",
+        "cannot raise the limit of open files to {count}: {}. Raise the hard limit (ulimit -Hn), or ask for fewer connections",
         String::from_utf8_lossy(&output.stderr).trim()
     );
     Ok(())

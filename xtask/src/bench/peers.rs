@@ -160,5 +160,9 @@ fn proxy(port: u16, backend: u16, access: &str) -> String {
 
 /// Debian keeps these where an ordinary user's search path does not reach.
 fn sbin(program: &str) -> String {
-    ["/usr/sbin", "/usr/local/sbin"].iter().map(|dir| format!("{dir}/{program}")).find(|path| Path::new(path).exists()).unwrap_or_else(|| program.to_owned())
+    ["/usr/sbin", "/usr/local/sbin"]
+        .iter()
+        .map(|dir| format!("{dir}/{program}"))
+        .find(|path| Path::new(path).exists())
+        .unwrap_or_else(|| program.to_owned())
 }

@@ -75,7 +75,19 @@ pub(crate) fn text(value: &Value, name: &str) -> anyhow::Result<String> {
 
 fn ask(method: &str, url: &str, caller: &Caller<'_>, kind: &str, body: &str) -> anyhow::Result<Value> {
     let mut curl = Command::new("curl");
-    curl.args(["-sk", "--max-time", "60", "-X", method, "-H", &format!("Content-Type: {kind}"), "-w", "\n%{http_code}", "--data-binary", "@-"]);
+    curl.args([
+        "-sk",
+        "--max-time",
+        "60",
+        "-X",
+        method,
+        "-H",
+        &format!("Content-Type: {kind}"),
+        "-w",
+        "\n%{http_code}",
+        "--data-binary",
+        "@-",
+    ]);
     match caller {
         Caller::Basic(name, secret) => curl.args(["-u", &format!("{name}:{secret}")]),
         Caller::Bearer(token) => curl.args(["-H", &format!("Authorization: Bearer {token}")]),

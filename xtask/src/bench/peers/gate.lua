@@ -54,7 +54,9 @@ end
 local function refuse(status)
    ngx.status = status
    ngx.header.content_type = "application/json"
-   ngx.say('{"code":' .. status .. '}')
+   local body = '{"code":' .. status .. '}'
+   ngx.header.content_length = #body
+   ngx.print(body)
    return ngx.exit(status)
 end
 
