@@ -13,6 +13,7 @@ pub const DEFAULT_ENVIRONMENT: &str = "Default";
 
 /// Adds a tenant with its default roles, REST scopes and policies.
 pub async fn tenant(tx: &mut Tx, tenant: &Tenant) -> Result<()> {
+    tenants::one_at_a_time(tx).await?;
     if tenants::find(tx, tenant.id).await?.is_none() {
         tenants::insert(tx, tenant).await?;
     }

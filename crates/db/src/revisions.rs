@@ -6,7 +6,7 @@ use model::{ApiId, Definition, DefinitionFormat, Revision, RevisionId};
 
 use crate::codec::{api_from_json, api_to_json};
 use crate::sql::{Row, args};
-use crate::{Error, Result, Tx, apis};
+use crate::{Error, Result, Sealer, Tx, apis};
 
 const CONTENT: &str = "revision.content";
 
@@ -19,7 +19,7 @@ pub async fn insert(tx: &mut Tx, revision: &Revision) -> Result<()> {
     let sql = "INSERT INTO revision (id, api, number, description, created_at, definition_format, definition, content) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     let (format, text) = r.definition.as_ref().map(|d| (d.format.name(), d.text.as_str())).unzip();
-    let content = api_to_json(CONTENT, &r.content)?;
+    let content = api_to_json(&tx.sealer, CONTENT, &r.content)?;
     tx.run(sql, args![r.id, r.api, r.number, &r.description, r.created_at, format, text, content]).await?;
     let sql = "UPDATE api SET last_revision = $2 WHERE id = $1 AND last_revision < $2";
     tx.run(sql, args![r.api, r.number]).await?;
@@ -28,12 +28,14 @@ pub async fn insert(tx: &mut Tx, revision: &Revision) -> Result<()> {
 
 /// By id.
 pub async fn find(tx: &mut Tx, id: RevisionId) -> Result<Option<Revision>> {
-    tx.row("SELECT * FROM revision WHERE id = $1", args![id]).await?.as_ref().map(read).transpose()
+    let row = tx.row("SELECT * FROM revision WHERE id = $1", args![id]).await?;
+    row.map(|row| read(&tx.sealer, &row)).transpose()
 }
 
 /// The API's revisions by number.
 pub async fn list(tx: &mut Tx, api: ApiId) -> Result<Vec<Revision>> {
-    tx.rows("SELECT * FROM revision WHERE api = $1 ORDER BY number", args![api]).await?.iter().map(read).collect()
+    let rows = tx.rows("SELECT * FROM revision WHERE api = $1 ORDER BY number", args![api]).await?;
+    rows.iter().map(|row| read(&tx.sealer, row)).collect()
 }
 
 /// Removes a revision; whether there was one.
@@ -56,14 +58,14 @@ pub async fn count(tx: &mut Tx, api: ApiId) -> Result<u64> {
     tx.count("SELECT COUNT(*) AS n FROM revision WHERE api = $1", args![api]).await
 }
 
-fn read(row: &Row) -> Result<Revision> {
+fn read(sealer: &Sealer, row: &Row) -> Result<Revision> {
     let number = row.count("number")?.try_into().map_err(|_| Error::corrupt("revision.number", "it is out of range"))?;
     Ok(Revision {
         id: row.id("id")?,
         api: row.id("api")?,
         number,
         description: row.opt_text("description")?,
-        content: Arc::new(api_from_json(CONTENT, &row.text("content")?)?),
+        content: Arc::new(api_from_json(sealer, CONTENT, &row.text("content")?)?),
         definition: definition(row)?,
         created_at: row.time("created_at")?,
     })

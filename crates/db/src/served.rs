@@ -7,7 +7,7 @@ use model::{AdvancedPolicy, Api, ApiId, ApplicationPolicy, LifecycleState, Polic
 use crate::codec::{AdvancedBody, ApplicationBody, SubscriptionBody, api_from_json, decode};
 use crate::seal::hash;
 use crate::sql::{Row, args};
-use crate::{Result, Tx};
+use crate::{Result, Sealer, Tx};
 
 const POLICY: &str = "policy.body";
 
@@ -26,12 +26,14 @@ const IN_ENVIRONMENT: &str = "SELECT d.revision AS revision, r.content AS conten
 
 /// Everything that runs in an environment.
 pub async fn list(tx: &mut Tx, environment: &str) -> Result<Vec<Served>> {
-    tx.rows(IN_ENVIRONMENT, args![environment]).await?.iter().map(read).collect()
+    let rows = tx.rows(IN_ENVIRONMENT, args![environment]).await?;
+    rows.iter().map(|row| read(&tx.sealer, row)).collect()
 }
 
 /// What runs of one API in an environment.
 pub async fn find(tx: &mut Tx, environment: &str, api: ApiId) -> Result<Option<Served>> {
-    tx.row(format!("{IN_ENVIRONMENT} AND d.api = $2"), args![environment, api]).await?.as_ref().map(read).transpose()
+    let row = tx.row(format!("{IN_ENVIRONMENT} AND d.api = $2"), args![environment, api]).await?;
+    row.map(|row| read(&tx.sealer, &row)).transpose()
 }
 
 /// A business plan.
@@ -69,8 +71,8 @@ async fn policy_body(tx: &mut Tx, id: PolicyId) -> Result<Option<String>> {
     tx.row("SELECT body FROM policy WHERE id = $1", args![id]).await?.map(|row| row.text("body")).transpose()
 }
 
-fn read(row: &Row) -> Result<Served> {
-    let mut api = api_from_json("revision.content", &row.text("content")?)?;
+fn read(sealer: &Sealer, row: &Row) -> Result<Served> {
+    let mut api = api_from_json(sealer, "revision.content", &row.text("content")?)?;
     api.state = row.word("state", LifecycleState::parse)?;
     api.is_default_version = row.bool("is_default")?;
     Ok(Served { api: Arc::new(api), revision: row.id("revision")? })

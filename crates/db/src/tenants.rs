@@ -51,3 +51,13 @@ fn read(row: &Row) -> Result<Tenant> {
         created_at: row.time("created_at")?,
     })
 }
+
+/// Waits for whoever else makes a tenant, so that of two processes that start at once the second finds what the first made.
+pub(crate) async fn one_at_a_time(tx: &mut Tx) -> Result<()> {
+    /// Any number nobody else uses for `pg_advisory_xact_lock` in the same database.
+    const LOCK: i64 = 0x7469_6465_7465_6e61;
+    if tx.is_postgres() {
+        tx.rows("SELECT pg_advisory_xact_lock($1)", args![LOCK]).await?;
+    }
+    Ok(())
+}

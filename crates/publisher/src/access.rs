@@ -33,7 +33,12 @@ impl Intent {
 /// 404 when there is none in the caller's tenant, 403 when access control names none of their roles.
 pub(crate) async fn reach(tx: &mut Tx, caller: &Caller, id: &str, intent: Intent) -> Result<Api, Refusal> {
     let known = match id.parse::<ApiId>() {
-        Ok(id) => db::apis::find(tx, id).await?,
+        Ok(id) => {
+            if intent != Intent::Read {
+                db::apis::lock(tx, id).await?;
+            }
+            db::apis::find(tx, id).await?
+        }
         Err(_) => None,
     };
     let api = known.filter(|api| api.tenant == caller.tenant).ok_or_else(|| Refusal::no_api(id))?;

@@ -81,7 +81,8 @@ pub(crate) async fn obtain(room: &Room, source: &Source) -> Result<Box<Parsed>, 
 }
 
 fn unfetched(fault: &FetchError) -> Fault {
-    let entry = if matches!(fault, FetchError::Url | FetchError::PrivateAddress) { entry::DEFINITION_URL } else { entry::DEFINITION_NO_200 };
+    let entry =
+        if matches!(fault, FetchError::Url | FetchError::PrivateAddress) { entry::DEFINITION_URL } else { entry::DEFINITION_NO_200 };
     // The cause below may name inner addresses and is for the log alone.
     tracing::info!(error = fault as &dyn std::error::Error, "a definition could not be fetched");
     Fault { code: entry.code, message: entry.message, description: fault.to_string() }
@@ -189,10 +190,11 @@ pub(crate) fn follow_version(definition: &Definition, api: &Api) -> Result<Defin
     let mut next = follow(definition, api)?;
     // What `follow` wrote is JSON; a definition of another language is not, and has no place for the version that we own.
     if let Ok(mut document) = serde_json::from_str::<serde_json::Value>(&next.text)
-        && let Some(version) = document.pointer_mut("/info/version") {
-            *version = api.version.clone().into();
-            next.text = format!("{document:#}");
-        }
+        && let Some(version) = document.pointer_mut("/info/version")
+    {
+        *version = api.version.clone().into();
+        next.text = format!("{document:#}");
+    }
     Ok(next)
 }
 

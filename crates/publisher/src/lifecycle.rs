@@ -7,9 +7,7 @@ use std::collections::HashSet;
 
 use db::Tx;
 use http::HeaderMap;
-use model::{
-    Action, Api, ApiKind, EndpointImplementation, LifecycleState, Subscription, SubscriptionId, SubscriptionState, Timestamp,
-};
+use model::{Action, Api, ApiKind, EndpointImplementation, LifecycleState, Subscription, SubscriptionId, SubscriptionState, Timestamp};
 use rest::Caller;
 
 use crate::access::{self, Intent};
@@ -132,8 +130,7 @@ async fn step(tx: &mut Tx, caller: &Caller, api: &Api, to: LifecycleState, now: 
 
 /// An API that is offered must lead somewhere and be subscribable.
 fn may_be_published(api: &Api) -> Result<(), Refusal> {
-    let needs_endpoint =
-        api.kind != ApiKind::WebSub && api.implementation == EndpointImplementation::Endpoint && !api.advertise.advertised;
+    let needs_endpoint = api.kind != ApiKind::WebSub && api.implementation == EndpointImplementation::Endpoint && !api.advertise.advertised;
     if needs_endpoint {
         api.endpoints.check().map_err(|fault| Refusal::Bad(format!("The API cannot be published: {fault}.")))?;
     }
@@ -264,7 +261,9 @@ mod tests {
 
     #[test]
     fn versions_compare_by_number() {
-        for (older, newer) in [("1.0.0", "1.0.1"), ("1.9", "1.10"), ("v1", "v2"), ("1", "1.0.1"), ("2", "10"), ("1.0.0-alpha", "1.0.0-beta")] {
+        for (older, newer) in
+            [("1.0.0", "1.0.1"), ("1.9", "1.10"), ("v1", "v2"), ("1", "1.0.1"), ("2", "10"), ("1.0.0-alpha", "1.0.0-beta")]
+        {
             assert_eq!(compare_versions(older, newer), Ordering::Less, "{older} {newer}");
             assert_eq!(compare_versions(newer, older), Ordering::Greater);
         }

@@ -66,9 +66,7 @@ pub(crate) async fn streaming(room: &Room, caller: &Caller) -> Result<Vec<Subscr
 pub(crate) async fn find(room: &Room, caller: &Caller, level: Level, name: &str) -> Result<ThrottlingPolicy, Refusal> {
     let mut tx = room.db.read().await?;
     let found = match level {
-        Level::Api => {
-            db::policies::advanced::find_by_name(&mut tx, caller.tenant, name).await?.as_ref().map(ThrottlingPolicy::from)
-        }
+        Level::Api => db::policies::advanced::find_by_name(&mut tx, caller.tenant, name).await?.as_ref().map(ThrottlingPolicy::from),
         Level::Subscription => {
             db::policies::subscription::find_by_name(&mut tx, caller.tenant, name).await?.as_ref().map(ThrottlingPolicy::from)
         }

@@ -69,9 +69,8 @@ pub(crate) async fn freeze(tx: &mut Tx, api: &Api, description: Option<String>, 
     let number = db::revisions::next_number(tx, api.id).await?;
     if db::revisions::count(tx, api.id).await? >= MAX_REVISIONS as u64 {
         // 4.0.0 answers this with a bare 500 (its handler catches everything); the catalogue's own entry is what a client can act on.
-        return Err(entry::TOO_MANY_REVISIONS.with(format!(
-            "The API has {MAX_REVISIONS} revisions already, the most there can be. Delete one that is not deployed."
-        )));
+        return Err(entry::TOO_MANY_REVISIONS
+            .with(format!("The API has {MAX_REVISIONS} revisions already, the most there can be. Delete one that is not deployed.")));
     }
     let revision = Revision {
         id: RevisionId::random(),
@@ -309,7 +308,7 @@ fn vhost(environment: &Environment, asked: Option<&str>) -> Result<String, Refus
         return Ok(environment.vhosts.first().map(|vhost| vhost.host.clone()).unwrap_or_default());
     };
     let known = environment.vhosts.iter().find(|vhost| vhost.host.eq_ignore_ascii_case(asked));
-    known.map(|vhost| vhost.host.clone()).ok_or_else(|| {
-        Refusal::Bad(format!("Gateway environment '{}' has no virtual host '{asked}'.", environment.name))
-    })
+    known
+        .map(|vhost| vhost.host.clone())
+        .ok_or_else(|| Refusal::Bad(format!("Gateway environment '{}' has no virtual host '{asked}'.", environment.name)))
 }

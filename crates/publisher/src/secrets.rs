@@ -28,14 +28,16 @@ pub(crate) fn masked(config: &Value) -> Value {
 pub(crate) fn keep(sent: &mut Value, stored: &Value) {
     for_each_secret(sent, &mut |path, secret| {
         if (secret.is_null() || secret.as_str() == Some(""))
-            && let Some(kept) = stored.pointer(path) {
-                *secret = kept.clone();
-            }
-    });
-    if let (Some(secret), Some(kept)) = (sent.get_mut("amznSecretKey"), stored.get("amznSecretKey"))
-        && matches!(secret.as_str(), None | Some("" | AWS_PLACEHOLDER)) {
+            && let Some(kept) = stored.pointer(path)
+        {
             *secret = kept.clone();
         }
+    });
+    if let (Some(secret), Some(kept)) = (sent.get_mut("amznSecretKey"), stored.get("amznSecretKey"))
+        && matches!(secret.as_str(), None | Some("" | AWS_PLACEHOLDER))
+    {
+        *secret = kept.clone();
+    }
 }
 
 fn for_each_secret(config: &mut Value, act: &mut impl FnMut(&str, &mut Value)) {

@@ -13,7 +13,7 @@ pub use query::{ApiQuery, Field, Term, Viewer, list};
 use crate::codec::{api_from_json, api_to_json};
 use crate::outbox::{Thing, changed};
 use crate::sql::{Row, Value, args, fold};
-use crate::{Result, Tx, scopes};
+use crate::{Result, Sealer, Tx, scopes};
 
 const BODY: &str = "api_body.body";
 
@@ -45,20 +45,22 @@ pub async fn insert(tx: &mut Tx, api: &Api) -> Result<()> {
         vec![values],
     )
     .await?;
-    let body = args![api.id, description_fold(api), api_to_json(BODY, api)?];
+    let body = args![api.id, description_fold(api), api_to_json(&tx.sealer, BODY, api)?];
     tx.insert_rows("INSERT INTO api_body (api, description_fold, body)", vec![body]).await?;
     write_belongings(tx, api).await
 }
 
 /// By id.
 pub async fn find(tx: &mut Tx, id: ApiId) -> Result<Option<Api>> {
-    tx.row("SELECT body FROM api_body WHERE api = $1", args![id]).await?.as_ref().map(read).transpose()
+    let row = tx.row("SELECT body FROM api_body WHERE api = $1", args![id]).await?;
+    row.map(|row| read(&tx.sealer, &row)).transpose()
 }
 
 /// By name and version, with their letter case.
 pub async fn find_by_name_version(tx: &mut Tx, tenant: TenantId, name: &str, version: &str) -> Result<Option<Api>> {
     let sql = "SELECT b.body FROM api a JOIN api_body b ON b.api = a.id WHERE a.tenant = $1 AND a.name = $2 AND a.version = $3";
-    tx.row(sql, args![tenant, name, version]).await?.as_ref().map(read).transpose()
+    let row = tx.row(sql, args![tenant, name, version]).await?;
+    row.map(|row| read(&tx.sealer, &row)).transpose()
 }
 
 /// Who holds a context, given with its version (`/pizza/1.0.0`) or as a template (`/pizza/{version}`), where the oldest version answers.
@@ -72,7 +74,17 @@ pub async fn find_by_context(tx: &mut Tx, context: &str) -> Result<Option<Contex
 pub async fn versions(tx: &mut Tx, tenant: TenantId, name: &str) -> Result<Vec<Api>> {
     let sql =
         "SELECT b.body FROM api a JOIN api_body b ON b.api = a.id WHERE a.tenant = $1 AND a.name = $2 ORDER BY a.created_at, a.version";
-    tx.rows(sql, args![tenant, name]).await?.iter().map(read).collect()
+    let rows = tx.rows(sql, args![tenant, name]).await?;
+    rows.iter().map(|row| read(&tx.sealer, row)).collect()
+}
+
+/// Makes the API the transaction's own until it ends, so that what is decided from reading it still holds when it is written. SQLite has one
+/// writer at a time and needs no more; whether there is such an API is for [`find`] to say.
+pub async fn lock(tx: &mut Tx, id: ApiId) -> Result<()> {
+    if tx.is_postgres() {
+        tx.row("SELECT id FROM api WHERE id = $1 FOR UPDATE", args![id]).await?;
+    }
+    Ok(())
 }
 
 /// Writes the API and its scopes as they now are; whether there was such an API. Tenant and creation time stay as they were.
@@ -87,7 +99,7 @@ pub async fn update(tx: &mut Tx, api: &Api) -> Result<bool> {
         return Ok(false);
     }
     let sql = "UPDATE api_body SET description_fold = $2, body = $3 WHERE api = $1";
-    tx.run(sql, args![api.id, description_fold(api), api_to_json(BODY, api)?]).await?;
+    tx.run(sql, args![api.id, description_fold(api), api_to_json(&tx.sealer, BODY, api)?]).await?;
     tx.run("DELETE FROM api_word WHERE api = $1", args![api.id]).await?;
     tx.run("DELETE FROM api_property WHERE api = $1", args![api.id]).await?;
     write_belongings(tx, api).await?;
@@ -206,8 +218,8 @@ fn properties(api: &Api) -> Vec<Vec<Value>> {
     by_name.into_iter().map(|(name, value)| args![api.id, name, value, fold(value)]).collect()
 }
 
-fn read(row: &Row) -> Result<Api> {
-    api_from_json(BODY, &row.text("body")?)
+fn read(sealer: &Sealer, row: &Row) -> Result<Api> {
+    api_from_json(sealer, BODY, &row.text("body")?)
 }
 
 fn read_holder(row: &Row) -> Result<ContextHolder> {

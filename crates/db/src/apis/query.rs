@@ -92,7 +92,8 @@ pub async fn list(tx: &mut Tx, query: &ApiQuery) -> Result<Page<Api>> {
     let mut page = Sql::new("SELECT b.body FROM (SELECT a.id, a.name, a.provider, a.version FROM api a WHERE ");
     page.append(&filter).push(" ORDER BY a.name, a.provider, a.version, a.id LIMIT ").bind(query.limit).push(" OFFSET ").bind(query.offset);
     page.push(") f JOIN api_body b ON b.api = f.id ORDER BY f.name, f.provider, f.version, f.id");
-    let items = tx.rows_sql(page).await?.iter().map(read).collect::<Result<_>>()?;
+    let rows = tx.rows_sql(page).await?;
+    let items = rows.iter().map(|row| read(&tx.sealer, row)).collect::<Result<_>>()?;
     Ok(Page { items, total })
 }
 

@@ -7,8 +7,8 @@ use model::{
 use serde_json::Value;
 
 use super::record::{Field, Given, Word, Wrong, record, texts, words};
-use super::{decode, encode};
-use crate::Result;
+use super::{decode, encode, secrets};
+use crate::{Result, Sealer};
 
 words!(ApiKind, LifecycleState, AuthType, Visibility, AccessControl, SubscriptionAvailability);
 texts!(ApiId);
@@ -129,12 +129,19 @@ impl Field<EndpointImplementation> for Word {
     }
 }
 
-/// The whole API as JSON.
-pub(crate) fn api_to_json(column: &str, api: &Api) -> Result<String> {
-    encode::<Api, ApiRow>(column, api)
+/// The whole API as JSON, its backend credentials sealed.
+pub(crate) fn api_to_json(sealer: &Sealer, column: &str, api: &Api) -> Result<String> {
+    if !secrets::any(&api.endpoints.0) {
+        return encode::<Api, ApiRow>(column, api);
+    }
+    let mut sealed = api.clone();
+    secrets::seal(sealer, &api.id.to_string(), &mut sealed.endpoints.0)?;
+    encode::<Api, ApiRow>(column, &sealed)
 }
 
 /// Reads an API back.
-pub(crate) fn api_from_json(column: &str, text: &str) -> Result<Api> {
-    decode::<Api, ApiRow>(column, text)
+pub(crate) fn api_from_json(sealer: &Sealer, column: &str, text: &str) -> Result<Api> {
+    let mut api = decode::<Api, ApiRow>(column, text)?;
+    secrets::open(sealer, &api.id.to_string(), &mut api.endpoints.0)?;
+    Ok(api)
 }

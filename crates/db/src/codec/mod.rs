@@ -6,6 +6,7 @@
 mod api;
 mod policy;
 mod record;
+mod secrets;
 mod small;
 
 pub(crate) use api::{api_from_json, api_to_json};

@@ -51,8 +51,7 @@ pub(crate) async fn create(room: &Room, caller: &Caller, sent: &wire::Api, origi
     let now = room.now();
     let mut tx = room.db.write().await?;
     let provider = provider(&mut tx, caller, sent.provider.as_deref()).await?;
-    let maker =
-        Maker { id: ApiId::random(), tenant: caller.tenant, tenant_domain: &caller.tenant_domain, provider: &provider, now };
+    let maker = Maker { id: ApiId::random(), tenant: caller.tenant, tenant_domain: &caller.tenant_domain, provider: &provider, now };
     let mut api = sent.to_new(&maker)?;
     if let Origin::Brought(parsed) = &origin {
         definitions::take_over(&mut tx, &mut api, sent, parsed).await?;
@@ -269,9 +268,11 @@ fn only_permitted_fields(caller: &Caller, stored: &Api, next: &Api) -> Result<()
     if stored.endpoints != next.endpoints {
         return Err(forbidden_field("endpointConfig"));
     }
-    let changed = after.as_object().into_iter().flatten().find(|(field, value)| {
-        !PUBLISHER_FIELDS.contains(&field.as_str()) && before.get(field.as_str()) != Some(*value)
-    });
+    let changed = after
+        .as_object()
+        .into_iter()
+        .flatten()
+        .find(|(field, value)| !PUBLISHER_FIELDS.contains(&field.as_str()) && before.get(field.as_str()) != Some(*value));
     changed.map_or(Ok(()), |(field, _)| Err(forbidden_field(field)))
 }
 
@@ -299,9 +300,11 @@ async fn provider(tx: &mut Tx, caller: &Caller, sent: Option<&str>) -> Result<St
     let Some(sent) = sent.map(str::trim).filter(|name| !name.is_empty() && caller.is_admin()) else { return Ok(caller.name()) };
     let mut name = UserName::parse(sent, |domain| domain == caller.tenant_domain);
     if let Some((_, domain)) = sent.rsplit_once('@')
-        && name.tenant != domain.to_ascii_lowercase() && db::tenants::find_by_domain(tx, domain).await?.is_some() {
-            return Err(entry::TENANT_MISMATCH.with("The provider must be a user of the API's tenant."));
-        }
+        && name.tenant != domain.to_ascii_lowercase()
+        && db::tenants::find_by_domain(tx, domain).await?.is_some()
+    {
+        return Err(entry::TENANT_MISMATCH.with("The provider must be a user of the API's tenant."));
+    }
     name.tenant.clone_from(&caller.tenant_domain);
     Ok(name.to_string())
 }

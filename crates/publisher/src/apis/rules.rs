@@ -49,9 +49,10 @@ pub(crate) async fn is_free(tx: &mut Tx, api: &Api) -> Result<(), Refusal> {
     }
     for context in [&api.context_template, &api.context] {
         if let Some(holder) = db::apis::find_by_context(tx, context).await?
-            && (holder.tenant != api.tenant || holder.name != api.name) {
-                return Err(context_exists(api));
-            }
+            && (holder.tenant != api.tenant || holder.name != api.name)
+        {
+            return Err(context_exists(api));
+        }
     }
     Ok(())
 }
@@ -139,9 +140,8 @@ fn categories(api: &Api, stored: Option<&Api>) -> Result<(), Refusal> {
 }
 
 fn key_managers(api: &Api, stored: Option<&Api>) -> Result<(), Refusal> {
-    let known = |name: &String| {
-        KEY_MANAGERS.iter().any(|own| own == name) || stored.is_some_and(|stored| stored.key_managers.contains(name))
-    };
+    let known =
+        |name: &String| KEY_MANAGERS.iter().any(|own| own == name) || stored.is_some_and(|stored| stored.key_managers.contains(name));
     match api.key_managers.iter().find(|name| !known(name)) {
         Some(name) => Err(entry::KEY_MANAGER_UNKNOWN.with(format!("There is no key manager '{name}'."))),
         None => Ok(()),

@@ -10,12 +10,12 @@ use serde_json::Value;
 
 use super::asked::{Asked, Named};
 use super::location;
+use crate::Room;
 use crate::apis::{self, Origin, Taken};
 use crate::definitions::OpenApi;
 use crate::refusal::Refusal;
 use crate::search::{self, BareWord, Search};
 use crate::wire::{self, ApiInfo, SearchHit, Shown};
-use crate::Room;
 
 #[derive(Deserialize)]
 pub(crate) struct Create {

@@ -24,9 +24,8 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Named<T
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let axum::extract::Path(named) = axum::extract::Path::<T>::from_request_parts(parts, state)
-            .await
-            .map_err(|fault| Problem::bad_request(fault.body_text()))?;
+        let axum::extract::Path(named) =
+            axum::extract::Path::<T>::from_request_parts(parts, state).await.map_err(|fault| Problem::bad_request(fault.body_text()))?;
         Ok(Self(named))
     }
 }

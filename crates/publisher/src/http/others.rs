@@ -39,11 +39,8 @@ pub(crate) async fn policies(
 }
 
 pub(crate) async fn streaming_policies(State(room): State<Room>, caller: Caller, paging: Paging) -> Result<Json<Value>, Problem> {
-    let all: Vec<StreamingPolicy> = policies::streaming(&room, &caller)
-        .await?
-        .iter()
-        .map(|plan| StreamingPolicy::show(plan, &caller.tenant_domain))
-        .collect();
+    let all: Vec<StreamingPolicy> =
+        policies::streaming(&room, &caller).await?.iter().map(|plan| StreamingPolicy::show(plan, &caller.tenant_domain)).collect();
     Ok(Json(page(&all, paging, "/throttling-policies/streaming/subscription")))
 }
 

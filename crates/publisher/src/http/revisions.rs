@@ -91,7 +91,8 @@ pub(crate) async fn deploy(
 }
 
 fn target(sent: Deployment) -> Result<Target, Problem> {
-    let environment = sent.name.filter(|name| !name.trim().is_empty()).ok_or_else(|| Problem::bad_request("Each deployment needs a name."))?;
+    let environment =
+        sent.name.filter(|name| !name.trim().is_empty()).ok_or_else(|| Problem::bad_request("Each deployment needs a name."))?;
     Ok(Target { environment, vhost: sent.vhost, display_on_portal: sent.display_on_devportal.unwrap_or(true) })
 }
 

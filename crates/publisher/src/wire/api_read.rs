@@ -16,7 +16,19 @@ const DISALLOWED: &str = "One or more request body parameters contain disallowed
 
 /// Names that a search uses itself, so that no additional property may have them.
 const RESERVED_PROPERTIES: [&str; 13] = [
-    "doc", "tags", "name", "provider", "context", "version", "lcstate", "description", "status", "content", "type", "label", "enablestore",
+    "doc",
+    "tags",
+    "name",
+    "provider",
+    "context",
+    "version",
+    "lcstate",
+    "description",
+    "status",
+    "content",
+    "type",
+    "label",
+    "enablestore",
 ];
 
 /// For whom an API is made.
@@ -147,7 +159,11 @@ impl Api {
     fn field_faults(&self, faults: &mut Vec<FieldFault>) {
         at_most(faults, "description", self.description.as_deref(), 32_766);
         at_most(faults, "provider", self.provider.as_deref(), 50);
-        if self.authorization_header.as_deref().is_some_and(|h| h.chars().any(|c| "~!@#;:%^*()+={}|\\<>\"',&$".contains(c) || c.is_whitespace())) {
+        if self
+            .authorization_header
+            .as_deref()
+            .is_some_and(|h| h.chars().any(|c| "~!@#;:%^*()+={}|\\<>\"',&$".contains(c) || c.is_whitespace()))
+        {
             fault(faults, "authorizationHeader", "must be the name of a header");
         }
         if let Some(business) = &self.business_information {
@@ -173,10 +189,11 @@ impl Api {
     }
 
     fn max_tps(&self) -> Result<MaxTps, Refusal> {
-        let number = |n: Option<i64>| n.map(|n| u64::try_from(n).map_err(|_| Refusal::Bad("maxTps must not be negative".to_owned()))).transpose();
-        self.max_tps.as_ref().map_or(Ok(MaxTps::default()), |bounds| {
-            Ok(MaxTps { production: number(bounds.production)?, sandbox: number(bounds.sandbox)? })
-        })
+        let number =
+            |n: Option<i64>| n.map(|n| u64::try_from(n).map_err(|_| Refusal::Bad("maxTps must not be negative".to_owned()))).transpose();
+        self.max_tps
+            .as_ref()
+            .map_or(Ok(MaxTps::default()), |bounds| Ok(MaxTps { production: number(bounds.production)?, sandbox: number(bounds.sandbox)? }))
     }
 
     fn business(&self) -> BusinessInformation {
@@ -500,6 +517,15 @@ mod tests {
         }))
         .unwrap();
         let next = body.to_update(&stored, Timestamp(2)).unwrap();
-        assert_eq!(next, model::Api { description: Some("new".to_owned()), transports: vec![], updated_at: Timestamp(2), security_scheme: vec![], ..stored });
+        assert_eq!(
+            next,
+            model::Api {
+                description: Some("new".to_owned()),
+                transports: vec![],
+                updated_at: Timestamp(2),
+                security_scheme: vec![],
+                ..stored
+            }
+        );
     }
 }

@@ -3,7 +3,9 @@
 use model::{EndpointImplementation, RevisionId};
 use serde_json::json;
 
-use super::api::{Advertise, Api, ApiScope, BusinessInformation, Cors, MaxTps, MediationPolicy, Monetization, Operation, Scope, ThreatProtection, Websub};
+use super::api::{
+    Advertise, Api, ApiScope, BusinessInformation, Cors, MaxTps, MediationPolicy, Monetization, Operation, Scope, ThreatProtection, Websub,
+};
 use crate::secrets;
 
 /// The suffix that a context's template ends in unless its maker placed the version elsewhere.
@@ -106,12 +108,7 @@ fn max_tps(bounds: &model::MaxTps) -> Option<MaxTps> {
 }
 
 fn mediation(policy: &model::MediationPolicyRef) -> MediationPolicy {
-    MediationPolicy {
-        id: policy.id.clone(),
-        name: Some(policy.name.clone()),
-        flow: Some(policy.flow.clone()),
-        shared: Some(policy.shared),
-    }
+    MediationPolicy { id: policy.id.clone(), name: Some(policy.name.clone()), flow: Some(policy.flow.clone()), shared: Some(policy.shared) }
 }
 
 fn monetization(api: &model::Api) -> Monetization {

@@ -153,9 +153,10 @@ impl StreamingPolicy {
             custom_attributes: policy.attributes.iter().map(|(name, value)| json!({"name": name, "value": value})).collect(),
             stop_on_quota_reach: policy.stop_on_quota,
             billing_plan: policy.billing.name(),
-            permissions: policy.permission.as_ref().map(|permission| {
-                json!({"permissionType": if permission.allow { "ALLOW" } else { "DENY" }, "roles": permission.roles})
-            }),
+            permissions: policy
+                .permission
+                .as_ref()
+                .map(|permission| json!({"permissionType": if permission.allow { "ALLOW" } else { "DENY" }, "roles": permission.roles})),
         }
     }
 }

@@ -3,7 +3,10 @@
 use std::sync::atomic::Ordering;
 
 use http::Method;
-use model::{Application, ApplicationId, ApplicationStatus, ApplicationTokenType, Subscription, SubscriptionId, SubscriptionState, TenantId, Timestamp};
+use model::{
+    Application, ApplicationId, ApplicationStatus, ApplicationTokenType, Subscription, SubscriptionId, SubscriptionState, TenantId,
+    Timestamp,
+};
 use serde_json::{Value, json};
 
 use crate::house::{House, house, pizza, request};
@@ -32,7 +35,10 @@ async fn a_new_api_has_the_defaults_of_4_0_0() {
     assert_eq!(api["operations"][0]["authType"], "Application & Application User");
     assert_eq!(api["corsConfiguration"]["accessControlAllowOrigins"], json!(["*"]));
     let history = house.get("admin", &format!("/apis/{}/lifecycle-history", api["id"].as_str().unwrap())).await.expect(200);
-    assert_eq!(history["list"][0], json!({"previousState": null, "postState": "CREATED", "user": "creator", "updatedTime": "2024-05-01T17:04:05.000Z"}));
+    assert_eq!(
+        history["list"][0],
+        json!({"previousState": null, "postState": "CREATED", "user": "creator", "updatedTime": "2024-05-01T17:04:05.000Z"})
+    );
 }
 
 #[tokio::test]
@@ -124,7 +130,9 @@ async fn an_update_keeps_name_version_context_provider_type_and_state() {
     let id = house.pizza("admin", "Pizza", "1.0.0").await;
     let path = format!("/apis/{id}");
     let mut sent = house.get("admin", &path).await.expect(200);
-    for (field, value) in [("name", "X"), ("version", "9"), ("context", "/x"), ("provider", "eve"), ("type", "SOAP"), ("lifeCycleStatus", "RETIRED")] {
+    for (field, value) in
+        [("name", "X"), ("version", "9"), ("context", "/x"), ("provider", "eve"), ("type", "SOAP"), ("lifeCycleStatus", "RETIRED")]
+    {
         sent[field] = value.into();
     }
     sent["description"] = "new".into();
@@ -200,7 +208,9 @@ async fn a_publisher_changes_only_what_is_theirs() {
     theirs["tags"] = json!(["new"]);
     theirs["policies"] = json!(["Silver"]);
     let shown = house.put("publisher", &path, theirs).await.expect(200);
-    for (field, value) in [("description", json!("x")), ("operations", json!([{"target": "/x", "verb": "GET"}])), ("endpointConfig", json!({}))] {
+    for (field, value) in
+        [("description", json!("x")), ("operations", json!([{"target": "/x", "verb": "GET"}])), ("endpointConfig", json!({}))]
+    {
         let mut sent = shown.clone();
         sent[field] = value;
         let body = house.put("publisher", &path, sent).await.refused(403, 403);

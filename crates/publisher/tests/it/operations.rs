@@ -99,7 +99,10 @@ fn of_strangers(method: &Method, path: &str) -> u16 {
         // Nothing of the super tenant is named here.
         ("GET", "/scopes") => 200,
         ("POST", "/scopes") => 201,
-        ("GET", "/apis" | "/search" | "/settings" | "/throttling-policies/{policyLevel}" | "/throttling-policies/streaming/subscription") => 200,
+        (
+            "GET",
+            "/apis" | "/search" | "/settings" | "/throttling-policies/{policyLevel}" | "/throttling-policies/streaming/subscription",
+        ) => 200,
         ("POST", "/apis" | "/apis/import-openapi") => 201,
         ("POST", "/apis/validate-openapi") | ("HEAD", "/me/roles/{roleId}") => 200,
         _ => 404,
