@@ -1,77 +1,157 @@
-//! A REST client that has signed in.
+//! Clients: one that has signed in at the REST doors, one that calls APIs.
 
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::House;
-use crate::house::ADMIN_PASSWORD;
+use crate::{Answer, Place};
+
+/// The administrator's password in every test server.
+pub const ADMIN_PASSWORD: &str = "admin-of-the-test";
 
 /// Scopes enough for everything these tests do.
 const SCOPES: &str = "apim:api_create apim:api_publish apim:api_view apim:api_delete apim:subscribe apim:app_manage apim:sub_manage \
                       apim:admin apim:tier_manage apim:tier_view apim:subscription_view apim:subscription_block";
 
+/// An OAuth client's id and secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Id.
+    pub id: String,
+    /// Secret.
+    pub secret: String,
+}
+
+/// Talks HTTP to one server, as nobody in particular.
+#[derive(Clone)]
+pub struct Caller {
+    http: reqwest::Client,
+    rest: String,
+    gateway: String,
+}
+
+impl Caller {
+    /// Takes the server's own certificate.
+    pub fn new(place: &impl Place) -> Self {
+        Self { http: http(), rest: place.rest(""), gateway: place.gateway("") }
+    }
+
+    /// Calls an API with a bearer token, or with none when it is empty.
+    pub async fn call(&self, method: Method, path: &str, token: &str) -> Answer {
+        self.try_call(method, path, token).await.expect("the gateway answers")
+    }
+
+    /// As [`Caller::call`], for a gateway that may be gone.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn try_call(&self, method: Method, path: &str, token: &str) -> reqwest::Result<Answer> {
+        let mut request = self.http.request(method, format!("{}{path}", self.gateway));
+        if !token.is_empty() {
+            request = request.bearer_auth(token);
+        }
+        Ok(Answer::of(request.send().await?).await)
+    }
+
+    /// GETs an API.
+    pub async fn get(&self, path: &str, token: &str) -> Answer {
+        self.call(Method::GET, path, token).await
+    }
+
+    /// A request to a path on the REST port.
+    #[must_use]
+    pub fn at_rest(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.rest))
+    }
+
+    /// Asks one of the desk's endpoints below `/oauth2/`, as a client.
+    pub async fn oauth2(&self, endpoint: &str, client: &Client, form: &[(&str, &str)]) -> Answer {
+        let request = self.at_rest(Method::POST, &format!("/oauth2/{endpoint}")).basic_auth(&client.id, Some(&client.secret));
+        Answer::of(request.form(form).send().await.expect("the desk answers")).await
+    }
+
+    /// An access token by client credentials.
+    pub async fn token(&self, client: &Client, scope: &str) -> String {
+        let granted = self.oauth2("token", client, &[("grant_type", "client_credentials"), ("scope", scope)]).await.expect(200);
+        text(&granted, "access_token")
+    }
+
+    /// A grant by name and password, with access and refresh token.
+    pub async fn password_grant(&self, client: &Client, user: &str, password: &str, scope: &str) -> Value {
+        let form = [("grant_type", "password"), ("username", user), ("password", password), ("scope", scope)];
+        self.oauth2("token", client, &form).await.expect(200)
+    }
+
+    /// Registers a client, as the command line client of 4.0.0 does.
+    pub async fn register(&self, user: &str, password: &str) -> Client {
+        let asked = json!({
+            "clientName": "rest_api_import_export",
+            "callbackUrl": "www.google.lk",
+            "grantType": "password refresh_token",
+            "saasApp": true,
+            "owner": user,
+            "tokenScope": "Production",
+        });
+        let request = self.at_rest(Method::POST, "/client-registration/v0.17/register").basic_auth(user, Some(password)).json(&asked);
+        let made = Answer::of(request.send().await.expect("registration answers")).await.expect(200);
+        Client { id: text(&made, "clientId"), secret: text(&made, "clientSecret") }
+    }
+}
+
 /// A user's client, token in hand.
+#[derive(Clone)]
 pub struct Rest {
-    http: Client,
-    base: String,
-    token: String,
+    /// The same without the token.
+    pub caller: Caller,
+    /// What was registered.
+    pub client: Client,
+    /// The token.
+    pub token: String,
 }
 
 impl Rest {
-    /// A client that takes the server's own certificate.
-    #[must_use]
-    pub fn http() -> Client {
-        Client::builder().tls_danger_accept_invalid_certs(true).build().expect("a client")
-    }
-
     /// Signed in as the administrator that every test server has.
-    pub async fn admin(house: &House) -> Self {
-        Self::sign_in(house, "admin", ADMIN_PASSWORD).await
+    pub async fn admin(place: &impl Place) -> Self {
+        Self::sign_in(place, "admin", ADMIN_PASSWORD).await
     }
 
-    /// Registers a client and takes a token by the password grant, as the command line client of 4.0.0 does.
-    pub async fn sign_in(house: &House, user: &str, password: &str) -> Self {
-        let http = Self::http();
-        let registered = http
-            .post(house.rest("/client-registration/v0.17/register"))
-            .basic_auth(user, Some(password))
-            .json(&json!({"clientName": "rest_api_import_export", "callbackUrl": "www.google.lk", "grantType": "password refresh_token", "saasApp": true, "owner": user, "tokenScope": "Production"}))
-            .send()
-            .await
-            .expect("registration answers");
-        assert!(registered.status().is_success(), "registration: {} {}", registered.status(), registered.text().await.unwrap_or_default());
-        let client: Value = registered.json().await.expect("registration is JSON");
-        let text = |name: &str| client[name].as_str().expect("client id and secret").to_owned();
-        let granted = http
-            .post(house.rest("/oauth2/token"))
-            .basic_auth(text("clientId"), Some(text("clientSecret")))
-            .form(&[("grant_type", "password"), ("username", user), ("password", password), ("scope", SCOPES)])
-            .send()
-            .await
-            .expect("the token endpoint answers");
-        assert_eq!(granted.status(), 200, "password grant");
-        let granted: Value = granted.json().await.expect("a grant is JSON");
-        let token = granted["access_token"].as_str().expect("an access token").to_owned();
-        Self { http, base: house.rest(""), token }
+    /// Registers a client and takes a token by the password grant.
+    pub async fn sign_in(place: &impl Place, user: &str, password: &str) -> Self {
+        let caller = Caller::new(place);
+        let client = caller.register(user, password).await;
+        let granted = caller.password_grant(&client, user, password, SCOPES).await;
+        Self { token: text(&granted, "access_token"), caller, client }
     }
 
     /// A request below `/api/am/`, e.g. `publisher/v2/apis`.
     #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}/api/am/{path}", self.base)).bearer_auth(&self.token)
+        self.caller.at_rest(method, &format!("/api/am/{path}")).bearer_auth(&self.token)
+    }
+
+    /// Sends JSON, or nothing for null, whatever the answer.
+    pub async fn ask(&self, method: Method, path: &str, body: &Value) -> Answer {
+        self.try_ask(method, path, body).await.expect("the REST port answers")
+    }
+
+    /// As [`Rest::ask`], for a server that may be gone.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn try_ask(&self, method: Method, path: &str, body: &Value) -> reqwest::Result<Answer> {
+        let mut request = self.request(method, path);
+        if !body.is_null() {
+            request = request.json(body);
+        }
+        let response = request.send().await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        Ok(Answer { status, headers, text: response.text().await? })
     }
 
     /// Sends JSON and expects a success; returns the answer's JSON (null for an empty one).
     pub async fn send(&self, method: Method, path: &str, body: &Value) -> Value {
-        let mut request = self.request(method.clone(), path);
-        if !body.is_null() {
-            request = request.json(body);
-        }
-        let answer = request.send().await.expect("the REST port answers");
-        let status = answer.status();
-        let text = answer.text().await.expect("a body");
-        assert!(status.is_success(), "{method} {path}: {status} {text}");
-        serde_json::from_str(&text).unwrap_or(Value::Null)
+        let answer = self.ask(method.clone(), path, body).await;
+        assert!(answer.status.is_success(), "{method} {path}: {} {}", answer.status, answer.text);
+        serde_json::from_str(&answer.text).unwrap_or(Value::Null)
     }
 
     /// GET, expecting success.
@@ -83,4 +163,20 @@ impl Rest {
     pub async fn post(&self, path: &str, body: &Value) -> Value {
         self.send(Method::POST, path, body).await
     }
+
+    /// PUT, expecting success.
+    pub async fn put(&self, path: &str, body: &Value) -> Value {
+        self.send(Method::PUT, path, body).await
+    }
+}
+
+/// A member of a JSON answer that must be a text.
+#[track_caller]
+pub(crate) fn text(answer: &Value, name: &str) -> String {
+    answer[name].as_str().unwrap_or_else(|| panic!("no text {name} in {answer}")).to_owned()
+}
+
+/// One client for all: it takes the server's own certificate and keeps connections.
+fn http() -> reqwest::Client {
+    reqwest::Client::builder().tls_danger_accept_invalid_certs(true).build().expect("a client")
 }

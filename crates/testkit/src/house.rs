@@ -1,4 +1,4 @@
-//! A running Tidegate.
+//! A Tidegate running in the test's own process.
 
 use std::path::{Path, PathBuf};
 
@@ -6,8 +6,7 @@ use model::{Secret, Timestamp};
 use server::{Addresses, Options, Running, Start};
 use tempfile::TempDir;
 
-/// The administrator's password in every test server.
-pub const ADMIN_PASSWORD: &str = "admin-of-the-test";
+use crate::{ADMIN_PASSWORD, Place};
 
 /// All profiles in this process, on free ports of the loopback address.
 pub struct House {
@@ -19,11 +18,22 @@ pub struct House {
 impl House {
     /// On a fresh data directory that goes with it.
     pub async fn fresh() -> Self {
+        Self::fresh_with(Options::default(), None).await
+    }
+
+    /// The same with settings.
+    pub async fn fresh_with(options: Options, rehearse_at: Option<Timestamp>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("data");
-        let mut house = Self::on(&path).await;
+        let mut house = Self::with(&path, options, rehearse_at).await;
         house._owned = Some(folder);
         house
+    }
+
+    /// On a fresh data directory, with a clock that stands at the beginning of this very minute: limits per minute cannot run out of it
+    /// halfway through a test.
+    pub async fn at_the_minute() -> Self {
+        Self::fresh_with(Options::default(), Some(this_minute())).await
     }
 
     /// On a data directory that a test made, perhaps by an upgrade.
@@ -66,20 +76,38 @@ impl House {
         &self.data_dir
     }
 
-    /// URL of a path on the REST port.
+    /// Whether this start made up a password for the administrator.
     #[must_use]
-    pub fn rest(&self, path: &str) -> String {
-        format!("https://127.0.0.1:{}{path}", self.addresses().rest.port())
-    }
-
-    /// URL of a path on the plain gateway port.
-    #[must_use]
-    pub fn gateway(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.addresses().gateway_http.port())
+    pub fn made_up_a_password(&self) -> bool {
+        self.running.generated_admin_password().is_some()
     }
 
     /// Stops it and waits until it has.
     pub async fn stop(self) {
         self.running.stop().await;
     }
+}
+
+impl Place for House {
+    fn rest(&self, path: &str) -> String {
+        format!("https://127.0.0.1:{}{path}", self.addresses().rest.port())
+    }
+
+    fn gateway(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.addresses().gateway_http.port())
+    }
+
+    fn gateway_tls(&self, path: &str) -> String {
+        format!("https://127.0.0.1:{}{path}", self.addresses().gateway_https.port())
+    }
+
+    fn management(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.addresses().management.port())
+    }
+}
+
+/// The beginning of the minute that runs now.
+fn this_minute() -> Timestamp {
+    let now = server::clock::now().0;
+    Timestamp(now - now.rem_euclid(60_000))
 }

@@ -1,0 +1,18 @@
+//! The whole product from outside: real ports, real files, and where only a process can show it, the binary itself.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test may fail loudly, and says what it skips")]
+
+mod atomic;
+mod crash;
+mod faults;
+mod imports;
+mod limits;
+mod restart;
+mod road;
+mod scratch;
+mod serving;
+mod upgrade;
+
+/// The product.
+fn binary() -> &'static std::path::Path {
+    std::path::Path::new(env!("CARGO_BIN_EXE_tidegate"))
+}

@@ -1,0 +1,38 @@
+//! Stopped and started again, everything is where it was.
+
+use testkit::{Backend, Caller, House, Rest, api};
+
+#[tokio::test]
+async fn a_restart_forgets_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let backend = Backend::start().await;
+    let first = House::on(&data).await;
+    let rest = Rest::admin(&first).await;
+    let id = rest.publish(&api("Pizza", &backend.url())).await;
+    let keys = rest.become_subscriber("Eater", &id, "Unlimited").await;
+    let revoked = rest.caller.token(&keys.client, "gone").await;
+    rest.caller.oauth2("revoke", &keys.client, &[("token", &revoked)]).await.expect(200);
+    let granted = rest.caller.password_grant(&keys.client, "admin", testkit::ADMIN_PASSWORD, "default").await;
+    rest.caller.get("/pizza/1.0.0/x", &keys.token).await.expect(200);
+    let signed_in = rest.token.clone();
+    first.stop().await;
+
+    let second = House::on(&data).await;
+    assert!(!second.made_up_a_password());
+    let caller = Caller::new(&second);
+    caller.get("/pizza/1.0.0/x", &keys.token).await.expect(200);
+    caller.get("/pizza/1.0.0/x", &revoked).await.refused(401, 900_901);
+    let refreshed = [("grant_type", "refresh_token"), ("refresh_token", granted["refresh_token"].as_str().unwrap())];
+    let renewed = caller.oauth2("token", &keys.client, &refreshed).await.expect(200);
+    caller.get("/pizza/1.0.0/x", renewed["access_token"].as_str().unwrap()).await.expect(200);
+    let again = Rest::admin(&second).await;
+    assert_eq!(again.client, rest.client, "registering the same client again gives the same one");
+    let old_session = Rest { token: signed_in, ..again.clone() };
+    assert_eq!(old_session.get("publisher/v2/apis").await["list"][0]["id"], id.as_str());
+    // New work goes on where the old left off.
+    let next = again.publish(&api("Pasta", &backend.url())).await;
+    again.subscribe(&keys.application, &next, "Unlimited").await;
+    caller.get("/pasta/1.0.0/x", &keys.token).await.expect(200);
+    second.stop().await;
+}
