@@ -1,6 +1,21 @@
-//! Takes over a running WSO2 API Manager 1.8 to 2.6.
+//! Takes over an old installation of WSO2 API Manager, 1.8.0 to 2.6.0, in one verified step.
 //!
-//! `source` opens the old databases and files and only reads; `old` is what they hold, as plain structs, untranslated.
+//! The road: [`source`] opens its databases and folder and [`old`] reads them as they are; [`translate`] turns old records into ours,
+//! with findings and an account of every row; [`plan`] holds that against the target; [`apply`] writes it in batches that can be
+//! repeated and resumed; [`verify`] reads both sides anew and compares; [`report`] tells. Nothing is ever written to the source, and
+//! nothing to the target before all of it is translated and nothing forbids it.
+//!
+//! It skips the rooms on purpose: it must keep ids, dates and hashes, and must not send mail or start approvals.
 
 pub mod old;
 pub mod source;
+pub mod translate;
+
+pub mod apply;
+mod opened;
+pub mod plan;
+pub mod report;
+pub mod target;
+pub mod verify;
+
+pub use opened::{Old, OpenError, Place};

@@ -9,3 +9,5 @@ mod corners;
 mod reading;
 mod roads;
 mod samples;
+mod taking;
+mod taking_over;

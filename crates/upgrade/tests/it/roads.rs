@@ -13,17 +13,17 @@ use upgrade::{
 
 use crate::reading::fingerprint;
 
-const NOW_MS: i64 = 1_790_000_000_000;
+pub(crate) const NOW_MS: i64 = 1_790_000_000_000;
 
-fn made_up() -> oldsite::Site {
+pub(crate) fn made_up() -> oldsite::Site {
     oldsite::Site::sample("http://127.0.0.1:9000", NOW_MS)
 }
 
-fn written(site: &oldsite::Site, dialect: Dialect, folder: &Path) -> Written {
+pub(crate) fn written(site: &oldsite::Site, dialect: Dialect, folder: &Path) -> Written {
     site.write(folder, dialect, &Links::unreachable(dialect)).unwrap()
 }
 
-fn dumps(written: &Written) -> Vec<Location> {
+pub(crate) fn dumps(written: &Written) -> Vec<Location> {
     [&written.am_sql, &written.user_sql, &written.registry_sql].map(|p| Location::Dump(p.clone())).into()
 }
 
@@ -67,7 +67,7 @@ fn same(one: &str, other: &str, what: &str) {
 }
 
 /// A scratch database on a local server, dropped when the test ends.
-struct Scratch {
+pub(crate) struct Scratch {
     client: fn(&str) -> Command,
     home: &'static str,
     statement: &'static str,

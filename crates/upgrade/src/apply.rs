@@ -1,0 +1,248 @@
+//! Writes a translation, in batches that can be repeated: each batch commits its records together with their entries in the book of
+//! origins, so a run that was cut short is simply run again, and a run after a whole one writes nothing.
+
+use db::origins::Origin;
+use db::{Db, Tx, facts, origins, tokens};
+use model::{IssuedToken, TokenState, Timestamp};
+
+use crate::plan::{Conflict, Decision, ENDED_HASH, Plan, PlanError, Tally, TokenRun, TokenStep, decide, has_no_tokens, in_order};
+use crate::source::Site;
+use crate::target::{self, nouns::Around, nouns::Noun};
+use crate::translate::{Carried, Input, Translation};
+
+/// How to write.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Records in one transaction.
+    pub batch: usize,
+    /// Stop after so many transactions, as if the machine had failed. For tests and rehearsals.
+    pub stop_after: Option<u64>,
+    /// The present moment.
+    pub now: Timestamp,
+}
+
+impl Options {
+    /// Everything, in batches of 500.
+    pub fn all(now: Timestamp) -> Self {
+        Self { batch: 500, stop_after: None, now }
+    }
+}
+
+/// What was written.
+#[derive(Debug, Clone, Default)]
+pub struct Applied {
+    /// By kind, in the order of writing.
+    pub tallies: Vec<Tally>,
+    /// Transactions that wrote something.
+    pub batches: u64,
+}
+
+/// Writing stopped. What was committed before stays, and the same command goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// A finding forbids it.
+    #[error("{0} finding(s) must be settled first; nothing was written")]
+    Blocked(usize),
+    /// Somebody's records are in the way.
+    #[error("{} record(s) of the new installation are in the way; nothing was written", .0.iter().map(|t| t.conflicts).sum::<u64>())]
+    InTheWay(Vec<Tally>),
+    /// Somebody's record came into the way while writing.
+    #[error("{kind} {key}: {words}")]
+    Conflict {
+        /// Kind.
+        kind: &'static str,
+        /// Key.
+        key: String,
+        /// Who.
+        words: String,
+    },
+    /// The target failed.
+    #[error("writing {kind} failed")]
+    Db {
+        /// What was being written.
+        kind: &'static str,
+        /// Why.
+        #[source]
+        source: db::Error,
+    },
+    /// Reading failed.
+    #[error("reading failed")]
+    Plan(#[from] PlanError),
+    /// [`Options::stop_after`].
+    #[error("stopped after {0} transactions, as asked")]
+    Stopped(u64),
+}
+
+/// Tells how far a run is: kind, done, all when known.
+pub type Progress<'p> = &'p (dyn Fn(&str, u64, Option<u64>) + Sync);
+
+/// Writes everything. `plan` must be of this translation and this target.
+///
+/// # Errors
+///
+/// [`ApplyError`]; the first two before anything is written.
+pub async fn apply(
+    translation: &Translation,
+    plan: &Plan,
+    input: &Input<'_>,
+    site: &Site,
+    db: &Db,
+    options: Options,
+    progress: Progress<'_>,
+) -> Result<Applied, ApplyError> {
+    let blocking = translation.findings.iter().filter(|f| f.severity == crate::translate::Severity::Blocking).count();
+    if blocking > 0 {
+        return Err(ApplyError::Blocked(blocking));
+    }
+    if plan.is_refused() {
+        return Err(ApplyError::InTheWay(plan.tallies.iter().filter(|t| t.conflicts > 0).cloned().collect()));
+    }
+    let first = has_no_tokens(db, input.source).await.map_err(failed("tokens"))?;
+    target::bootstrap(db, options.now).await.map_err(failed("defaults"))?;
+    let vhost = target::vhost(&mut db.read().await.map_err(failed("defaults"))?).await.map_err(failed("defaults"))?;
+    let mut writer = Writer { db, source: input.source, around: Around { vhost }, options, done: Applied::default(), progress };
+    macro_rules! visit {
+        ($items:expr) => {
+            writer.write(&$items).await?;
+        };
+    }
+    in_order!(translation, visit);
+    let run = TokenRun::open(input, &translation.clients, site, first).await?;
+    writer.tokens(run).await?;
+    writer.remember().await?;
+    Ok(writer.done)
+}
+
+fn failed(kind: &'static str) -> impl Fn(db::Error) -> ApplyError {
+    move |source| ApplyError::Db { kind, source }
+}
+
+struct Writer<'a> {
+    db: &'a Db,
+    source: &'a str,
+    around: Around,
+    options: Options,
+    done: Applied,
+    progress: Progress<'a>,
+}
+
+impl Writer<'_> {
+    async fn write<T: Noun>(&mut self, items: &[Carried<T>]) -> Result<(), ApplyError> {
+        let failed = failed(T::KIND);
+        let (decisions, gone) = {
+            let mut tx = self.db.read().await.map_err(&failed)?;
+            decide(Some(&mut tx), self.source, items).await.map_err(&failed)?
+        };
+        let mut tally = Tally { kind: T::KIND, gone, source: count(items.len()), ..Tally::default() };
+        let mut todo = Vec::new();
+        for (item, decision) in items.iter().zip(decisions) {
+            match decision {
+                Decision::Same => tally.same += 1,
+                Decision::Conflict(words) => return Err(ApplyError::Conflict { kind: T::KIND, key: item.key.clone(), words }),
+                other => todo.push((item, other)),
+            }
+        }
+        let all = count(todo.len());
+        for (batch, chunk) in (1..).zip(todo.chunks(self.options.batch.max(1))) {
+            self.allowed()?;
+            let mut tx = self.db.write().await.map_err(&failed)?;
+            self.batch(&mut tx, chunk, &mut tally).await.map_err(&failed)?;
+            tx.commit().await.map_err(&failed)?;
+            self.done.batches += 1;
+            (self.progress)(T::KIND, (batch * count(self.options.batch)).min(all), Some(all));
+        }
+        self.done.tallies.push(tally);
+        Ok(())
+    }
+
+    async fn batch<T: Noun>(&self, tx: &mut Tx, chunk: &[(&Carried<T>, Decision)], tally: &mut Tally) -> db::Result<()> {
+        let mut news = Vec::new();
+        let mut book = Vec::new();
+        for (item, decision) in chunk {
+            match decision {
+                Decision::New => {
+                    tally.new += 1;
+                    news.push(item.value.clone());
+                }
+                Decision::Replaces => {
+                    tally.replaces += 1;
+                    item.value.replace(tx, &self.around).await?;
+                }
+                _ => {
+                    tally.changed += 1;
+                    item.value.update(tx, &self.around).await?;
+                }
+            }
+            book.push((item.key.clone(), Origin { new_id: item.value.id(), content_hash: item.value.content_hash() }));
+        }
+        T::insert(tx, &news, &self.around).await?;
+        origins::put_many(tx, self.source, T::KIND, &book).await
+    }
+
+    async fn tokens(&mut self, mut run: TokenRun<'_>) -> Result<(), ApplyError> {
+        const KIND: &str = <IssuedToken as Noun>::KIND;
+        let mut written = 0;
+        while let Some(steps) = run.next(Some(self.db), &mut None).await? {
+            if let Some(Conflict { kind, key, words }) = run.conflicts.pop() {
+                return Err(ApplyError::Conflict { kind, key, words });
+            }
+            if steps.is_empty() {
+                continue;
+            }
+            for chunk in steps.chunks(self.options.batch.max(1)) {
+                self.allowed()?;
+                let mut tx = self.db.write().await.map_err(failed(KIND))?;
+                self.token_batch(&mut tx, chunk).await.map_err(failed(KIND))?;
+                tx.commit().await.map_err(failed(KIND))?;
+                self.done.batches += 1;
+                written += count(chunk.len());
+                (self.progress)(KIND, written, None);
+            }
+        }
+        self.done.tallies.push(run.tally.clone());
+        Ok(())
+    }
+
+    async fn token_batch(&self, tx: &mut Tx, steps: &[TokenStep]) -> db::Result<()> {
+        let mut news = Vec::new();
+        let mut book = Vec::new();
+        for step in steps {
+            match step {
+                TokenStep::Add(token) => {
+                    book.push((token.key.clone(), Origin { new_id: token.value.id(), content_hash: token.value.content_hash() }));
+                    news.push(token.value.clone());
+                }
+                TokenStep::End { key, id } => {
+                    if let Ok(id) = id.parse() {
+                        tokens::set_state(tx, id, TokenState::Revoked, self.options.now).await?;
+                    }
+                    book.push((key.clone(), Origin { new_id: id.clone(), content_hash: ENDED_HASH.to_owned() }));
+                }
+            }
+        }
+        IssuedToken::insert(tx, &news, &self.around).await?;
+        origins::put_many(tx, self.source, <IssuedToken as Noun>::KIND, &book).await
+    }
+
+    /// Notes the run, unless it wrote nothing.
+    async fn remember(&self) -> Result<(), ApplyError> {
+        if self.done.batches == 0 {
+            return Ok(());
+        }
+        let failed = failed("the note of this run");
+        let mut tx = self.db.write().await.map_err(&failed)?;
+        facts::put(&mut tx, &format!("upgrade {}", self.source), &self.options.now.0.to_string()).await.map_err(&failed)?;
+        tx.commit().await.map_err(&failed)
+    }
+
+    fn allowed(&self) -> Result<(), ApplyError> {
+        match self.options.stop_after {
+            Some(most) if self.done.batches >= most => Err(ApplyError::Stopped(self.done.batches)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,105 @@
+//! An old installation, opened where the operator says it is, and read.
+
+use std::path::PathBuf;
+
+use chrono_tz::Tz;
+use model::Timestamp;
+
+use crate::old::{Installation, people::SUPER_TENANT_ID};
+use crate::source::{Location, Reading, Site, SourceError, clock::Clock, files::Home};
+use crate::translate::{EndpointMap, Input, Serving};
+
+/// Where an old installation is.
+#[derive(Debug, Clone, Default)]
+pub struct Place {
+    /// Its folder; without it what only files hold is missing.
+    pub home: Option<PathBuf>,
+    /// Its databases; without them the folder's configuration names them.
+    pub databases: Vec<Location>,
+    /// The time zone it ran in. UTC when not given.
+    pub zone: Option<Tz>,
+}
+
+/// An old installation, read.
+#[derive(Debug)]
+pub struct Old {
+    /// Its databases.
+    pub site: Site,
+    /// Its folder.
+    pub home: Option<Home>,
+    /// Its records.
+    pub installation: Installation,
+    /// A name that stays the same however its databases are reached.
+    pub source: String,
+    zone: Option<Tz>,
+}
+
+/// Neither a folder nor databases were given, or the source failed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Nothing to read.
+    #[error("say where the old installation is: --source FOLDER, or all of --am-db, --user-db and --registry-db")]
+    Nowhere,
+    /// Reading failed.
+    #[error("the old installation cannot be read")]
+    Source(#[from] SourceError),
+}
+
+impl Old {
+    /// Opens and reads all but tokens. Writes nothing anywhere.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub async fn read(place: &Place) -> Result<Self, OpenError> {
+        let home = place.home.as_deref().map(Home::open).transpose()?;
+        let reading = Reading { database_zone: place.zone, source_zone: place.zone };
+        let site = match (&home, place.databases.as_slice()) {
+            (_, locations @ [_, ..]) => Site::open(&distinct(locations), reading).await?,
+            (Some(home), []) => Site::open_home(home, reading).await?,
+            (None, []) => return Err(OpenError::Nowhere),
+        };
+        let installation = Installation::read(&site, home.as_ref().map(|h| &h.settings)).await?;
+        let source = identity(&installation);
+        Ok(Self { site, home, installation, source, zone: place.zone })
+    }
+
+    /// What is handed to translation.
+    pub fn input<'a>(&'a self, endpoint_map: &'a EndpointMap, as_of: Timestamp) -> Input<'a> {
+        Input {
+            old: &self.installation,
+            settings: self.home.as_ref().map(|h| &h.settings),
+            secondary_stores: self.home.as_ref().map_or(0, |h| h.user_stores.len()),
+            clock: Clock::new(self.zone.unwrap_or(chrono_tz::UTC)),
+            source: &self.source,
+            endpoint_map,
+            as_of,
+            serving: Serving::of(&self.site),
+        }
+    }
+
+    /// The time zone times were read in, when one was given.
+    pub fn zone(&self) -> Option<Tz> {
+        self.zone
+    }
+}
+
+/// One database may serve several duties; it is opened once.
+fn distinct(locations: &[Location]) -> Vec<Location> {
+    let mut seen: Vec<String> = Vec::new();
+    let mut found = Vec::new();
+    for location in locations {
+        let shown = location.to_string();
+        if !seen.contains(&shown) {
+            seen.push(shown);
+            found.push(location.clone());
+        }
+    }
+    found
+}
+
+/// The registry gave its root an identifier on the first start; without one, all sources look alike and only one can be taken over.
+fn identity(old: &Installation) -> String {
+    let root = ["/", "/_system", "/_system/governance"].iter().find_map(|path| old.registry.at(SUPER_TENANT_ID, path)?.uuid.clone());
+    root.map_or_else(|| "old-installation".to_owned(), |uuid| format!("registry-{}", uuid.to_ascii_lowercase()))
+}

@@ -1,0 +1,236 @@
+//! Tells what was found and done: a short text for a terminal, numbers first, and everything as JSON for machines.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::apply::Applied;
+use crate::opened::Old;
+use crate::plan::{Conflict, Plan, Tally};
+use crate::translate::{About, Finding, Ledger, Severity, Translation};
+use crate::verify::Verification;
+
+/// Origins shown for a group of like findings; the JSON has all.
+const SHOWN: usize = 3;
+
+/// What one command has to tell.
+#[derive(Debug, Serialize)]
+pub struct Report<'a> {
+    /// `assess`, `plan`, `apply` or `verify`.
+    pub command: &'static str,
+    /// The old product's version, by its schema.
+    pub version: &'static str,
+    /// Its databases, without credentials.
+    pub databases: Vec<String>,
+    /// Names the installation in the book of origins.
+    pub source: &'a str,
+    /// The time zone its times were read in.
+    pub time_zone: &'static str,
+    /// Whether something must be settled first.
+    pub blocked: bool,
+    /// Records by kind.
+    pub records: &'a [Tally],
+    /// Who is in the way.
+    pub conflicts: &'a [Conflict],
+    /// Findings, worst first.
+    pub findings: &'a [Finding],
+    /// Read but not carried by this version, beside whole tables.
+    pub not_yet_carried: BTreeMap<&'a str, u64>,
+    /// Every old table's account.
+    pub tables: &'a Ledger,
+    /// What was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written: Option<Written<'a>>,
+    /// How both sides compare.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verification: Option<&'a Verification>,
+}
+
+/// What was written.
+#[derive(Debug, Serialize)]
+pub struct Written<'a> {
+    /// By kind.
+    pub records: &'a [Tally],
+    /// Transactions.
+    pub batches: u64,
+}
+
+impl<'a> Report<'a> {
+    /// A report of a translation and what a plan says about it.
+    pub fn new(command: &'static str, old: &'a Old, translation: &'a Translation, plan: &'a Plan) -> Self {
+        let mut not_yet: BTreeMap<&str, u64> = translation.not_yet.iter().copied().collect();
+        for (_, account) in translation.ledger.accounts() {
+            for (what, rows) in &account.not_yet {
+                *not_yet.entry(what).or_default() += rows;
+            }
+        }
+        Self {
+            command,
+            version: old.installation.version.as_str(),
+            databases: old.site.sources.iter().map(ToString::to_string).collect(),
+            source: &old.source,
+            time_zone: old.zone().map_or("UTC", |z| z.name()),
+            blocked: translation.is_blocked(),
+            records: &plan.tallies,
+            conflicts: &plan.conflicts,
+            findings: &translation.findings,
+            not_yet_carried: not_yet,
+            tables: &translation.ledger,
+            written: None,
+            verification: None,
+        }
+    }
+
+    /// Adds what was written.
+    #[must_use]
+    pub fn with_written(mut self, applied: &'a Applied) -> Self {
+        self.written = Some(Written { records: &applied.tallies, batches: applied.batches });
+        self
+    }
+
+    /// Adds a comparison.
+    #[must_use]
+    pub fn with_verification(mut self, verification: &'a Verification) -> Self {
+        self.verification = Some(verification);
+        self
+    }
+
+    /// Everything, for machines.
+    ///
+    /// # Errors
+    ///
+    /// Never in practice: all parts are plain data.
+    pub fn json(&self) -> serde_json::Result<String> {
+        serde_json::to_string_pretty(self)
+    }
+
+    /// For a terminal.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        self.head(&mut out);
+        match (self.verification, &self.written) {
+            (Some(verification), _) => compared(&mut out, verification),
+            (None, Some(written)) => tallies(&mut out, "Written", written.records),
+            (None, None) if self.command == "assess" => counts(&mut out, self.records),
+            (None, None) => tallies(&mut out, "Planned", self.records),
+        }
+        self.rows(&mut out);
+        if self.verification.is_none() {
+            self.left(&mut out);
+            self.told(&mut out);
+        }
+        for conflict in self.conflicts {
+            line(&mut out, &format!("  in the way: {} {}: {}", conflict.kind, conflict.key, conflict.words));
+        }
+        out
+    }
+
+    fn head(&self, out: &mut String) {
+        line(out, &format!("WSO2 API Manager {} at {}", self.version, self.databases.join(", ")));
+        line(out, &format!("Times read as of {}", self.time_zone));
+        line(out, "");
+    }
+
+    /// One line for all tables, since they all must add up.
+    fn rows(&self, out: &mut String) {
+        let (mut rows, mut imported, mut merged, mut skipped, mut failed, mut not_yet) = (0, 0, 0, 0, 0, 0);
+        let sum = |map: &BTreeMap<String, u64>| map.values().sum::<u64>();
+        for (_, account) in self.tables.accounts() {
+            rows += account.rows;
+            imported += account.imported;
+            merged += account.merged;
+            skipped += sum(&account.skipped);
+            failed += sum(&account.failed);
+            not_yet += sum(&account.not_yet);
+        }
+        let words = format!(
+            "\nOld rows: {rows} = {imported} carried + {merged} merged into others + {skipped} not needed + {not_yet} not yet carried + {failed} failed"
+        );
+        line(out, &words);
+        for (table, rest) in self.tables.unbalanced() {
+            line(out, &format!("  {table}: {rest} rows unaccounted for (a fault of this program)"));
+        }
+    }
+
+    fn left(&self, out: &mut String) {
+        if self.not_yet_carried.is_empty() {
+            return;
+        }
+        line(out, "\nRead, but not yet carried by this version:");
+        for (what, n) in &self.not_yet_carried {
+            line(out, &format!("  {n:>8}  {what}"));
+        }
+    }
+
+    /// Findings in groups of like consequence.
+    fn told(&self, out: &mut String) {
+        let mut groups: Vec<((Severity, About, &str), Vec<&Finding>)> = Vec::new();
+        for finding in self.findings {
+            let key = (finding.severity, finding.about, finding.consequence);
+            match groups.iter_mut().find(|(k, _)| *k == key) {
+                Some((_, list)) => list.push(finding),
+                None => groups.push((key, vec![finding])),
+            }
+        }
+        for (severity, title) in [
+            (Severity::Blocking, "To be settled before anything is written"),
+            (Severity::Warning, "To look at"),
+            (Severity::Note, "Good to know"),
+        ] {
+            let of: Vec<_> = groups.iter().filter(|((s, ..), _)| *s == severity).collect();
+            let n: usize = of.iter().map(|(_, list)| list.len()).sum();
+            if n == 0 {
+                continue;
+            }
+            line(out, &format!("\n{title} ({n}):"));
+            for ((_, about, consequence), list) in of {
+                line(out, &format!("  {} ({}): {consequence}", about.word(), list.len()));
+                for finding in list.iter().take(SHOWN) {
+                    line(out, &format!("      {} [{}]", finding.words, finding.origin));
+                }
+                if list.len() > SHOWN {
+                    line(out, &format!("      and {} more (--json FILE lists all)", list.len() - SHOWN));
+                }
+            }
+        }
+    }
+}
+
+fn line(out: &mut String, text: &str) {
+    let _ = writeln!(out, "{text}");
+}
+
+fn counts(out: &mut String, tallies: &[Tally]) {
+    line(out, "Can be carried:");
+    for tally in tallies {
+        line(out, &format!("  {:>8}  {}", tally.source, tally.kind));
+    }
+}
+
+fn tallies(out: &mut String, title: &str, tallies: &[Tally]) {
+    line(out, &format!("{title:<24}{:>8}{:>10}{:>9}{:>8}{:>12}", "new", "replaced", "changed", "same", "in the way"));
+    for t in tallies {
+        line(out, &format!("  {:<22}{:>8}{:>10}{:>9}{:>8}{:>12}", t.kind, t.new, t.replaces, t.changed, t.same, t.conflicts));
+        if t.gone > 0 {
+            line(out, &format!("      {} carried before are gone from the source since; they stay here", t.gone));
+        }
+    }
+}
+
+fn compared(out: &mut String, verification: &Verification) {
+    let heading = |title: &str| format!("{title:<38}{:>8}{:>8}{:>8}{:>10}{:>9}{:>10}", "source", "target", "equal", "lived on", "missing", "different");
+    for (title, rows) in [("Records", &verification.kinds), ("Old cells against the target", &verification.straight)] {
+        line(out, &heading(title));
+        for c in rows {
+            line(out, &format!("  {:<36}{:>8}{:>8}{:>8}{:>10}{:>9}{:>10}", c.kind, c.source, c.target, c.equal, c.lived_on, c.missing, c.different));
+        }
+    }
+    match verification.differing {
+        0 => line(out, "Nothing differs."),
+        n => line(out, &format!("{n} difference(s):")),
+    }
+    for d in &verification.differences {
+        line(out, &format!("  {} {}: {} should be {}, is {}", d.kind, d.key, d.field, d.source, d.target));
+    }
+}

@@ -1,0 +1,410 @@
+//! APIs: the row, the artifact and all that hangs on them, as one API that answers where and how it did.
+
+use std::collections::{HashMap, HashSet};
+
+use db::lifecycle_events::LifecycleEvent;
+use model::{
+    AccessControl, Advertise, Api, ApiId, ApiKind, BusinessInformation, Cors, EndpointImplementation, LifecycleState, MaxTps, Property,
+    SubscriptionAvailability, TenantId, Timestamp, Visibility,
+};
+use serde_json::Value;
+
+use super::{About, Carried, CarriedApi, Desk, contexts, definitions, endpoints, list, operations, policies::Limits, said, scopes::Scopes};
+use crate::old::apis::{Artifact, OldApi};
+
+const TABLE: &str = "AM_API";
+
+/// Fields of the artifact that have a home here, or mean nothing any more.
+const KNOWN_FIELDS: &[&str] = &[
+    "provider", "name", "version", "context", "contextTemplate", "versionType", "isDefaultVersion", "isLatest", "status", "description",
+    "thumbnail", "transports", "tier", "visibility", "visibleRoles", "visibleTenants", "subscriptionAvailability", "tenants",
+    "technicalOwner", "technicalOwnerEmail", "businessOwner", "businessOwnerEmail", "apiOwner", "advertiseOnly", "redirectURL", "vendor",
+    "wsdl", "wadl", "endpointConfig", "endpointURL", "sandboxURL", "endpointSecured", "endpointUsername", "endpointPpassword",
+    "endpointAuthDigest", "implementation", "inSequence", "outSequence", "faultSequence", "responseCaching", "cacheTimeout",
+    "destinationStatsEnabled", "environments", "productionTps", "sandboxTps", "corsConfiguration", "apiPolicy", "type", "labels",
+    "authorizationHeader", "apiSecurity", "enableSchemaValidation", "enableStore", "testKey", "monetizationStatus",
+    "monetizationProperties", "deploymentEnvironments",
+];
+
+pub(super) fn translate(desk: &mut Desk<'_>, scopes: &mut Scopes, limits: &mut Limits) -> Vec<Carried<CarriedApi>> {
+    let defaults = default_versions(desk);
+    let mut done: Vec<Carried<CarriedApi>> = Vec::new();
+    let mut contexts: HashMap<String, String> = HashMap::new();
+    let mut names: HashMap<(TenantId, String, String), String> = HashMap::new();
+    let mut ids: HashSet<ApiId> = HashSet::new();
+    for old in &desk.old.apis {
+        let (_, name, version) = old.identity();
+        let shown = format!("{name} {version}");
+        let origin = match (&old.row, &old.artifact) {
+            (Some(row), _) => format!("{TABLE} {} ({shown})", row.id),
+            (None, Some(artifact)) => artifact.path.clone(),
+            (None, None) => continue,
+        };
+        let Some(mut carried) = one(desk, old, &defaults, scopes, limits, &origin) else { continue };
+        let api = &mut carried.value.api;
+        if !ids.insert(api.id) {
+            api.id = ApiId::derived(&[desk.input.source, &origin]);
+            ids.insert(api.id);
+            desk.warn(About::Api, "It gets an identifier of its own; links to it change.", origin.clone(), format!("{shown} has the same identifier as another API"));
+        }
+        if let Some(other) = contexts.insert(api.context.clone(), shown.clone()) {
+            let words = format!("{shown} and {other} both answer at {}", api.context);
+            desk.block(About::Api, "Two APIs cannot answer at one address; change or delete one in the old installation.", origin.clone(), words);
+        }
+        if let Some(other) = names.insert((api.tenant, api.name.clone(), api.version.clone()), api.provider.clone()) {
+            let words = format!("{other} and {} both have {shown}", api.provider);
+            desk.block(About::Api, "Name and version must be unique in a tenant; rename or delete one in the old installation.", origin.clone(), words);
+        }
+        if old.row.is_some() {
+            desk.ledger.imported(TABLE);
+        }
+        done.push(carried);
+    }
+    for table in ["AM_API_URL_MAPPING", "AM_API_LC_EVENT"] {
+        desk.rest_is_orphaned(table, "its API is gone");
+    }
+    done
+}
+
+/// By provider and name.
+fn default_versions(desk: &mut Desk<'_>) -> HashMap<(String, String), String> {
+    const TABLE: &str = "AM_API_DEFAULT_VERSION";
+    let known: HashSet<(String, String)> = desk.old.apis.iter().map(OldApi::identity).map(|(p, n, _)| (p, n)).collect();
+    let mut found = HashMap::new();
+    for row in &desk.old.default_versions {
+        let at = (row.provider.clone(), row.name.clone());
+        if !known.contains(&at) {
+            desk.ledger.skipped(TABLE, "its API is gone", 1);
+            continue;
+        }
+        desk.ledger.merged(TABLE, 1);
+        let (served, wanted) = (said(row.published.as_deref()), said(row.default.as_deref()));
+        if let (Some(served), Some(wanted)) = (served, wanted)
+            && served != wanted
+        {
+            let words = format!("the default version of {} is {wanted}, but {served} answers", row.name);
+            desk.note(About::Api, "The version that answers on the address without version is carried as the default.", format!("{TABLE} {}", row.id), words);
+        }
+        if let Some(version) = served.or(wanted) {
+            found.insert(at, version.to_owned());
+        }
+    }
+    found
+}
+
+fn one(
+    desk: &mut Desk<'_>,
+    old: &OldApi,
+    defaults: &HashMap<(String, String), String>,
+    scopes: &mut Scopes,
+    limits: &mut Limits,
+    origin: &str,
+) -> Option<Carried<CarriedApi>> {
+    let (provider, name, version) = old.identity();
+    let shown = format!("{name} {version}");
+    let Some(tenant) = desk.names.tenant(old.tenant_id) else {
+        fail(desk, old, "its tenant is gone", origin);
+        return None;
+    };
+    let empty = Artifact { path: String::new(), fields: Vec::new(), fault: None, properties: Vec::new(), creator: None, created: None, updated: None };
+    let artifact = old.artifact.as_ref().unwrap_or(&empty);
+    incomplete(desk, old, &shown, origin);
+    let get = |field: &str| artifact.get(field).map(str::trim);
+    let stored = old.row.as_ref().and_then(|r| r.context.clone()).or_else(|| get("overview_context").map(str::to_owned));
+    let Some(stored) = stored.filter(|c| c.trim_matches('/').trim() != "") else {
+        fail(desk, old, "has no context", origin);
+        return None;
+    };
+    let template = old.row.as_ref().and_then(|r| r.context_template.clone()).or_else(|| get("overview_contextTemplate").map(str::to_owned));
+    let context = if desk.old.version.context_has_version() {
+        contexts::versioned(&stored, template.as_deref(), &version)
+    } else {
+        contexts::unversioned(&stored, &version)
+    };
+    if context.fixed {
+        desk.warn(About::Api, "It keeps its address; other versions of it cannot be told by their address.", origin, format!("the address {} of {shown} holds no version", context.context));
+    }
+    let id = match old.uuid.as_deref().map(str::parse::<ApiId>) {
+        Some(Ok(id)) => id,
+        _ => ApiId::derived(&[desk.input.source, &provider, &name, &version]),
+    };
+    let made = old.row.as_ref().and_then(|r| desk.at(TABLE, "CREATED_TIME", r.created));
+    let made = made.or_else(|| desk.at("REG_RESOURCE", "REG_CREATED_TIME", artifact.created)).unwrap_or(Timestamp(0));
+    let changed = old.row.as_ref().and_then(|r| desk.at(TABLE, "UPDATED_TIME", r.updated));
+    let changed = changed.or_else(|| desk.at("REG_RESOURCE", "REG_LAST_UPDATED_TIME", artifact.updated)).unwrap_or(made);
+    let owner = desk.names.user(&provider, Some(old.tenant_id)).to_string();
+    let mut api = Api::new(id, tenant, &owner, &name, &version, &context.template, made);
+    api.context = context.context;
+    api.updated_at = changed;
+    let events = events(desk, old);
+    api.state = state(desk, old, artifact, &events, &shown, origin);
+    api.is_default_version = defaults.get(&(provider, name)).is_some_and(|v| *v == version);
+    api.description = get("overview_description").map(str::to_owned);
+    let transports: Vec<String> = list(get("overview_transports")).into_iter().map(|t| t.to_ascii_lowercase()).collect();
+    if !transports.is_empty() {
+        api.transports = transports;
+    }
+    api.tags = old.tags.clone();
+    for tier in get("overview_tier").unwrap_or_default().split("||").filter_map(|t| said(Some(t))) {
+        let plan = limits.plan(desk, tenant, Some(tier), origin);
+        if !api.plans.contains(&plan) {
+            api.plans.push(plan);
+        }
+    }
+    let policy = old.row.as_ref().and_then(|r| said(r.tier.as_deref())).or_else(|| get("overview_apiPolicy"));
+    api.api_policy = policy.filter(|p| *p != model::UNLIMITED).map(|p| limits.of_operation(desk, tenant, Some(p), origin));
+    access(desk, artifact, &mut api, origin);
+    backend(desk, old, artifact, &mut api, origin);
+    rest_of_artifact(desk, artifact, &mut api, origin);
+    api.scopes = scopes.of_api(&old.scope_ids);
+    let parsed = definitions::read(desk, old, &shown);
+    operations::translate(desk, old, &mut api, definitions::operations(parsed.as_ref()), scopes, limits);
+    let definition = definitions::finished(desk, parsed.as_ref(), &api);
+    let served = matches!(api.state, LifecycleState::Published | LifecycleState::Prototyped | LifecycleState::Deprecated | LifecycleState::Blocked);
+    let deployed = served && get("overview_environments") != Some("none");
+    let key = old.row.as_ref().map_or_else(|| artifact.path.clone(), |r| r.id.to_string());
+    Some(Carried { key, value: CarriedApi { api, definition, events, deployed } })
+}
+
+fn fail(desk: &mut Desk<'_>, old: &OldApi, reason: &str, origin: &str) {
+    if old.row.is_some() {
+        desk.ledger.failed(TABLE, reason, 1);
+    }
+    // What hangs on it goes with it.
+    let rows = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    desk.ledger.skipped("AM_API_URL_MAPPING", "its API could not be carried", rows(old.url_mappings.len()));
+    desk.ledger.skipped("AM_API_LC_EVENT", "its API could not be carried", rows(old.lifecycle_events.len()));
+    desk.block(About::Api, "The API and its subscriptions would be lost.", origin, format!("{}: {reason}", old.identity().1));
+}
+
+fn incomplete(desk: &mut Desk<'_>, old: &OldApi, shown: &str, origin: &str) {
+    let fault = old.artifact.as_ref().and_then(|a| a.fault.clone());
+    let words = match (&old.row, &old.artifact, fault) {
+        (Some(_), None, _) => format!("{shown} has no artifact in the registry"),
+        (None, Some(_), _) => format!("{shown} has an artifact but no row in the database"),
+        (_, _, Some(fault)) => format!("the artifact of {shown} does not read: {fault}"),
+        _ => return,
+    };
+    desk.warn(About::Api, "What there is of it is carried; look it through before you rely on it.", origin, words);
+}
+
+fn events(desk: &mut Desk<'_>, old: &OldApi) -> Vec<LifecycleEvent> {
+    const TABLE: &str = "AM_API_LC_EVENT";
+    let mut found = Vec::new();
+    for row in &old.lifecycle_events {
+        let Some(to) = LifecycleState::parse(&row.new) else {
+            desk.ledger.skipped(TABLE, "names a state of the site's own", 1);
+            desk.note(About::Api, "The step is left out of its history.", format!("{TABLE} {}", row.id), format!("state {} is not known here", row.new));
+            continue;
+        };
+        desk.ledger.merged(TABLE, 1);
+        let user = desk.names.user(row.user_id.as_deref().unwrap_or_default(), row.tenant_id).to_string();
+        let at = desk.at(TABLE, "EVENT_DATE", row.at).unwrap_or(Timestamp(0));
+        found.push(LifecycleEvent { from: row.previous.as_deref().and_then(LifecycleState::parse), to, user, at });
+    }
+    found
+}
+
+fn state(desk: &mut Desk<'_>, old: &OldApi, artifact: &Artifact, events: &[LifecycleEvent], shown: &str, origin: &str) -> LifecycleState {
+    let property = artifact.properties.iter().find(|p| p.name == "STATUS").and_then(|p| p.value.as_deref());
+    let said_so = said(artifact.get("overview_status")).or_else(|| said(property));
+    let by_history = || events.last().map_or(LifecycleState::Created, |e| e.to);
+    let state = match said_so {
+        Some(word) => LifecycleState::parse(word).unwrap_or_else(|| {
+            let state = by_history();
+            desk.warn(About::Api, "The last standard state of its history is carried.", origin, format!("{shown} is {word}, which becomes {state}"));
+            state
+        }),
+        None => by_history(),
+    };
+    if events.is_empty() && old.row.is_some() {
+        desk.note(About::Api, "Its state is carried, its past is unknown.", origin, format!("{shown} has no lifecycle history"));
+    }
+    state
+}
+
+fn access(desk: &mut Desk<'_>, artifact: &Artifact, api: &mut Api, origin: &str) {
+    let get = |field: &str| artifact.get(field).map(str::trim);
+    let shown = format!("{} {}", api.name, api.version);
+    api.visible_roles = list(get("overview_visibleRoles"));
+    api.visible_tenants = list(get("overview_visibleTenants"));
+    api.visibility = match get("overview_visibility").map(str::to_ascii_lowercase).as_deref() {
+        None | Some("public") => Visibility::Public,
+        Some("private") => Visibility::Private,
+        Some("restricted") => Visibility::Restricted,
+        Some("controlled") => {
+            let words = format!("{shown} was shown to tenants {}", api.visible_tenants.join(", "));
+            desk.warn(About::Api, "Visibility by tenants is not offered here: only its own tenant sees it.", origin, words);
+            Visibility::Private
+        }
+        Some(word) => {
+            desk.warn(About::Api, "Only its own tenant sees it.", origin, format!("{shown} has the unknown visibility {word}"));
+            Visibility::Private
+        }
+    };
+    if api.visibility == Visibility::Restricted && api.visible_roles.is_empty() {
+        desk.warn(About::Api, "Nobody but administrators sees it.", origin, format!("{shown} is restricted to no role"));
+    }
+    api.subscription_available_tenants = list(get("overview_tenants"));
+    api.subscription_availability = match get("overview_subscriptionAvailability").map(str::to_ascii_lowercase).as_deref() {
+        Some("all_tenants") => SubscriptionAvailability::AllTenants,
+        // 1.8 misspells it.
+        Some("specific_tenants" | "specific_tennats") => SubscriptionAvailability::SpecificTenants,
+        _ => SubscriptionAvailability::CurrentTenant,
+    };
+    let property = |name: &str| artifact.properties.iter().find(|p| p.name == name).and_then(|p| said(p.value.as_deref()));
+    if property("publisher_access_control").is_some_and(|v| v.eq_ignore_ascii_case("restricted")) {
+        api.access_control = AccessControl::Restricted;
+        let roles = property("publisher_roles").filter(|r| !r.eq_ignore_ascii_case("null"));
+        api.access_control_roles = list(roles).into_iter().map(|r| r.to_ascii_lowercase()).collect();
+    }
+    let security = list(get("overview_apiSecurity"));
+    if !security.is_empty() {
+        let mandatory = "oauth_basic_auth_api_key_mandatory";
+        api.security_scheme = security;
+        if api.security_scheme.iter().any(|s| s == "oauth2") && !api.security_scheme.iter().any(|s| s == mandatory) {
+            api.security_scheme.push(mandatory.to_owned());
+        }
+    }
+    api.authorization_header = get("overview_authorizationHeader").filter(|h| !h.eq_ignore_ascii_case("authorization")).map(str::to_owned);
+}
+
+fn backend(desk: &mut Desk<'_>, old: &OldApi, artifact: &Artifact, api: &mut Api, origin: &str) {
+    let get = |field: &str| artifact.get(field).map(str::trim);
+    let shown = format!("{} {}", api.name, api.version);
+    let read = endpoints::read(artifact, desk.input.endpoint_map);
+    for repair in &read.repairs {
+        desk.warn(About::Api, "Check where its calls go.", origin, format!("{shown}: {repair}"));
+    }
+    api.endpoints = read.endpoints;
+    api.wsdl_url = get("overview_wsdl").map(str::to_owned);
+    api.kind = match (get("overview_type").and_then(ApiKind::parse), api.endpoints.kind()) {
+        (Some(kind), _) if kind != ApiKind::Http => kind,
+        (_, "wsdl") => ApiKind::Soap,
+        (_, "address") if api.wsdl_url.is_some() || old.wsdl.is_some() => ApiKind::Soap,
+        _ => ApiKind::Http,
+    };
+    if get("overview_implementation").is_some_and(|i| i.eq_ignore_ascii_case("INLINE")) {
+        api.implementation = EndpointImplementation::Inline;
+    } else if old.artifact.is_some() && api.state != LifecycleState::Created && !is_advertised(artifact) {
+        if let Err(fault) = api.endpoints.check() {
+            desk.warn(About::Api, "Calls to it will fail until it is given a backend.", origin, format!("{shown}: {fault}"));
+        }
+    }
+    let tps = |field: &str| get(field).and_then(|t| t.parse().ok());
+    api.max_tps = MaxTps { production: tps("overview_productionTps"), sandbox: tps("overview_sandboxTps") };
+    api.response_caching = get("overview_responseCaching").is_some_and(|c| c.eq_ignore_ascii_case("enabled"));
+    if let Some(seconds) = get("overview_cacheTimeout").and_then(|t| t.parse().ok()) {
+        api.cache_timeout_secs = seconds;
+    }
+    api.cors = get("overview_corsConfiguration").and_then(own_cors).or_else(|| site_cors(desk));
+    for flow in ["in", "out", "fault"] {
+        if let Some(name) = get(&format!("overview_{flow}Sequence")).filter(|n| !n.eq_ignore_ascii_case("none")) {
+            let words = format!("{shown} runs the {flow} sequence {name}");
+            desk.warn(About::Api, "Mediation sequences are not carried yet: messages pass unchanged.", origin, words);
+        }
+    }
+}
+
+fn own_cors(text: &str) -> Option<Cors> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    let words = |key: &str, default: Vec<String>| match value.get(key) {
+        Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => default,
+    };
+    let defaults = Cors::default();
+    Some(Cors {
+        enabled: value.get("corsConfigurationEnabled")?.as_bool()?,
+        allow_origins: words("accessControlAllowOrigins", defaults.allow_origins),
+        allow_credentials: value.get("accessControlAllowCredentials").and_then(Value::as_bool).unwrap_or(false),
+        allow_headers: words("accessControlAllowHeaders", defaults.allow_headers),
+        allow_methods: words("accessControlAllowMethods", defaults.allow_methods),
+    })
+}
+
+/// Before 2.0 the gateway answered browsers for every API alike.
+fn site_cors(desk: &Desk<'_>) -> Option<Cors> {
+    let site = desk.input.settings?.cors.as_ref()?;
+    if desk.old.version.has_policy_tables() || !site.enabled {
+        return None;
+    }
+    let words = |text: &Option<String>, default: Vec<String>| text.as_deref().map_or(default, |t| list(Some(t)));
+    let defaults = Cors::default();
+    Some(Cors {
+        enabled: true,
+        allow_origins: words(&site.origins, defaults.allow_origins),
+        allow_credentials: site.credentials.unwrap_or(false),
+        allow_headers: words(&site.headers, defaults.allow_headers),
+        allow_methods: words(&site.methods, defaults.allow_methods),
+    })
+}
+
+fn is_advertised(artifact: &Artifact) -> bool {
+    artifact.get("overview_advertiseOnly").is_some_and(|a| a.trim().eq_ignore_ascii_case("true"))
+}
+
+fn rest_of_artifact(desk: &mut Desk<'_>, artifact: &Artifact, api: &mut Api, origin: &str) {
+    let own = |field: &str| artifact.get(field).map(|t| t.trim().to_owned());
+    api.business = BusinessInformation {
+        business_owner: own("overview_businessOwner"),
+        business_owner_email: own("overview_businessOwnerEmail"),
+        technical_owner: own("overview_technicalOwner"),
+        technical_owner_email: own("overview_technicalOwnerEmail"),
+    };
+    if is_advertised(artifact) {
+        api.advertise = Advertise {
+            advertised: true,
+            original_portal_url: own("overview_redirectURL"),
+            owner: own("overview_apiOwner"),
+            vendor: Some("WSO2".to_owned()),
+        };
+    }
+    // Custom properties of 2.x are registry properties.
+    for property in &artifact.properties {
+        if let Some(name) = property.name.strip_prefix("api_meta.") {
+            property_of(api, name, property.value.as_deref().unwrap_or_default());
+        }
+    }
+    let mut strange = Vec::new();
+    for (field, value) in &artifact.fields {
+        let Some(name) = field.strip_prefix("overview_") else { continue };
+        if !KNOWN_FIELDS.contains(&name) && !value.trim().is_empty() && property_of(api, &format!("source_{name}"), value) {
+            strange.push(name.to_owned());
+        }
+    }
+    if !strange.is_empty() {
+        desk.note(About::Api, "Fields of the site's own are carried as additional properties.", origin, format!("{} {}: {}", api.name, api.version, strange.join(", ")));
+    }
+}
+
+/// Whether it was added: names repeat in no letter case, and both parts have bounds.
+fn property_of(api: &mut Api, name: &str, value: &str) -> bool {
+    let name: String = name.chars().filter(|c| !c.is_whitespace()).take(80).collect();
+    if name.is_empty() || api.properties.iter().any(|p| p.name.eq_ignore_ascii_case(&name)) {
+        return false;
+    }
+    api.properties.push(Property { name, value: value.trim().chars().take(900).collect(), display: false });
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cors_of_an_api_reads() {
+        let text = r#"{"corsConfigurationEnabled":true,"accessControlAllowOrigins":["https://a"],"accessControlAllowCredentials":true,"accessControlAllowHeaders":["x"],"accessControlAllowMethods":["GET"]}"#;
+        let cors = own_cors(text).unwrap();
+        assert!(cors.enabled && cors.allow_credentials);
+        assert_eq!((cors.allow_origins, cors.allow_headers, cors.allow_methods), (vec!["https://a".into()], vec!["x".into()], vec!["GET".into()]));
+        assert_eq!(own_cors("no json"), None);
+    }
+
+    #[test]
+    fn properties_have_bounds_and_do_not_repeat() {
+        let mut api = Api::new(ApiId::random(), TenantId::SUPER, "a", "N", "1", "/n/{version}", Timestamp(0));
+        assert!(property_of(&mut api, "a b", &"x".repeat(1000)));
+        assert!(!property_of(&mut api, "AB", "y"));
+        assert_eq!((api.properties[0].name.as_str(), api.properties[0].value.len()), ("ab", 900));
+    }
+}

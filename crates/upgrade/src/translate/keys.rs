@@ -1,0 +1,102 @@
+//! Keys: which client an application calls with in which environment, and from where.
+
+use std::collections::{HashMap, HashSet};
+
+use model::{Application, KeyMapping, KeyMappingId, KeyMappingMode, KeyState, KeyType, OAuthClient};
+
+use super::{About, Carried, Desk, said};
+
+const TABLE: &str = "AM_APPLICATION_KEY_MAPPING";
+const DOMAINS: &str = "AM_APP_KEY_DOMAIN_MAPPING";
+const OURS: &str = "Resident Key Manager";
+
+pub(super) fn translate(desk: &mut Desk<'_>, applications: &[Carried<Application>], clients: &[Carried<OAuthClient>]) -> Vec<Carried<KeyMapping>> {
+    let applications: HashMap<i64, &Application> = applications.iter().map(|a| (a.value.number, &a.value)).collect();
+    let clients: HashSet<&str> = clients.iter().map(|c| c.value.id.as_str()).collect();
+    let domains = allowed_domains(desk);
+    let mut taken: HashSet<&str> = HashSet::new();
+    let mut done: Vec<Carried<KeyMapping>> = Vec::new();
+    for old in &desk.old.key_mappings {
+        let key = format!("{}/{}", old.application_id, old.key_type);
+        let origin = format!("{TABLE} {key}");
+        let Some(application) = applications.get(&old.application_id) else {
+            desk.ledger.skipped(TABLE, "its application is gone", 1);
+            continue;
+        };
+        let Some(key_type) = KeyType::parse(old.key_type.trim()) else {
+            desk.ledger.failed(TABLE, "its type is not known", 1);
+            desk.warn(About::Key, "The key is left out.", origin, format!("a key of type {}", old.key_type));
+            continue;
+        };
+        let consumer_key = said(old.consumer_key.as_deref());
+        if consumer_key.is_some_and(|k| !taken.insert(k)) {
+            desk.ledger.failed(TABLE, "its client is another key's already", 1);
+            desk.warn(About::Key, "The second key is left out; calls with the client count for the first application.", origin, "two keys share one client");
+            continue;
+        }
+        if done.iter().any(|d| d.value.application == application.id && d.value.key_type == key_type) {
+            desk.ledger.merged(TABLE, 1);
+            continue;
+        }
+        let mut mode = old.create_mode.as_deref().and_then(KeyMappingMode::parse).unwrap_or(KeyMappingMode::Created);
+        if consumer_key.is_some_and(|k| !clients.contains(k)) {
+            mode = KeyMappingMode::Mapped;
+            desk.warn(
+                About::Key,
+                "Kept as a key brought from elsewhere, without a secret: the old server issued no tokens for it, and neither does this one.",
+                origin.clone(),
+                format!("the client of {} is not among the old server's", application.name),
+            );
+        }
+        let state = match said(old.state.as_deref()).map(KeyState::parse) {
+            Some(Some(KeyState::Completed)) | None if consumer_key.is_none() => KeyState::Created,
+            None => KeyState::Completed,
+            Some(Some(state)) => state,
+            Some(None) => {
+                desk.warn(About::Key, "It waits for approval.", origin.clone(), format!("its state {} is not known", old.state.as_deref().unwrap_or_default()));
+                KeyState::Created
+            }
+        };
+        let mapping = KeyMapping {
+            id: KeyMappingId::derived(&[desk.input.source, &key]),
+            application: application.id,
+            key_type,
+            key_manager: OURS.to_owned(),
+            consumer_key: consumer_key.map(str::to_owned),
+            state,
+            mode,
+            allowed_domains: consumer_key.and_then(|k| domains.get(k)).cloned().unwrap_or_default(),
+        };
+        desk.ledger.imported(TABLE);
+        done.push(Carried { key, value: mapping });
+    }
+    done
+}
+
+/// Where keys may be used from, by consumer key. From 2.0 on the old gateway no longer asked.
+fn allowed_domains<'a>(desk: &mut Desk<'a>) -> HashMap<&'a str, Vec<String>> {
+    let enforced = !desk.old.version.has_policy_tables();
+    let known: HashSet<&str> = desk.old.key_mappings.iter().filter_map(|m| m.consumer_key.as_deref()).collect();
+    let mut found: HashMap<&str, Vec<String>> = HashMap::new();
+    for row in &desk.old.key_domains {
+        let Some(domain) = said(row.domain.as_deref()) else {
+            desk.ledger.skipped(DOMAINS, "names no domain", 1);
+            continue;
+        };
+        if !known.contains(row.consumer_key.as_str()) {
+            desk.ledger.skipped(DOMAINS, "its key is gone", 1);
+        } else if domain.eq_ignore_ascii_case("ALL") {
+            desk.ledger.merged(DOMAINS, 1);
+        } else if enforced {
+            desk.ledger.merged(DOMAINS, 1);
+            let list = found.entry(row.consumer_key.as_str()).or_default();
+            if !list.iter().any(|d| d == domain) {
+                list.push(domain.to_owned());
+            }
+        } else {
+            desk.ledger.skipped(DOMAINS, "the old gateway did not ask for it", 1);
+            desk.note(About::Key, "Not asked for by this version of the old gateway, and not here.", format!("{DOMAINS} {domain}"), "a key names the domains it may be used from");
+        }
+    }
+    found
+}

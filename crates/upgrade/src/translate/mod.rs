@@ -1,0 +1,377 @@
+//! From old records to ours: pure, without clock, network or database.
+//!
+//! One file per noun takes its old rows and gives model values, findings, and an entry in the [`Ledger`] for each row. Nothing
+//! here decides whether a record is new or changed; that is [`crate::plan`]'s. Tokens are translated one by one, because they
+//! come as a stream.
+
+mod apis;
+mod applications;
+mod clients;
+mod contexts;
+mod definitions;
+mod endpoints;
+mod finding;
+mod keys;
+mod ledger;
+mod limits;
+mod names;
+mod operations;
+mod permissions;
+mod policies;
+mod roles;
+mod scopes;
+mod subscriptions;
+mod tables;
+mod tenants;
+pub mod tokens;
+mod users;
+
+use std::collections::BTreeSet;
+
+use chrono::{Datelike, NaiveDateTime};
+use db::lifecycle_events::LifecycleEvent;
+use model::{
+    AdvancedPolicy, Api, ApiScope, Application, ApplicationPolicy, Definition, KeyMapping, OAuthClient, ScopeBinding, Subscription,
+    SubscriptionPolicy, Tenant, TenantId, Timestamp, User,
+};
+
+pub use endpoints::EndpointMap;
+pub use finding::{About, Finding, Severity};
+pub use ledger::{Account, Ledger};
+pub use names::Names;
+
+use crate::old::Installation;
+use crate::source::{Site, clock::Clock, files::Settings};
+
+/// What is translated, and how.
+#[derive(Debug)]
+pub struct Input<'a> {
+    /// The old records.
+    pub old: &'a Installation,
+    /// The old configuration, when there is a folder.
+    pub settings: Option<&'a Settings>,
+    /// How many secondary user stores the folder defines.
+    pub secondary_stores: usize,
+    /// Reads wall clocks.
+    pub clock: Clock,
+    /// Names the installation; part of derived ids.
+    pub source: &'a str,
+    /// Backends to call instead.
+    pub endpoint_map: &'a EndpointMap,
+    /// Tokens must be alive at this moment to be carried.
+    pub as_of: Timestamp,
+    /// Which database serves which tables.
+    pub serving: Serving,
+}
+
+/// The databases by duty, as they show themselves: a table may exist empty or stale in another.
+#[derive(Debug, Clone, Default)]
+pub struct Serving {
+    /// AM_*.
+    pub api: String,
+    /// IDN_*, SP_*, IDP*.
+    pub identity: String,
+    /// UM_*.
+    pub users: String,
+}
+
+impl Serving {
+    /// As a site serves.
+    pub fn of(site: &Site) -> Self {
+        let db = &site.databases;
+        Self { api: db.api.to_string(), identity: db.identity.to_string(), users: db.users.to_string() }
+    }
+
+    fn serves(&self, source: &str, table: &str) -> bool {
+        let duty = match table.split('_').next().unwrap_or_default() {
+            "AM" => &self.api,
+            "IDN" | "SP" | "IDP" => &self.identity,
+            "UM" => &self.users,
+            _ => return true,
+        };
+        duty.is_empty() || duty == source
+    }
+}
+
+/// A record of ours with the key of the old one it came from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Carried<T> {
+    /// Unique among its kind.
+    pub key: String,
+    /// The record.
+    pub value: T,
+}
+
+/// A role of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    /// Tenant.
+    pub tenant: TenantId,
+    /// Name as scopes and users name it.
+    pub name: String,
+}
+
+/// Which roles hold which REST scope in a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestScopes {
+    /// Tenant.
+    pub tenant: TenantId,
+    /// All bindings.
+    pub bindings: Vec<ScopeBinding>,
+}
+
+/// A scope the tenant's APIs share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedScope {
+    /// Stable id.
+    pub id: String,
+    /// Tenant.
+    pub tenant: TenantId,
+    /// The scope.
+    pub scope: ApiScope,
+}
+
+/// An API with what is stored beside it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CarriedApi {
+    /// The API.
+    pub api: Api,
+    /// Its definition.
+    pub definition: Definition,
+    /// Its history.
+    pub events: Vec<LifecycleEvent>,
+    /// Whether it runs on the gateway, as revision 1.
+    pub deployed: bool,
+}
+
+/// Everything but tokens.
+#[derive(Debug, Default)]
+pub struct Translation {
+    /// Beside the super tenant, which every installation has.
+    pub tenants: Vec<Carried<Tenant>>,
+    /// Roles.
+    pub roles: Vec<Carried<Role>>,
+    /// One per tenant, the super tenant's first.
+    pub rest_scopes: Vec<Carried<RestScopes>>,
+    /// Users.
+    pub users: Vec<Carried<User>>,
+    /// Business plans.
+    pub subscription_policies: Vec<Carried<SubscriptionPolicy>>,
+    /// Application policies.
+    pub application_policies: Vec<Carried<ApplicationPolicy>>,
+    /// Policies of APIs and operations.
+    pub advanced_policies: Vec<Carried<AdvancedPolicy>>,
+    /// Scopes of several APIs.
+    pub shared_scopes: Vec<Carried<SharedScope>>,
+    /// APIs.
+    pub apis: Vec<Carried<CarriedApi>>,
+    /// OAuth clients.
+    pub clients: Vec<Carried<OAuthClient>>,
+    /// Applications.
+    pub applications: Vec<Carried<Application>>,
+    /// Keys.
+    pub key_mappings: Vec<Carried<KeyMapping>>,
+    /// Subscriptions.
+    pub subscriptions: Vec<Carried<Subscription>>,
+    /// What an operator should know, worst first.
+    pub findings: Vec<Finding>,
+    /// The account of every table.
+    pub ledger: Ledger,
+    /// Things outside tables that are read but not carried yet, with how many there are.
+    pub not_yet: Vec<(&'static str, u64)>,
+}
+
+impl Translation {
+    /// Whether something must be settled before anything is written.
+    pub fn is_blocked(&self) -> bool {
+        self.findings.iter().any(|f| f.severity == Severity::Blocking)
+    }
+}
+
+/// Translates everything but tokens.
+pub fn translate(input: &Input<'_>) -> Translation {
+    let mut desk = Desk::new(input);
+    installation(&mut desk);
+    let mut done = Translation { tenants: tenants::translate(&mut desk), ..Translation::default() };
+    let permissions = permissions::Effective::of(&mut desk);
+    let mut roles = roles::translate(&mut desk, &permissions);
+    done.users = users::translate(&mut desk, &mut roles);
+    done.rest_scopes = permissions::rest_scopes(&mut desk, &permissions, &roles);
+    done.roles = roles.list;
+    let mut limits = policies::translate(&mut desk);
+    let mut scopes = scopes::translate(&mut desk);
+    done.apis = apis::translate(&mut desk, &mut scopes, &mut limits);
+    done.shared_scopes = scopes.shared(&mut desk);
+    let clients = clients::translate(&mut desk, &done.users);
+    let applications = applications::translate(&mut desk, &mut limits, &done.users);
+    done.key_mappings = keys::translate(&mut desk, &applications, &clients);
+    done.subscriptions = subscriptions::translate(&mut desk, &applications, &done.apis, &mut limits);
+    done.applications = applications;
+    done.clients = clients;
+    (done.subscription_policies, done.application_policies, done.advanced_policies) = limits.finish();
+    done.not_yet = outside_tables(input);
+    let (findings, ledger) = desk.close();
+    done.findings = findings;
+    done.ledger = ledger;
+    done
+}
+
+/// What every noun's translation works with.
+struct Desk<'a> {
+    input: &'a Input<'a>,
+    old: &'a Installation,
+    names: Names,
+    findings: Vec<Finding>,
+    ledger: Ledger,
+}
+
+impl<'a> Desk<'a> {
+    fn new(input: &'a Input<'a>) -> Self {
+        let mut ledger = Ledger::default();
+        for count in &input.old.counts {
+            if input.serving.serves(&count.source, &count.table) {
+                ledger.rows(&count.table, count.rows);
+            }
+        }
+        for fault in &input.old.unreadable {
+            let table = fault.table.to_ascii_uppercase();
+            if matches!(tables::fate(&table), tables::Fate::ByRow) {
+                ledger.failed(&table, "unreadable", 1);
+            }
+        }
+        Self { input, old: input.old, names: Names::of(input.old, input.settings), findings: Vec::new(), ledger }
+    }
+
+    fn find(&mut self, severity: Severity, about: About, consequence: &'static str, origin: impl Into<String>, words: impl Into<String>) {
+        self.findings.push(Finding { severity, about, consequence, origin: origin.into(), words: words.into() });
+    }
+
+    fn warn(&mut self, about: About, consequence: &'static str, origin: impl Into<String>, words: impl Into<String>) {
+        self.find(Severity::Warning, about, consequence, origin, words);
+    }
+
+    fn note(&mut self, about: About, consequence: &'static str, origin: impl Into<String>, words: impl Into<String>) {
+        self.find(Severity::Note, about, consequence, origin, words);
+    }
+
+    fn block(&mut self, about: About, consequence: &'static str, origin: impl Into<String>, words: impl Into<String>) {
+        self.find(Severity::Blocking, about, consequence, origin, words);
+    }
+
+    /// A column's wall clock as a point in time. Years no installation ran in are no dates.
+    fn at(&self, table: &str, column: &str, civil: Option<NaiveDateTime>) -> Option<Timestamp> {
+        at(self.input.clock, table, column, civil)
+    }
+
+    /// Settles what no noun took row by row, and gives up findings, worst first, and ledger.
+    fn close(mut self) -> (Vec<Finding>, Ledger) {
+        let rows: Vec<(String, u64)> = self.ledger.accounts().map(|(table, account)| (table.to_owned(), account.rows)).collect();
+        for (table, rows) in rows {
+            match tables::fate(&table) {
+                tables::Fate::ByRow => {}
+                tables::Fate::NotYet(what) => self.ledger.not_yet(&table, what, rows),
+                tables::Fate::NotNeeded(why) => self.ledger.skipped(&table, why, rows),
+                tables::Fate::Merged => self.ledger.merged(&table, rows),
+            }
+        }
+        self.findings.sort();
+        self.findings.dedup();
+        (self.findings, self.ledger)
+    }
+
+    /// Puts the rows of a table that nobody took, because what they belong to is gone, where they belong.
+    fn rest_is_orphaned(&mut self, table: &str, reason: &str) {
+        let rest = self.ledger.of(table).map_or(0, Account::unaccounted);
+        if let Ok(rest) = u64::try_from(rest) {
+            self.ledger.skipped(table, reason, rest);
+        }
+    }
+}
+
+fn at(clock: Clock, table: &str, column: &str, civil: Option<NaiveDateTime>) -> Option<Timestamp> {
+    civil.filter(|t| (1990..=2200).contains(&t.year())).map(|t| Timestamp(clock.epoch_ms(table, column, t)))
+}
+
+/// Non-empty text, trimmed.
+fn said(text: Option<&str>) -> Option<&str> {
+    text.map(str::trim).filter(|t| !t.is_empty())
+}
+
+/// A comma list: trimmed, without empty words or repetitions.
+fn list(text: Option<&str>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    text.unwrap_or_default().split(',').map(str::trim).filter(|w| !w.is_empty() && seen.insert(w.to_ascii_lowercase())).map(str::to_owned).collect()
+}
+
+/// Text in UTF-8, with or without byte order mark, or else in Latin-1, as old editors saved it.
+fn decoded(bytes: &[u8]) -> String {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().map(|b| char::from(*b)).collect(),
+    }
+}
+
+fn installation(desk: &mut Desk<'_>) {
+    if desk.old.encryption.is_on() {
+        desk.block(
+            About::Installation,
+            "Stored tokens and secrets cannot be read by this version; with them every client would have to be given new keys.",
+            "api-manager.xml EncryptPersistedTokens",
+            format!("tokens and client secrets are encrypted ({} secrets look so)", desk.old.encryption.encrypted_secrets),
+        );
+    }
+    if desk.input.settings.is_none() {
+        desk.note(
+            About::Installation,
+            "Settings that only the installation's files hold are taken at the old product's defaults: password digest, token lifetimes, CORS, names of administrator and primary store.",
+            "--source",
+            "no folder of the old installation was given",
+        );
+    }
+    if desk.input.secondary_stores > 0 {
+        desk.warn(
+            About::User,
+            "Users of secondary user stores cannot sign in here yet; their applications, keys and tokens are carried.",
+            "repository/deployment/server/userstores",
+            format!("{} secondary user store(s)", desk.input.secondary_stores),
+        );
+    }
+    if let Some(class) = desk.input.settings.and_then(|s| s.user_store_class.as_deref()).filter(|c| !c.contains("JDBC")) {
+        desk.warn(
+            About::User,
+            "Users of this store cannot sign in here yet; their applications, keys and tokens are carried.",
+            "user-mgt.xml",
+            format!("the primary user store is {class}"),
+        );
+    }
+    for fault in &desk.old.unreadable {
+        desk.findings.push(Finding {
+            severity: Severity::Warning,
+            about: About::Installation,
+            consequence: "The row is left out.",
+            origin: format!("{} row {}", fault.table, fault.row),
+            words: format!("column {} does not read", fault.column),
+        });
+    }
+}
+
+fn outside_tables(input: &Input<'_>) -> Vec<(&'static str, u64)> {
+    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    let old = input.old;
+    let files = &old.tenant_files;
+    let all = [
+        ("documents of APIs", old.apis.iter().map(|a| count(a.documents.len())).sum()),
+        ("thumbnails", count(old.apis.iter().filter(|a| a.icon.is_some()).count())),
+        ("stored WSDLs", count(old.apis.iter().filter(|a| a.wsdl.is_some()).count())),
+        ("mediation sequences of single APIs", old.apis.iter().map(|a| count(a.sequences.len())).sum()),
+        ("shared mediation sequences", files.iter().map(|f| count(f.sequences.len())).sum()),
+        ("workflow settings", count(files.iter().filter(|f| f.workflow_extensions.is_some()).count())),
+        ("sign-up settings", count(files.iter().filter(|f| f.sign_up.is_some()).count())),
+        ("tenant configurations", count(files.iter().filter(|f| f.tenant_conf.is_some()).count())),
+        ("tenant key stores", count(files.iter().filter(|f| f.key_store.is_some()).count())),
+        ("passwords in the registry's vault", files.iter().map(|f| count(f.vault.len())).sum()),
+        ("secondary user stores", count(input.secondary_stores)),
+    ];
+    all.into_iter().filter(|(_, n)| *n > 0).collect()
+}

@@ -1,0 +1,163 @@
+//! What an API offers, from its URL mappings: those rows, not the definition and not the artifact, decided what could be called.
+
+use model::{Api, AuthType, Operation, UNLIMITED};
+
+use super::{About, Desk, decoded, policies::Limits, said, scopes::Scopes};
+use crate::old::apis::{OldApi, UrlMapping};
+
+const TABLE: &str = "AM_API_URL_MAPPING";
+/// Verbs the old publisher offers for a resource without any.
+const DEFAULT_VERBS: [&str; 5] = ["GET", "POST", "PUT", "DELETE", "OPTIONS"];
+
+/// Writes the operations into `api`. `defined` are those of the definition, for what rows do not say.
+pub(super) fn translate(desk: &mut Desk<'_>, old: &OldApi, api: &mut Api, defined: &[Operation], scopes: &mut Scopes, limits: &mut Limits) {
+    let shown = format!("{} {}", api.name, api.version);
+    let mut found: Vec<Operation> = Vec::new();
+    for row in &old.url_mappings {
+        let origin = format!("{TABLE} {} of {shown}", row.id);
+        let Some(operation) = one(desk, row, api, defined, scopes, limits, &origin) else { continue };
+        match found.iter_mut().find(|o| o.verb == operation.verb && o.target == operation.target) {
+            None => found.push(operation),
+            Some(first) => {
+                desk.ledger.merged(TABLE, 1);
+                if *first != operation {
+                    let words = format!("{} {} stands twice with different rules", operation.verb, operation.target);
+                    desk.warn(About::Scope, "The stricter rule is carried.", origin, words);
+                    *first = stricter(first.clone(), operation);
+                }
+                continue;
+            }
+        }
+        desk.ledger.merged(TABLE, 1);
+    }
+    if old.row.is_some() {
+        let extra: Vec<String> = defined
+            .iter()
+            .filter(|d| !found.is_empty() && !found.iter().any(|o| o.verb == d.verb && o.target == d.target))
+            .map(|d| format!("{} {}", d.verb, d.target))
+            .collect();
+        if !extra.is_empty() {
+            let words = format!("{shown}: only the definition has {}", extra.join(", "));
+            desk.note(About::Api, "Could not be called before and is left out.", format!("swagger.json of {shown}"), words);
+        }
+    }
+    if found.is_empty() {
+        found = without_rows(desk, old, defined, &shown);
+        for operation in &mut found {
+            operation.policy = limits.of_operation(desk, api.tenant, Some(&operation.policy), &format!("definition of {shown}"));
+            operation.scopes.retain(|name| api.scopes.iter().any(|s| s.name == *name));
+        }
+    }
+    api.operations = found;
+}
+
+fn one(
+    desk: &mut Desk<'_>,
+    row: &UrlMapping,
+    api: &mut Api,
+    defined: &[Operation],
+    scopes: &mut Scopes,
+    limits: &mut Limits,
+    origin: &str,
+) -> Option<Operation> {
+    let (Some(pattern), Some(verb)) = (said(row.pattern.as_deref()), said(row.verb.as_deref())) else {
+        desk.ledger.failed(TABLE, "has no pattern or no verb", 1);
+        desk.warn(About::Api, "The resource is left out.", origin, "the row has no pattern or no verb");
+        return None;
+    };
+    let target = if pattern.starts_with('/') { pattern.to_owned() } else { format!("/{pattern}") };
+    let verb = verb.to_ascii_uppercase();
+    let auth = match row.auth_scheme.as_deref().map(AuthType::parse) {
+        Some(Some(auth)) => auth,
+        Some(None) => {
+            let word = row.auth_scheme.as_deref().unwrap_or_default();
+            desk.warn(About::Scope, "Credentials of any kind are asked for.", origin, format!("{verb} {target} has the unknown scheme {word}"));
+            AuthType::Any
+        }
+        None => {
+            desk.warn(About::Scope, "It was open to everybody and stays so.", origin, format!("{verb} {target} has no authentication scheme"));
+            AuthType::None
+        }
+    };
+    let policy = limits.of_operation(desk, api.tenant, row.tier.as_deref(), origin);
+    let wanted = scopes.of_resource(&api.context, &api.version, pattern, &verb);
+    if wanted.only_once && desk.old.version.context_has_version() && !wanted.scopes.is_empty() {
+        let words = format!("{verb} {target} asks for {} in the spelling of 1.8 only", names(&wanted.scopes));
+        desk.warn(About::Scope, "The old gateway had stopped asking for this scope after its last upgrade; here it is asked for again.", origin, words);
+    }
+    for scope in &wanted.scopes {
+        if !api.scopes.iter().any(|s| s.name == scope.name) {
+            api.scopes.push(scope.clone());
+        }
+    }
+    let in_definition = defined.iter().find(|d| d.verb == verb && d.target == target);
+    let script = row.mediation_script.as_deref().map(decoded).filter(|s| !s.trim().is_empty());
+    if let Some(defined) = in_definition.filter(|d| d.scopes.iter().any(|s| !wanted.scopes.iter().any(|w| w.name == *s))) {
+        let words = format!("{verb} {target}: the definition names {}, the gateway asked for {}", defined.scopes.join(", "), names(&wanted.scopes));
+        desk.note(About::Scope, "What the gateway asked for is carried.", origin, words);
+    }
+    Some(Operation {
+        target,
+        verb,
+        auth,
+        policy,
+        scopes: wanted.scopes.into_iter().map(|s| s.name).collect(),
+        script: script.or_else(|| in_definition.and_then(|d| d.script.clone())),
+    })
+}
+
+fn names(scopes: &[model::ApiScope]) -> String {
+    let names: Vec<&str> = scopes.iter().map(|s| s.name.as_str()).collect();
+    if names.is_empty() { "no scope".to_owned() } else { names.join(", ") }
+}
+
+/// Of two rules for one operation the one that lets less through, field by field.
+fn stricter(a: Operation, b: Operation) -> Operation {
+    let rank = |auth: AuthType| match auth {
+        AuthType::None => 0,
+        AuthType::Any => 1,
+        AuthType::Application | AuthType::ApplicationUser => 2,
+    };
+    let auth = if rank(b.auth) > rank(a.auth) { b.auth } else { a.auth };
+    let policy = if a.policy == UNLIMITED { b.policy } else { a.policy };
+    let scopes = if a.scopes.is_empty() { b.scopes } else { a.scopes };
+    Operation { auth, policy, scopes, script: a.script.or(b.script), ..a }
+}
+
+/// An API whose rows are gone: what its definition or artifact lists.
+fn without_rows(desk: &mut Desk<'_>, old: &OldApi, defined: &[Operation], shown: &str) -> Vec<Operation> {
+    let origin = format!("{TABLE} of {shown}");
+    if !defined.is_empty() {
+        desk.warn(About::Api, "The operations of its definition are carried.", origin, format!("{shown} has no resources in the database"));
+        return defined.to_vec();
+    }
+    let fields = old.artifact.as_ref().map(|a| a.fields.as_slice()).unwrap_or_default();
+    let value = |name: String| fields.iter().find(|(n, _)| *n == name).and_then(|(_, v)| said(Some(v)));
+    let mut found = Vec::new();
+    for n in 0..fields.len() {
+        let Some(pattern) = value(format!("URITemplate_urlPattern{n}")) else { break };
+        let verb = value(format!("URITemplate_httpVerb{n}")).unwrap_or("GET");
+        let mut operation = Operation::new(verb, pattern);
+        operation.auth = value(format!("URITemplate_authType{n}")).and_then(AuthType::parse).unwrap_or(AuthType::Any);
+        found.push(operation);
+    }
+    if found.is_empty() {
+        desk.warn(About::Api, "It gets `/*` with every verb, for callers with credentials.", origin, format!("{shown} lists no resources anywhere"));
+        return DEFAULT_VERBS.into_iter().map(|verb| Operation::new(verb, "/*")).collect();
+    }
+    desk.warn(About::Api, "The resources its artifact lists are carried; that list may be incomplete.", origin, format!("{shown} has no resources in the database"));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_rules_the_stricter_holds() {
+        let open = Operation { auth: AuthType::None, ..Operation::new("GET", "/*") };
+        let closed = Operation { policy: "Gold".to_owned(), scopes: vec!["s".to_owned()], ..Operation::new("GET", "/*") };
+        assert_eq!(stricter(open.clone(), closed.clone()), closed);
+        assert_eq!(stricter(closed.clone(), open), closed);
+    }
+}

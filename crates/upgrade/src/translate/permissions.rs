@@ -1,0 +1,272 @@
+//! What each role may do, from the permission tree, and the REST scopes that follow.
+//!
+//! Authority is derived from permissions, never from role names: `creator` is a convention, the path below is not. A permission on
+//! a path covers what is below it; the nearest entry decides, and a denial beats an allowance on the same path. Role names and
+//! paths compare without letter case, because the old product stored them lower-cased.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use model::{ScopeBinding, TenantId, default_rest_scopes};
+
+use super::{About, Carried, Desk, RestScopes, roles::Roles};
+use crate::old::people::SUPER_TENANT_ID;
+
+/// The action of a permission of the consoles.
+const EXECUTE: &str = "ui.execute";
+const ROOTS: [&str; 2] = ["/permission", "/permission/admin"];
+const MANAGE: &str = "/permission/admin/manage";
+
+/// Scopes whoever keeps tiers needs.
+const TIERS: &[&str] = &["apim:tier_view", "apim:tier_manage", "apim:bl_view", "apim:bl_manage", "apim:admin_settings"];
+/// Scopes whoever settles approvals needs.
+const WORKFLOWS: &[&str] = &["apim:api_workflow_view", "apim:api_workflow_approve", "apim:admin_settings"];
+
+/// Something a permission lets people do with API Manager.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Power {
+    /// Everything.
+    Admin,
+    /// Make APIs.
+    Create,
+    /// Publish them.
+    Publish,
+    /// Subscribe to them.
+    Subscribe,
+    /// Keep limits.
+    Tiers,
+    /// Settle approvals.
+    Workflows,
+    /// The admin portal of 2.x.
+    ApiAdmin,
+}
+
+impl Power {
+    const PATHS: [(Self, &'static str); 6] = [
+        (Self::Create, "/permission/admin/manage/api/create"),
+        (Self::Publish, "/permission/admin/manage/api/publish"),
+        (Self::Subscribe, "/permission/admin/manage/api/subscribe"),
+        (Self::Tiers, "/permission/admin/manage/manage_tiers"),
+        (Self::Workflows, "/permission/admin/manage/workflowadmin"),
+        (Self::ApiAdmin, "/permission/admin/manage/apim_admin"),
+    ];
+
+    fn grants(self, scope: &str, default_roles: &[&str]) -> bool {
+        match self {
+            Self::Admin => true,
+            Self::Create => default_roles.contains(&"Internal/creator"),
+            Self::Publish => default_roles.contains(&"Internal/publisher"),
+            Self::Subscribe => default_roles.contains(&"Internal/subscriber"),
+            Self::Tiers => TIERS.contains(&scope),
+            Self::Workflows => WORKFLOWS.contains(&scope),
+            Self::ApiAdmin => scope.starts_with("apim:admin") || TIERS.contains(&scope),
+        }
+    }
+}
+
+/// A holder's entries by path: allowed or denied.
+#[derive(Debug, Default)]
+struct Tree(BTreeMap<String, bool>);
+
+impl Tree {
+    fn put(&mut self, path: &str, allowed: bool) {
+        let path = path.trim_end_matches('/').to_ascii_lowercase();
+        let entry = self.0.entry(path).or_insert(allowed);
+        *entry = *entry && allowed;
+    }
+
+    fn allows(&self, path: &str) -> bool {
+        let mut path = path;
+        loop {
+            if let Some(allowed) = self.0.get(path) {
+                return *allowed;
+            }
+            match path.rsplit_once('/') {
+                Some((above, _)) if !above.is_empty() => path = above,
+                _ => return false,
+            }
+        }
+    }
+
+    fn powers(&self) -> BTreeSet<Power> {
+        let mut found: BTreeSet<Power> = Power::PATHS.into_iter().filter(|(_, path)| self.allows(path)).map(|(power, _)| power).collect();
+        // Nothing below denied, so everything is allowed.
+        if ROOTS.iter().any(|root| self.0.get(*root) == Some(&true)) && self.allows(MANAGE) && found.len() == Power::PATHS.len() {
+            found.insert(Power::Admin);
+        }
+        found
+    }
+}
+
+/// Powers of roles and users, by tenant.
+#[derive(Debug, Default)]
+pub(super) struct Effective {
+    /// By tenant, lower-case role name, and whether it is an internal one.
+    roles: HashMap<(i64, String, bool), BTreeSet<Power>>,
+    /// By tenant and user name.
+    pub(super) users: BTreeMap<(i64, String), BTreeSet<Power>>,
+}
+
+impl Effective {
+    /// Reads the permission tables.
+    pub(super) fn of(desk: &mut Desk<'_>) -> Self {
+        let old = desk.old;
+        let paths: HashMap<(i64, i64), &str> = old
+            .permissions
+            .iter()
+            .filter(|p| p.action.eq_ignore_ascii_case(EXECUTE))
+            .map(|p| ((p.tenant_id, p.id), p.resource.as_str()))
+            .collect();
+        let registry: BTreeSet<(i64, i64)> =
+            old.permissions.iter().filter(|p| !p.action.eq_ignore_ascii_case(EXECUTE)).map(|p| (p.tenant_id, p.id)).collect();
+        let known: BTreeSet<(i64, String, bool)> = old
+            .roles
+            .iter()
+            .map(|r| (r.tenant_id, r.name.to_ascii_lowercase(), false))
+            .chain(old.hybrid_roles.iter().map(|r| (r.tenant_id, r.name.to_ascii_lowercase(), true)))
+            .collect();
+        let internal: HashMap<(i64, i64), bool> = old
+            .user_domains
+            .iter()
+            .map(|d| ((d.tenant_id, d.id), matches!(d.name.to_ascii_uppercase().as_str(), "INTERNAL" | "APPLICATION" | "WORKFLOW")))
+            .collect();
+        let mut trees: HashMap<(i64, String, bool), Tree> = HashMap::new();
+        for entry in &old.role_permissions {
+            let Some(path) = paths.get(&(entry.tenant_id, entry.permission_id)) else {
+                let why = if registry.contains(&(entry.tenant_id, entry.permission_id)) { ACL } else { "its permission is gone" };
+                desk.ledger.skipped("UM_ROLE_PERMISSION", why, 1);
+                continue;
+            };
+            let name = entry.role.to_ascii_lowercase();
+            let (prefixed, name) = match name.strip_prefix("internal/") {
+                Some(bare) => (true, bare.to_owned()),
+                None => (false, name),
+            };
+            // Without a store the role of either kind is meant.
+            let kinds: Vec<bool> = match entry.domain_id.and_then(|d| internal.get(&(entry.tenant_id, d))) {
+                Some(internal) => vec![*internal || prefixed],
+                None if prefixed => vec![true],
+                None => vec![true, false],
+            };
+            let mut held = false;
+            for kind in kinds {
+                let key = (entry.tenant_id, name.clone(), kind);
+                if known.contains(&key) {
+                    held = true;
+                    trees.entry(key).or_default().put(path, entry.allowed.unwrap_or(true));
+                }
+            }
+            match held {
+                true => desk.ledger.merged("UM_ROLE_PERMISSION", 1),
+                false => desk.ledger.skipped("UM_ROLE_PERMISSION", "its role does not exist", 1),
+            }
+        }
+        let mut users: BTreeMap<(i64, String), Tree> = BTreeMap::new();
+        for entry in &old.user_permissions {
+            match paths.get(&(entry.tenant_id, entry.permission_id)) {
+                Some(path) => {
+                    users.entry((entry.tenant_id, entry.user.clone())).or_default().put(path, entry.allowed.unwrap_or(true));
+                    desk.ledger.merged("UM_USER_PERMISSION", 1);
+                }
+                None => desk.ledger.skipped("UM_USER_PERMISSION", ACL, 1),
+            }
+        }
+        for permission in &old.permissions {
+            match permission.action.eq_ignore_ascii_case(EXECUTE) {
+                true => desk.ledger.merged("UM_PERMISSION", 1),
+                false => desk.ledger.skipped("UM_PERMISSION", ACL, 1),
+            }
+        }
+        Self {
+            roles: trees.into_iter().map(|(key, tree)| (key, tree.powers())).collect(),
+            users: users.into_iter().map(|(key, tree)| (key, tree.powers())).filter(|(_, powers)| !powers.is_empty()).collect(),
+        }
+    }
+
+    fn role(&self, tenant: i64, name: &str, internal: bool) -> BTreeSet<Power> {
+        self.roles.get(&(tenant, name.to_ascii_lowercase(), internal)).cloned().unwrap_or_default()
+    }
+}
+
+const ACL: &str = "a registry path's access list; an API's own visibility says the same";
+
+/// The REST scopes of each tenant: the defaults, and the roles that had the power for it.
+pub(super) fn rest_scopes(desk: &mut Desk<'_>, effective: &Effective, roles: &Roles) -> Vec<Carried<RestScopes>> {
+    let tenants: Vec<i64> = std::iter::once(SUPER_TENANT_ID).chain(desk.old.tenants.iter().map(|t| t.id)).collect();
+    let mut done = Vec::new();
+    for tenant in tenants {
+        let Some(id) = desk.names.tenant(tenant) else { continue };
+        // Each old role: our name for it and what it may do.
+        let mut holders: BTreeMap<String, BTreeSet<Power>> = BTreeMap::new();
+        for role in roles.known.iter().filter(|r| r.tenant == tenant) {
+            holders.insert(role.ours.clone(), effective.role(tenant, &role.old, role.internal));
+        }
+        for (name, powers) in roles.generated.iter().filter(|g| g.0 == id).map(|g| (&g.1, &g.2)) {
+            holders.insert(name.clone(), powers.clone());
+        }
+        done.push(Carried { key: tenant.to_string(), value: bindings(desk, id, &holders) });
+    }
+    done
+}
+
+fn bindings(desk: &mut Desk<'_>, tenant: TenantId, holders: &BTreeMap<String, BTreeSet<Power>>) -> RestScopes {
+    let mut narrowed: BTreeSet<&str> = BTreeSet::new();
+    let mut bindings = Vec::new();
+    for scope in default_rest_scopes() {
+        let mut roles = vec!["admin".to_owned()];
+        for role in scope.roles {
+            // A role the old site had means what it meant there, however it is called.
+            match holders.iter().find(|(name, _)| name.eq_ignore_ascii_case(role)) {
+                Some((_, powers)) if !powers.iter().any(|p| p.grants(scope.name, scope.roles)) => drop(narrowed.insert(role)),
+                _ => roles.push((*role).to_owned()),
+            }
+        }
+        for (name, powers) in holders {
+            let has = powers.iter().any(|p| p.grants(scope.name, scope.roles));
+            if has && !roles.iter().any(|r| r.eq_ignore_ascii_case(name)) {
+                roles.push(name.clone());
+            }
+        }
+        bindings.push(ScopeBinding { scope: scope.name.to_owned(), roles });
+    }
+    for role in narrowed {
+        desk.note(
+            About::Role,
+            "The role keeps only what its old permissions allowed, although a new installation gives a role of that name more.",
+            format!("UM_ROLE_PERMISSION of {role}"),
+            format!("{role} existed in tenant {tenant} with fewer powers"),
+        );
+    }
+    RestScopes { tenant, bindings }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn powers(entries: &[(&str, bool)]) -> Vec<Power> {
+        let mut tree = Tree::default();
+        for (path, allowed) in entries {
+            tree.put(path, *allowed);
+        }
+        tree.powers().into_iter().collect()
+    }
+
+    #[test]
+    fn a_path_covers_what_is_below_and_the_nearest_entry_decides() {
+        use Power::{Create, Publish, Subscribe, Tiers};
+        assert_eq!(powers(&[("/permission/admin/manage/api/create", true)]), [Create]);
+        assert_eq!(powers(&[("/Permission/Admin/Manage/API", true)]), [Create, Publish, Subscribe]);
+        assert_eq!(powers(&[("/permission/admin/manage/api", true), ("/permission/admin/manage/api/publish", false)]), [Create, Subscribe]);
+        assert_eq!(powers(&[("/permission/admin/manage", false), ("/permission/admin/manage/manage_tiers/", true)]), [Tiers]);
+        assert_eq!(powers(&[("/permission/admin/manage/api/create", true), ("/permission/admin/manage/api/create", false)]), []);
+        assert_eq!(powers(&[("/permission/administrator", true)]), []);
+    }
+
+    #[test]
+    fn the_whole_tree_is_an_administrator() {
+        assert!(powers(&[("/permission", true)]).contains(&Power::Admin));
+        assert!(powers(&[("/permission/admin", true)]).contains(&Power::Admin));
+        assert!(!powers(&[("/permission/admin", true), ("/permission/admin/manage/api/publish", false)]).contains(&Power::Admin));
+        assert!(!powers(&[("/permission/admin/manage", true)]).contains(&Power::Admin));
+    }
+}

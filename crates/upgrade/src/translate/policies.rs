@@ -1,0 +1,416 @@
+//! Tiers and policies at all three levels, with their exact limits.
+//!
+//! Up to 1.9 one tier file serves subscriptions, applications and resources; 1.10 has a file for each; 2.x has tables, unless its
+//! advanced throttling was switched off, when the files still rule. A tier that records name and nobody defines is made without a
+//! limit, because that is what the old gateway did with it, and reported first.
+
+use std::collections::BTreeMap;
+
+use model::{
+    AdvancedPolicy, ApplicationPolicy, BillingPlan, Burst, Condition, ConditionKind, ConditionalGroup, Limit, PlanPermission, PolicyId,
+    SubscriptionPolicy, TenantId, TimeUnit, UNLIMITED, default_advanced_policies, default_application_policies, default_subscription_policies,
+};
+use serde_json::Value;
+
+use super::{About, Carried, Desk, limits, list, said};
+use crate::old::limits::{ApiPolicy, Policies, Tier, TierLevel, TierPermission};
+use crate::old::people::SUPER_TENANT_ID;
+use crate::source::Version;
+
+/// The three families while they are being gathered, by tenant and name.
+#[derive(Debug, Default)]
+pub(super) struct Limits {
+    subscription: BTreeMap<(TenantId, String), Carried<SubscriptionPolicy>>,
+    application: BTreeMap<(TenantId, String), Carried<ApplicationPolicy>>,
+    advanced: BTreeMap<(TenantId, String), Carried<AdvancedPolicy>>,
+}
+
+const UNKNOWN: &str = "The name stays and has no limit, which is how the old gateway treated a tier it did not know; give it the limit it should have.";
+
+impl Limits {
+    /// The name of a business plan a record of `tenant` names, made when nobody defines it.
+    pub(super) fn plan(&mut self, desk: &mut Desk<'_>, tenant: TenantId, name: Option<&str>, origin: &str) -> String {
+        let name = said(name).unwrap_or(UNLIMITED).to_owned();
+        let known = self.subscription.contains_key(&(tenant, name.clone())) || default_subscription_policies(tenant).iter().any(|p| p.name == name);
+        if !known {
+            desk.warn(About::Limit, UNKNOWN, origin, format!("business plan {name} is defined nowhere"));
+            let policy = plan(tenant, &name, Limit::unlimited());
+            self.subscription.insert((tenant, name.clone()), Carried { key: key(tenant, &name), value: policy });
+        }
+        name
+    }
+
+    /// As [`Limits::plan`], for an application.
+    pub(super) fn of_application(&mut self, desk: &mut Desk<'_>, tenant: TenantId, name: Option<&str>, origin: &str) -> String {
+        let name = said(name).unwrap_or(UNLIMITED).to_owned();
+        let known = self.application.contains_key(&(tenant, name.clone())) || default_application_policies(tenant).iter().any(|p| p.name == name);
+        if !known {
+            desk.warn(About::Limit, UNKNOWN, origin, format!("application tier {name} is defined nowhere"));
+            let policy = application(tenant, &name, Limit::unlimited());
+            self.application.insert((tenant, name.clone()), Carried { key: key(tenant, &name), value: policy });
+        }
+        name
+    }
+
+    /// As [`Limits::plan`], for an API or one of its operations.
+    pub(super) fn of_operation(&mut self, desk: &mut Desk<'_>, tenant: TenantId, name: Option<&str>, origin: &str) -> String {
+        let name = said(name).unwrap_or(UNLIMITED).to_owned();
+        let known = self.advanced.contains_key(&(tenant, name.clone())) || default_advanced_policies(tenant).iter().any(|p| p.name == name);
+        if !known {
+            desk.warn(About::Limit, UNKNOWN, origin, format!("resource tier {name} is defined nowhere"));
+            let policy = advanced(tenant, &name, Limit::unlimited());
+            self.advanced.insert((tenant, name.clone()), Carried { key: key(tenant, &name), value: policy });
+        }
+        name
+    }
+
+    /// The families in order.
+    pub(super) fn finish(self) -> (Vec<Carried<SubscriptionPolicy>>, Vec<Carried<ApplicationPolicy>>, Vec<Carried<AdvancedPolicy>>) {
+        (self.subscription.into_values().collect(), self.application.into_values().collect(), self.advanced.into_values().collect())
+    }
+}
+
+fn key(tenant: TenantId, name: &str) -> String {
+    format!("{tenant}/{name}")
+}
+
+pub(super) fn translate(desk: &mut Desk<'_>) -> Limits {
+    let mut limits = Limits::default();
+    let uses_tables = desk.old.version.has_policy_tables() && desk.input.settings.and_then(|s| s.advanced_throttling) != Some(false);
+    if uses_tables {
+        tables(desk, &mut limits);
+    } else {
+        files(desk, &mut limits);
+        for (table, rows) in [
+            ("AM_POLICY_SUBSCRIPTION", desk.old.policies.subscription.len()),
+            ("AM_POLICY_APPLICATION", desk.old.policies.application.len()),
+            ("AM_API_THROTTLE_POLICY", desk.old.policies.api.len()),
+        ] {
+            desk.ledger.skipped(table, "advanced throttling was switched off", u64::try_from(rows).unwrap_or(u64::MAX));
+        }
+    }
+    let (ruling, ruling_rows, idle, idle_rows) = if uses_tables {
+        ("AM_THROTTLE_TIER_PERMISSIONS", &desk.old.policy_permissions, "AM_TIER_PERMISSIONS", &desk.old.tier_permissions)
+    } else {
+        ("AM_TIER_PERMISSIONS", &desk.old.tier_permissions, "AM_THROTTLE_TIER_PERMISSIONS", &desk.old.policy_permissions)
+    };
+    permissions(desk, &mut limits, ruling, ruling_rows);
+    desk.ledger.skipped(idle, "not the table this version used", u64::try_from(idle_rows.len()).unwrap_or(u64::MAX));
+    limits
+}
+
+fn files(desk: &mut Desk<'_>, limits: &mut Limits) {
+    let tenants: Vec<i64> = std::iter::once(SUPER_TENANT_ID).chain(desk.old.tenants.iter().map(|t| t.id)).collect();
+    for tenant in tenants {
+        let Some(id) = desk.names.tenant(tenant) else { continue };
+        for level in [TierLevel::Subscription, TierLevel::Application, TierLevel::Resource] {
+            // 1.8 and 1.9 know one file; later a level without its own file falls back on it.
+            let own = if desk.old.version < Version::V1_10_0 { TierLevel::Subscription } else { level };
+            let of = |wanted| desk.old.tier_files.iter().find(|f| f.tenant_id == tenant && f.level == wanted);
+            let Some(file) = of(own).or_else(|| of(TierLevel::Subscription)) else { continue };
+            let origin = format!("tier file of tenant {tenant}");
+            match &file.tiers {
+                Ok(tiers) => tiers.iter().for_each(|tier| put_tier(desk, limits, id, level, tier, &format!("{origin}, {}", tier.name))),
+                Err(fault) => desk.warn(About::Limit, UNKNOWN, origin, format!("the file does not read: {fault}")),
+            }
+        }
+    }
+}
+
+fn put_tier(desk: &mut Desk<'_>, limits: &mut Limits, tenant: TenantId, level: TierLevel, tier: &Tier, origin: &str) {
+    let exact = tier.max_count.zip(tier.unit_ms).and_then(|(count, ms)| limits::of_tier(count, ms));
+    let limit = match exact {
+        Some(exact) => {
+            if exact.stretched {
+                let was = format!("{} requests per {} ms", tier.max_count.unwrap_or_default(), tier.unit_ms.unwrap_or_default());
+                let words = format!("{was} is now {}", limits::words(&exact.limit));
+                desk.warn(About::Limit, "Windows are whole seconds here: the rate is the same, the window longer.", origin, words);
+            }
+            exact.limit
+        }
+        // Unlimited needs no numbers.
+        None if tier.name == UNLIMITED => Limit::unlimited(),
+        None => {
+            desk.warn(About::Limit, UNKNOWN, origin, format!("tier {} has no usable count or unit", tier.name));
+            Limit::unlimited()
+        }
+    };
+    let description = tier.attribute("Description").map(unescaped).filter(|d| !d.is_empty());
+    let display_name = tier.display_name.clone().or_else(|| Some(tier.name.clone()));
+    let at = (tenant, tier.name.clone());
+    let key = key(tenant, &tier.name);
+    match level {
+        TierLevel::Subscription => {
+            let billing = tier.attribute("x-wso2-BillingPlan").and_then(BillingPlan::parse).unwrap_or(BillingPlan::Free);
+            let stop = tier.attribute("x-wso2-StopOnQuotaReach").is_none_or(|t| !t.eq_ignore_ascii_case("false"));
+            let own = ["Description", "x-wso2-BillingPlan", "x-wso2-StopOnQuotaReach"];
+            let attributes = tier.attributes.iter().filter(|(n, _)| !own.contains(&n.as_str()));
+            let attributes = attributes.map(|(n, v)| (unescaped(n), unescaped(v))).collect();
+            let value = SubscriptionPolicy { display_name, description, billing, stop_on_quota: stop, attributes, ..plan(tenant, &tier.name, limit) };
+            limits.subscription.insert(at, Carried { key, value });
+        }
+        TierLevel::Application => {
+            let value = ApplicationPolicy { display_name, description, ..application(tenant, &tier.name, limit) };
+            limits.application.insert(at, Carried { key, value });
+        }
+        TierLevel::Resource => {
+            // The old engine counted a resource per caller.
+            let value = AdvancedPolicy { display_name, description, per_user: true, ..advanced(tenant, &tier.name, limit) };
+            limits.advanced.insert(at, Carried { key, value });
+        }
+    }
+}
+
+/// Attribute names and values may be URL-encoded; what does not decode stays as it is.
+fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        let decoded = match byte {
+            b'%' => {
+                let mut ahead = rest.clone();
+                let digits = ahead.next().zip(ahead.next()).and_then(|(a, b)| Some((char::from(a).to_digit(16)?, char::from(b).to_digit(16)?)));
+                digits.and_then(|(a, b)| u8::try_from(a * 16 + b).ok()).inspect(|_| rest = ahead)
+            }
+            _ => None,
+        };
+        bytes.push(decoded.unwrap_or(byte));
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+}
+
+fn tables(desk: &mut Desk<'_>, limits: &mut Limits) {
+    let policies = &desk.old.policies;
+    for row in &policies.subscription {
+        const TABLE: &str = "AM_POLICY_SUBSCRIPTION";
+        let Some(tenant) = tenant(desk, TABLE, row.tenant_id) else { continue };
+        let origin = format!("{TABLE} {}", row.name);
+        let limit = limits::of_policy(&row.quota_type, row.quota, row.quota_unit.as_deref(), row.unit_time, &row.time_unit);
+        let limit = sensible(desk, limit, &row.name, &origin);
+        let burst = row.burst_count.and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0);
+        let burst = burst.zip(row.burst_unit.as_deref().and_then(TimeUnit::parse)).map(|(count, unit)| Burst { count, unit });
+        let value = SubscriptionPolicy {
+            display_name: row.display_name.clone(),
+            description: row.description.clone(),
+            burst,
+            stop_on_quota: row.stop_on_quota.unwrap_or(true),
+            billing: row.billing_plan.as_deref().and_then(BillingPlan::parse).unwrap_or(BillingPlan::Free),
+            attributes: attributes(desk, row.custom_attributes.as_deref(), &origin),
+            ..plan(tenant, &row.name, limit)
+        };
+        desk.ledger.imported(TABLE);
+        limits.subscription.insert((tenant, row.name.clone()), Carried { key: key(tenant, &row.name), value });
+    }
+    for row in &policies.application {
+        const TABLE: &str = "AM_POLICY_APPLICATION";
+        let Some(tenant) = tenant(desk, TABLE, row.tenant_id) else { continue };
+        let origin = format!("{TABLE} {}", row.name);
+        let limit = limits::of_policy(&row.quota_type, row.quota, row.quota_unit.as_deref(), row.unit_time, &row.time_unit);
+        let limit = sensible(desk, limit, &row.name, &origin);
+        if !attributes(desk, row.custom_attributes.as_deref(), &origin).is_empty() {
+            desk.note(About::Limit, "Custom attributes of application tiers have no home here.", origin, format!("application tier {}", row.name));
+        }
+        let value = ApplicationPolicy {
+            display_name: row.display_name.clone(),
+            description: row.description.clone(),
+            ..application(tenant, &row.name, limit)
+        };
+        desk.ledger.imported(TABLE);
+        limits.application.insert((tenant, row.name.clone()), Carried { key: key(tenant, &row.name), value });
+    }
+    for row in &policies.api {
+        const TABLE: &str = "AM_API_THROTTLE_POLICY";
+        let Some(tenant) = tenant(desk, TABLE, row.tenant_id) else { continue };
+        let origin = format!("{TABLE} {}", row.name);
+        let limit = limits::of_policy(&row.quota_type, row.quota, row.quota_unit.as_deref(), row.unit_time, &row.time_unit);
+        let limit = sensible(desk, limit, &row.name, &origin);
+        let value = AdvancedPolicy {
+            display_name: row.display_name.clone(),
+            description: row.description.clone(),
+            per_user: row.level.as_deref().is_some_and(|l| l.to_ascii_lowercase().contains("user")),
+            groups: groups(desk, policies, row, &origin),
+            ..advanced(tenant, &row.name, limit)
+        };
+        desk.ledger.imported(TABLE);
+        limits.advanced.insert((tenant, row.name.clone()), Carried { key: key(tenant, &row.name), value });
+    }
+}
+
+fn tenant(desk: &mut Desk<'_>, table: &str, tenant: i64) -> Option<TenantId> {
+    let found = desk.names.tenant(tenant);
+    if found.is_none() {
+        desk.ledger.skipped(table, "its tenant is gone", 1);
+    }
+    found
+}
+
+fn sensible(desk: &mut Desk<'_>, limit: Option<Limit>, name: &str, origin: &str) -> Limit {
+    limit.unwrap_or_else(|| {
+        desk.warn(About::Limit, UNKNOWN, origin, format!("the limit of {name} makes no sense"));
+        Limit::unlimited()
+    })
+}
+
+/// `[{"name": …, "value": …}]`.
+fn attributes(desk: &mut Desk<'_>, json: Option<&[u8]>, origin: &str) -> Vec<(String, String)> {
+    let Some(json) = json.filter(|j| !j.is_empty()) else { return Vec::new() };
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    match serde_json::from_slice::<Value>(json) {
+        Ok(Value::Array(items)) => items.iter().filter_map(|i| Some((i.get("name")?.as_str()?.to_owned(), i.get("value").map(text)?))).collect(),
+        Ok(Value::Null) => Vec::new(),
+        _ => {
+            desk.note(About::Limit, "The attributes are left out.", origin, "custom attributes do not read");
+            Vec::new()
+        }
+    }
+}
+
+fn groups(desk: &mut Desk<'_>, policies: &Policies, policy: &ApiPolicy, origin: &str) -> Vec<ConditionalGroup> {
+    let mut done = Vec::new();
+    for group in policies.groups.iter().filter(|g| g.policy_id == policy.id) {
+        let limit = match (&group.quota_type, group.quota, group.unit_time, &group.time_unit) {
+            (Some(kind), Some(quota), Some(time), Some(unit)) => limits::of_policy(kind, quota, group.quota_unit.as_deref(), time, unit),
+            _ => None,
+        };
+        let conditions = conditions(policies, group.id);
+        // A group without conditions would meet every call.
+        if conditions.is_empty() {
+            desk.warn(About::Limit, "The group is left out; the policy's own limit holds.", origin, "a condition group has no conditions");
+            continue;
+        }
+        done.push(ConditionalGroup { description: group.description.clone(), conditions, limit: sensible(desk, limit, &policy.name, origin) });
+    }
+    done
+}
+
+/// In the old tables the last column of a condition says that it is inverted.
+fn conditions(policies: &Policies, group: i64) -> Vec<Condition> {
+    let mut found = Vec::new();
+    let mut put = |inverted: Option<bool>, kind| found.push(Condition { inverted: inverted.unwrap_or(false), kind });
+    for c in policies.ip_conditions.iter().filter(|c| c.group_id == group) {
+        match (said(c.specific.as_deref()), said(c.starting.as_deref()), said(c.ending.as_deref())) {
+            (Some(ip), ..) => put(c.within, ConditionKind::Ip(ip.to_owned())),
+            (None, Some(start), Some(end)) => put(c.within, ConditionKind::IpRange { start: start.to_owned(), end: end.to_owned() }),
+            _ => {}
+        }
+    }
+    for c in policies.header_conditions.iter().filter(|c| c.group_id == group) {
+        if let Some(name) = said(c.name.as_deref()) {
+            put(c.matches, ConditionKind::Header { name: name.to_owned(), value: c.value.clone().unwrap_or_default() });
+        }
+    }
+    for c in policies.query_conditions.iter().filter(|c| c.group_id == group) {
+        if let Some(name) = said(c.name.as_deref()) {
+            put(c.matches, ConditionKind::Query { name: name.to_owned(), value: c.value.clone().unwrap_or_default() });
+        }
+    }
+    for c in policies.claim_conditions.iter().filter(|c| c.group_id == group) {
+        if let Some(claim) = said(c.claim.as_deref()) {
+            put(c.matches, ConditionKind::JwtClaim { claim: claim.to_owned(), value: c.value.clone().unwrap_or_default() });
+        }
+    }
+    found
+}
+
+fn permissions(desk: &mut Desk<'_>, limits: &mut Limits, table: &str, rows: &[TierPermission]) {
+    for row in rows {
+        let Some(tenant) = desk.names.tenant(row.tenant_id.unwrap_or(SUPER_TENANT_ID)) else {
+            desk.ledger.skipped(table, "its tenant is gone", 1);
+            continue;
+        };
+        let name = row.tier.trim().to_owned();
+        let roles = list(row.roles.as_deref());
+        if roles.is_empty() {
+            desk.ledger.skipped(table, "names no role", 1);
+            continue;
+        }
+        // Unlimited and the like may be restricted without being defined.
+        let default = || default_subscription_policies(tenant).into_iter().find(|p| p.name == name);
+        let at = (tenant, name.clone());
+        if !limits.subscription.contains_key(&at)
+            && let Some(value) = default()
+        {
+            limits.subscription.insert(at.clone(), Carried { key: key(tenant, &name), value });
+        }
+        match limits.subscription.get_mut(&at) {
+            Some(policy) => {
+                let allow = row.kind.as_deref().is_none_or(|k| k.trim().eq_ignore_ascii_case("allow"));
+                policy.value.permission = Some(PlanPermission { allow, roles });
+                desk.ledger.merged(table, 1);
+            }
+            None => desk.ledger.skipped(table, "its tier does not exist", 1),
+        }
+    }
+}
+
+/// A plan with an id that a tenant's own default of that name also has, so that it takes that one's place.
+fn plan(tenant: TenantId, name: &str, limit: Limit) -> SubscriptionPolicy {
+    SubscriptionPolicy {
+        id: PolicyId::derived(&[&tenant.to_string(), "subscription", name]),
+        tenant,
+        name: name.to_owned(),
+        display_name: Some(name.to_owned()),
+        description: None,
+        limit,
+        burst: None,
+        stop_on_quota: true,
+        billing: BillingPlan::Free,
+        graphql_max_depth: 0,
+        graphql_max_complexity: 0,
+        subscriber_count: 0,
+        attributes: Vec::new(),
+        permission: None,
+        monetization: None,
+    }
+}
+
+fn application(tenant: TenantId, name: &str, limit: Limit) -> ApplicationPolicy {
+    ApplicationPolicy {
+        id: PolicyId::derived(&[&tenant.to_string(), "application", name]),
+        tenant,
+        name: name.to_owned(),
+        display_name: Some(name.to_owned()),
+        description: None,
+        limit,
+    }
+}
+
+fn advanced(tenant: TenantId, name: &str, limit: Limit) -> AdvancedPolicy {
+    AdvancedPolicy {
+        id: PolicyId::derived(&[&tenant.to_string(), "advanced", name]),
+        tenant,
+        name: name.to_owned(),
+        display_name: Some(name.to_owned()),
+        description: None,
+        limit,
+        per_user: false,
+        groups: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn url_encoding_is_undone_where_it_is_one() {
+        assert_eq!(unescaped("EU%20%26%20UK"), "EU & UK");
+        assert_eq!(unescaped("100%"), "100%");
+        assert_eq!(unescaped("%zz%4"), "%zz%4");
+        assert_eq!(unescaped("%ff"), "%ff");
+    }
+
+    #[test]
+    fn a_tier_takes_the_place_of_the_default_of_its_name() {
+        let tenant = TenantId::SUPER;
+        let default = default_subscription_policies(tenant).into_iter().find(|p| p.name == "Gold").unwrap();
+        assert_eq!(plan(tenant, "Gold", Limit::per_minute(20)).id, default.id);
+        let default = default_application_policies(tenant).into_iter().find(|p| p.name == "50PerMin").unwrap();
+        assert_eq!(application(tenant, "50PerMin", Limit::per_minute(20)).id, default.id);
+        let default = default_advanced_policies(tenant).into_iter().find(|p| p.name == "10KPerMin").unwrap();
+        assert_eq!(advanced(tenant, "10KPerMin", Limit::per_minute(20)).id, default.id);
+    }
+}

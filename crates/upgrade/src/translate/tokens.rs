@@ -1,0 +1,181 @@
+//! Tokens people hold: the same text goes on to be honoured, just as long.
+
+use std::collections::{HashMap, HashSet};
+
+use aws_lc_rs::digest;
+use model::{IssuedToken, OAuthClient, Secret, TenantId, Timestamp, TokenHolder, TokenId, TokenState, TokenText};
+
+use super::{About, Carried, Finding, Input, Names, Severity, at, said};
+use crate::old::oauth::Token;
+
+/// What becomes of one old token.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Carried.
+    Carried(Box<Carried<IssuedToken>>),
+    /// Left out.
+    Skipped {
+        /// Why; one of a few fixed reasons.
+        reason: &'static str,
+        /// The key it would have been carried under.
+        key: String,
+    },
+    /// Ought to be carried and cannot be.
+    Failed {
+        /// Why.
+        reason: &'static str,
+    },
+}
+
+/// Reason of a token that ended in the old installation, perhaps since it was carried.
+pub const ENDED: &str = "ended: expired, taken back or replaced";
+/// Reason of a token whose time is over.
+pub const OVER: &str = "its time is over, and its refresh token's too";
+
+/// Translates the tokens of one installation, one by one.
+#[derive(Debug)]
+pub struct TokenDesk<'a> {
+    input: &'a Input<'a>,
+    names: Names,
+    /// By consumer key: the client's tenant and owner.
+    clients: HashMap<&'a str, (TenantId, &'a str)>,
+    /// Consumer keys by the number tokens refer to from 1.10 on.
+    numbers: HashMap<i64, &'a str>,
+    access: HashSet<u128>,
+    refresh: HashSet<u128>,
+    findings: Vec<Finding>,
+}
+
+impl<'a> TokenDesk<'a> {
+    /// A desk for tokens of these clients.
+    pub fn new(input: &'a Input<'a>, clients: &'a [Carried<OAuthClient>]) -> Self {
+        let numbers = input.old.oauth_clients.iter().filter_map(|c| Some((c.id?, c.key.as_str()))).collect();
+        Self {
+            input,
+            names: Names::of(input.old, input.settings),
+            clients: clients.iter().map(|c| (c.value.id.as_str(), (c.value.tenant, c.value.owner.as_str()))).collect(),
+            numbers,
+            access: HashSet::new(),
+            refresh: HashSet::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    /// Findings so far.
+    pub fn into_findings(self) -> Vec<Finding> {
+        self.findings
+    }
+
+    /// Translates one token. Each text is carried once: a second token of the same text is left out.
+    pub fn translate(&mut self, old: &Token) -> Outcome {
+        let access = old.access_token.expose();
+        let key = sha256(access);
+        if !said(old.state.as_deref()).is_some_and(|s| s.eq_ignore_ascii_case("ACTIVE")) {
+            return Outcome::Skipped { reason: ENDED, key };
+        }
+        if access.is_empty() {
+            return Outcome::Failed { reason: "it has no text" };
+        }
+        let by_number = || old.consumer_key_id.and_then(|id| self.numbers.get(&id).copied());
+        let Some(consumer_key) = old.consumer_key.as_deref().or_else(by_number) else {
+            return Outcome::Skipped { reason: "its client is gone", key };
+        };
+        let Some((tenant, owner)) = self.clients.get(consumer_key).copied() else {
+            return Outcome::Skipped { reason: "its client is gone", key };
+        };
+        let issued = at(self.input.clock, &old.table, "TIME_CREATED", old.created);
+        let Some(validity) = old.validity_ms else { return Outcome::Failed { reason: "it has no period of validity" } };
+        let expires_at = match (validity, issued) {
+            (i64::MIN..0 | i64::MAX, _) => None,
+            (ms, Some(issued)) => Some(issued.plus_ms(ms)),
+            (_, None) => return Outcome::Failed { reason: "it has no time of issue" },
+        };
+        let (refresh, refresh_expires_at) = self.refresh_of(old);
+        let now = self.input.as_of;
+        let lives = |until: Option<Timestamp>| until.is_none_or(|until| until > now);
+        let refresh = refresh.filter(|_| lives(refresh_expires_at));
+        if !lives(expires_at) && refresh.is_none() {
+            return Outcome::Skipped { reason: OVER, key };
+        }
+        if !self.access.insert(short(access)) {
+            return Outcome::Skipped { reason: "another token has the same text", key };
+        }
+        let origin = || format!("{} {}", old.table, &key[..12.min(key.len())]);
+        let refresh = match refresh {
+            Some(text) if !self.refresh.insert(short(text.expose())) => {
+                self.findings.push(Finding {
+                    severity: Severity::Warning,
+                    about: About::Token,
+                    consequence: "The refresh token renews the first of them only.",
+                    origin: origin(),
+                    words: "two access tokens share one refresh token".to_owned(),
+                });
+                None
+            }
+            other => other,
+        };
+        let holder = self.holder(old, tenant, owner, &origin());
+        let scopes = if old.scopes.is_empty() { vec!["default".to_owned()] } else { old.scopes.clone() };
+        let token = IssuedToken {
+            id: TokenId::derived(&[self.input.source, &key]),
+            client: consumer_key.to_owned(),
+            tenant,
+            holder,
+            scopes,
+            grant: said(old.grant_type.as_deref()).map(str::to_owned),
+            access: TokenText::Opaque(old.access_token.clone()),
+            issued_at: issued.unwrap_or(Timestamp(0)),
+            expires_at,
+            refresh_expires_at: refresh.as_ref().and(refresh_expires_at),
+            refresh,
+            state: TokenState::Active,
+        };
+        Outcome::Carried(Box::new(Carried { key, value: token }))
+    }
+
+    /// The refresh token and when it stops. 1.8 and 1.9 gave it no end of its own.
+    fn refresh_of(&self, old: &Token) -> (Option<Secret<String>>, Option<Timestamp>) {
+        let text = old.refresh_token.clone().filter(|t| !t.expose().trim().is_empty() && t.expose() != "null");
+        let since = at(self.input.clock, &old.table, "REFRESH_TOKEN_TIME_CREATED", old.refresh_created);
+        let since = since.or_else(|| at(self.input.clock, &old.table, "TIME_CREATED", old.created));
+        let until = match (old.refresh_validity_ms, since) {
+            (None | Some(i64::MIN..0 | i64::MAX), _) => None,
+            (Some(ms), since) => since.map(|s| s.plus_ms(ms)),
+        };
+        (text, until)
+    }
+
+    fn holder(&mut self, old: &Token, tenant: TenantId, owner: &str, origin: &str) -> TokenHolder {
+        let spelled = said(old.user.as_deref());
+        let by_client = i64::from(tenant.0);
+        let carries_tenant = spelled.is_some_and(|s| s.contains('@'));
+        // 1.10 and later give the tenant a column; before, it stands in the name, or is the client's.
+        let tenant = old.tenant_id.or_else(|| (!carries_tenant).then_some(by_client));
+        let name = spelled.map(|s| self.names.user_in(s, old.user_domain.as_deref(), tenant));
+        let is_application = match said(old.user_type.as_deref()) {
+            Some(word) => word.eq_ignore_ascii_case("APPLICATION"),
+            None => old.scopes.iter().any(|s| s == "am_application_scope"),
+        };
+        if name.is_none() || spelled.is_some_and(|s| s.contains(" @")) {
+            self.findings.push(Finding {
+                severity: Severity::Note,
+                about: About::Token,
+                consequence: "The user is read without the blank, or, where there is none, as the client's owner.",
+                origin: origin.to_owned(),
+                words: "a token names its user oddly".to_owned(),
+            });
+        }
+        let user = name.map_or_else(|| owner.to_owned(), |n| n.to_string());
+        if is_application { TokenHolder::Application { owner: user } } else { TokenHolder::User { user } }
+    }
+}
+
+/// SHA-256 in hex: names a token without giving it away.
+pub fn sha256(text: &str) -> String {
+    digest::digest(&digest::SHA256, text.as_bytes()).as_ref().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn short(text: &str) -> u128 {
+    let digest = digest::digest(&digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().take(16).fold(0, |n, b| (n << 8) | u128::from(*b))
+}

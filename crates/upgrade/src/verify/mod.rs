@@ -1,0 +1,219 @@
+//! Compares the old installation with what stands in the new one, twice: each translated record field by field with the one stored
+//! under its id, and ([`straight`]) old cells with what callers would meet, past the translation, so that a fault in it shows.
+
+mod fields;
+mod straight;
+
+use db::Db;
+use model::{IssuedToken, StoredPassword, TokenState, User};
+use serde::Serialize;
+
+use crate::old::oauth::Tokens;
+use crate::plan::{PlanError, TOKEN_BATCH, in_order};
+use crate::source::Site;
+use crate::target::nouns::Noun;
+use crate::translate::tokens::{Outcome, TokenDesk};
+use crate::translate::{Carried, Input, Translation};
+
+/// Differences told one by one; beyond them only counts are kept.
+const TOLD: usize = 200;
+
+/// One kind's result.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Compared {
+    /// Kind.
+    pub kind: &'static str,
+    /// Records that ought to be there.
+    pub source: u64,
+    /// Records that are.
+    pub target: u64,
+    /// Of them, the same in every field.
+    pub equal: u64,
+    /// Of them, used or changed here since in a way that needs no redress: a password renewed by signing in, a token refreshed.
+    pub lived_on: u64,
+    /// Of them, different.
+    pub different: u64,
+    /// Not there.
+    pub missing: u64,
+}
+
+/// One difference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Kind.
+    pub kind: &'static str,
+    /// Key of the old record; for a token the beginning of its digest.
+    pub key: String,
+    /// Field.
+    pub field: String,
+    /// What it ought to be.
+    pub source: String,
+    /// What it is.
+    pub target: String,
+}
+
+/// The whole comparison.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Verification {
+    /// By kind.
+    pub kinds: Vec<Compared>,
+    /// Old cells held directly against the target, by what was asked.
+    pub straight: Vec<Compared>,
+    /// The first differences.
+    pub differences: Vec<Difference>,
+    /// All differences, told or not.
+    pub differing: u64,
+}
+
+impl Verification {
+    /// Whether nothing differs.
+    pub fn is_equal(&self) -> bool {
+        self.differing == 0
+    }
+
+    fn differ(&mut self, difference: Difference) {
+        self.differing += 1;
+        if self.differences.len() < TOLD {
+            self.differences.push(difference);
+        }
+    }
+}
+
+/// Reads both sides and compares.
+///
+/// # Errors
+///
+/// [`PlanError`] when either side cannot be read. Differences are no error.
+pub async fn verify(translation: &Translation, input: &Input<'_>, site: &Site, db: &Db) -> Result<Verification, PlanError> {
+    let mut done = Verification::default();
+    macro_rules! visit {
+        ($items:expr) => {
+            compare_all(&mut done, db, &$items, |_, _| false).await?;
+        };
+    }
+    // Users first on their own, because a sign-in renews a password.
+    in_order!(without_users(translation), visit);
+    compare_all(&mut done, db, &translation.users, signed_in_since).await?;
+    tokens(&mut done, translation, input, site, db).await?;
+    straight::compare(&mut done, translation, input, site, db).await?;
+    Ok(done)
+}
+
+/// The translation with no users, for [`in_order`].
+fn without_users(translation: &Translation) -> View<'_> {
+    View {
+        tenants: &translation.tenants,
+        roles: &translation.roles,
+        rest_scopes: &translation.rest_scopes,
+        users: &[],
+        subscription_policies: &translation.subscription_policies,
+        application_policies: &translation.application_policies,
+        advanced_policies: &translation.advanced_policies,
+        shared_scopes: &translation.shared_scopes,
+        apis: &translation.apis,
+        clients: &translation.clients,
+        applications: &translation.applications,
+        key_mappings: &translation.key_mappings,
+        subscriptions: &translation.subscriptions,
+    }
+}
+
+struct View<'a> {
+    tenants: &'a [Carried<model::Tenant>],
+    roles: &'a [Carried<crate::translate::Role>],
+    rest_scopes: &'a [Carried<crate::translate::RestScopes>],
+    users: &'a [Carried<User>],
+    subscription_policies: &'a [Carried<model::SubscriptionPolicy>],
+    application_policies: &'a [Carried<model::ApplicationPolicy>],
+    advanced_policies: &'a [Carried<model::AdvancedPolicy>],
+    shared_scopes: &'a [Carried<crate::translate::SharedScope>],
+    apis: &'a [Carried<crate::translate::CarriedApi>],
+    clients: &'a [Carried<model::OAuthClient>],
+    applications: &'a [Carried<model::Application>],
+    key_mappings: &'a [Carried<model::KeyMapping>],
+    subscriptions: &'a [Carried<model::Subscription>],
+}
+
+async fn compare_all<T: Noun>(
+    done: &mut Verification,
+    db: &Db,
+    items: &[Carried<T>],
+    lived_on: impl Fn(&T, &T) -> bool,
+) -> db::Result<()> {
+    if items.is_empty() && T::KIND == <User as Noun>::KIND {
+        return Ok(());
+    }
+    let mut compared = Compared { kind: T::KIND, ..Compared::default() };
+    let mut tx = db.read().await?;
+    for item in items {
+        let found = item.value.find(&mut tx).await?;
+        compare(done, &mut compared, &item.key, &item.value, found.as_ref(), &lived_on);
+    }
+    done.kinds.push(compared);
+    Ok(())
+}
+
+fn compare<T: Noun>(done: &mut Verification, compared: &mut Compared, key: &str, expected: &T, found: Option<&T>, lived_on: impl Fn(&T, &T) -> bool) {
+    compared.source += 1;
+    let Some(found) = found else {
+        compared.missing += 1;
+        done.differ(Difference { kind: T::KIND, key: key.to_owned(), field: "record".into(), source: "present".into(), target: "missing".into() });
+        return;
+    };
+    compared.target += 1;
+    if lived_on(expected, found) {
+        compared.lived_on += 1;
+        return;
+    }
+    let mut differences = fields::between(&expected.shown(), &found.shown());
+    if expected.secrets() != found.secrets() {
+        differences.push(("a secret".to_owned(), "(not shown)".to_owned(), "(not shown)".to_owned()));
+    }
+    match differences.is_empty() {
+        true => compared.equal += 1,
+        false => compared.different += 1,
+    }
+    for (field, source, target) in differences {
+        done.differ(Difference { kind: T::KIND, key: key.to_owned(), field, source, target });
+    }
+}
+
+/// Whether only the form of the password differs, as after a sign-in.
+fn signed_in_since(expected: &User, found: &User) -> bool {
+    let renewed = matches!((&expected.password, &found.password), (Some(StoredPassword::Legacy { .. }), Some(StoredPassword::Argon2id(_))));
+    renewed && User { password: None, ..expected.clone() } == User { password: None, ..found.clone() }
+}
+
+/// Whether only its state differs: it was refreshed or taken back here.
+fn ended_here(expected: &IssuedToken, found: &IssuedToken) -> bool {
+    found.state != TokenState::Active && IssuedToken { state: TokenState::Active, ..found.clone() } == *expected
+}
+
+async fn tokens(done: &mut Verification, translation: &Translation, input: &Input<'_>, site: &Site, db: &Db) -> Result<(), PlanError> {
+    let mut compared = Compared { kind: <IssuedToken as Noun>::KIND, ..Compared::default() };
+    let mut stream = Tokens::open(site).await?;
+    let mut desk = TokenDesk::new(input, &translation.clients);
+    loop {
+        let batch = stream.next_batch(TOKEN_BATCH).await?;
+        if batch.is_empty() {
+            break;
+        }
+        let mut tx = db.read().await?;
+        for old in &batch {
+            let Outcome::Carried(token) = desk.translate(old) else { continue };
+            let found = token.value.find(&mut tx).await?;
+            let key: String = token.key.chars().take(12).collect();
+            compare(done, &mut compared, &key, &token.value, found.as_ref(), ended_here);
+            // The refresh token must lead to the same row.
+            if let (Some(text), Some(found)) = (&token.value.refresh, &found) {
+                let by_refresh = db::tokens::find_by_refresh(&mut tx, text.expose()).await?;
+                if by_refresh.map(|t| t.id) != Some(found.id) {
+                    let (source, target) = ("leads to its token".to_owned(), "does not".to_owned());
+                    done.differ(Difference { kind: compared.kind, key, field: "refresh token".into(), source, target });
+                }
+            }
+        }
+    }
+    done.kinds.push(compared);
+    Ok(())
+}

@@ -1,0 +1,200 @@
+//! Old cells against the target, past the translation: what a caller or a developer would notice. Deliberately few and plain.
+
+use std::collections::{HashMap, HashSet};
+
+use db::{Db, Tx, apis, applications, clients, subscriptions, tokens, users};
+use model::{ApiId, Application, PRIMARY_STORE, StoredPassword, SubscriptionState};
+
+use super::{Compared, Difference, Verification};
+use crate::old::oauth::Tokens;
+use crate::plan::{PlanError, TOKEN_BATCH};
+use crate::source::Site;
+use crate::translate::{Input, Translation};
+
+/// Asks one question of many records.
+struct Question {
+    compared: Compared,
+    found: Vec<Difference>,
+}
+
+impl Question {
+    fn new(kind: &'static str) -> Self {
+        Self { compared: Compared { kind, ..Compared::default() }, found: Vec::new() }
+    }
+
+    /// `is` is `None` when there is no record.
+    fn ask(&mut self, key: &str, field: &str, ought: &str, is: Option<&str>) {
+        self.compared.source += 1;
+        match is {
+            None => self.compared.missing += 1,
+            Some(is) => {
+                self.compared.target += 1;
+                if is == ought {
+                    self.compared.equal += 1;
+                    return;
+                }
+                self.compared.different += 1;
+            }
+        }
+        let (source, target) = (ought.to_owned(), is.unwrap_or("missing").to_owned());
+        self.found.push(Difference { kind: self.compared.kind, key: key.to_owned(), field: field.to_owned(), source, target });
+    }
+
+    fn close(self, done: &mut Verification) {
+        self.found.into_iter().for_each(|d| done.differ(d));
+        done.straight.push(self.compared);
+    }
+}
+
+pub(super) async fn compare(done: &mut Verification, translation: &Translation, input: &Input<'_>, site: &Site, db: &Db) -> Result<(), PlanError> {
+    let mut tx = db.read().await?;
+    passwords(done, input, &mut tx).await?;
+    addresses(done, translation, input, &mut tx).await?;
+    secrets(done, translation, input, &mut tx).await?;
+    let applications: HashMap<i64, Application> = applications::list_all(&mut tx).await?.into_iter().map(|a| (a.number, a)).collect();
+    application_numbers(done, translation, input, &applications);
+    subscription_states(done, translation, input, &applications, &mut tx).await?;
+    drop(tx);
+    token_texts(done, translation, input, site, db).await
+}
+
+async fn passwords(done: &mut Verification, input: &Input<'_>, tx: &mut Tx) -> db::Result<()> {
+    let mut question = Question::new("stored passwords of users");
+    for old in &input.old.users {
+        let Some(tenant) = i32::try_from(old.tenant_id).ok().map(model::TenantId) else { continue };
+        if db::tenants::find(tx, tenant).await?.is_none() {
+            continue;
+        }
+        let found = users::find(tx, tenant, PRIMARY_STORE, &old.name).await?;
+        let is = found.map(|user| match user.password {
+            // Renewed by a sign-in, which only the old one allows.
+            Some(StoredPassword::Argon2id(_)) => "as it was",
+            Some(StoredPassword::Legacy { hash, salt, .. }) => {
+                let same = old.password.as_ref().is_some_and(|p| p.expose() == hash.expose())
+                    && old.salt.as_ref().map(|s| s.expose().as_str()).filter(|s| !s.is_empty()) == salt.as_deref();
+                if same { "as it was" } else { "another" }
+            }
+            None if old.password.as_ref().is_none_or(|p| p.expose().is_empty()) => "as it was",
+            None => "none",
+        });
+        question.ask(&format!("UM_USER {}", old.id), "password", "as it was", is);
+    }
+    question.close(done);
+    Ok(())
+}
+
+async fn addresses(done: &mut Verification, translation: &Translation, input: &Input<'_>, tx: &mut Tx) -> db::Result<()> {
+    let mut question = Question::new("addresses of APIs");
+    let carried: HashMap<&str, ApiId> = translation.apis.iter().map(|a| (a.key.as_str(), a.value.api.id)).collect();
+    for old in &input.old.apis {
+        let Some(row) = &old.row else { continue };
+        // The artifact's identifier where there is one, without asking the translation.
+        let id = old.uuid.as_deref().and_then(|u| u.parse().ok()).or_else(|| carried.get(row.id.to_string().as_str()).copied());
+        let Some(id) = id else { continue };
+        let found = apis::find(tx, id).await?;
+        let key = format!("AM_API {}", row.id);
+        question.ask(&key, "name and version", &format!("{} {}", row.name, row.version), found.as_ref().map(|a| format!("{} {}", a.name, a.version)).as_deref());
+        let stored = row.context.as_deref().unwrap_or_default();
+        let ends = stored.rsplit('/').next() == Some(row.version.as_str());
+        let ought = if input.old.version.context_has_version() || ends { stored.to_owned() } else { format!("{stored}/{}", row.version) };
+        question.ask(&key, "context", &ought, found.as_ref().map(|a| a.context.as_str()));
+        let verbs: HashSet<(String, String)> = old
+            .url_mappings
+            .iter()
+            .filter_map(|m| Some((m.verb.as_deref()?.trim().to_ascii_uppercase(), m.pattern.as_deref()?.trim().to_owned())))
+            .collect();
+        if !verbs.is_empty() {
+            question.ask(&key, "number of operations", &verbs.len().to_string(), found.as_ref().map(|a| a.operations.len().to_string()).as_deref());
+        }
+    }
+    question.close(done);
+    Ok(())
+}
+
+async fn secrets(done: &mut Verification, translation: &Translation, input: &Input<'_>, tx: &mut Tx) -> db::Result<()> {
+    let mut question = Question::new("keys and secrets of OAuth clients");
+    let carried: HashSet<&str> = translation.clients.iter().map(|c| c.key.as_str()).collect();
+    for old in input.old.oauth_clients.iter().filter(|c| carried.contains(c.key.as_str())) {
+        let Some(secret) = old.secret.as_ref().filter(|s| !s.expose().is_empty()) else { continue };
+        let found = clients::find(tx, &old.key).await?;
+        let is = found.map(|client| if client.secret == *secret { "as it was" } else { "another" });
+        question.ask(&old.key, "secret", "as it was", is);
+    }
+    question.close(done);
+    Ok(())
+}
+
+fn application_numbers(done: &mut Verification, translation: &Translation, input: &Input<'_>, applications: &HashMap<i64, Application>) {
+    let mut question = Question::new("numbers and names of applications");
+    let carried: HashSet<&str> = translation.applications.iter().map(|a| a.key.as_str()).collect();
+    for old in input.old.applications.iter().filter(|a| carried.contains(a.id.to_string().as_str())) {
+        question.ask(&format!("AM_APPLICATION {}", old.id), "name", &old.name, applications.get(&old.id).map(|a| a.name.as_str()));
+    }
+    question.close(done);
+}
+
+async fn subscription_states(
+    done: &mut Verification,
+    translation: &Translation,
+    input: &Input<'_>,
+    applications: &HashMap<i64, Application>,
+    tx: &mut Tx,
+) -> db::Result<()> {
+    let mut question = Question::new("states and plans of subscriptions");
+    let apis: HashMap<&str, ApiId> = translation.apis.iter().map(|a| (a.key.as_str(), a.value.api.id)).collect();
+    let carried: HashSet<&str> = translation.subscriptions.iter().map(|s| s.key.as_str()).collect();
+    for old in input.old.subscriptions.iter().filter(|s| carried.contains(s.id.to_string().as_str())) {
+        let key = format!("AM_SUBSCRIPTION {}", old.id);
+        let place = applications.get(&old.application_id).zip(apis.get(old.api_id.to_string().as_str()));
+        let found = match place {
+            Some((application, api)) => subscriptions::find_for(tx, application.id, *api).await?,
+            None => None,
+        };
+        let state = old.status.as_deref().map_or("UNBLOCKED", str::trim);
+        if SubscriptionState::parse(state).is_some() {
+            question.ask(&key, "state", &state.to_ascii_uppercase(), found.as_ref().map(|s| s.state.name()));
+        }
+        if let Some(tier) = old.tier.as_deref().map(str::trim).filter(|t| !t.is_empty()) {
+            question.ask(&key, "plan", tier, found.as_ref().map(|s| s.plan.as_str()));
+        }
+    }
+    question.close(done);
+    Ok(())
+}
+
+/// Every token that is alive by the old row alone is found by its text, for the same client, until the same moment.
+async fn token_texts(done: &mut Verification, translation: &Translation, input: &Input<'_>, site: &Site, db: &Db) -> Result<(), PlanError> {
+    let mut question = Question::new("live tokens by their text");
+    let known: HashSet<&str> = translation.clients.iter().map(|c| c.key.as_str()).collect();
+    let by_number: HashMap<i64, &str> = input.old.oauth_clients.iter().filter_map(|c| Some((c.id?, c.key.as_str()))).collect();
+    let mut stream = Tokens::open(site).await?;
+    loop {
+        let batch = stream.next_batch(TOKEN_BATCH).await?;
+        if batch.is_empty() {
+            break;
+        }
+        let mut tx = db.read().await?;
+        for old in &batch {
+            let client = old.consumer_key.as_deref().or_else(|| old.consumer_key_id.and_then(|id| by_number.get(&id).copied()));
+            let Some(client) = client.filter(|c| known.contains(c)) else { continue };
+            let (Some("ACTIVE"), Some(validity), Some(created)) = (old.state.as_deref(), old.validity_ms, old.created) else { continue };
+            let until = match validity {
+                i64::MIN..0 | i64::MAX => None,
+                ms => Some(created.and_utc().timestamp_millis().saturating_add(ms)),
+            };
+            if until.is_some_and(|u| u <= input.as_of.0) {
+                continue;
+            }
+            let found = tokens::find_by_access(&mut tx, old.access_token.expose()).await?;
+            let ought = format!("of {client}, until {}", until.map_or_else(|| "for ever".to_owned(), |u| u.to_string()));
+            let is = found.map(|t| {
+                let until = t.expires_at.map_or_else(|| "for ever".to_owned(), |u| u.0.to_string());
+                format!("of {}, until {until}", t.client)
+            });
+            let key: String = crate::translate::tokens::sha256(old.access_token.expose()).chars().take(12).collect();
+            question.ask(&key, "token", &ought, is.as_deref());
+        }
+    }
+    question.close(done);
+    Ok(())
+}
