@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 
 use super::http::Connection;
 use super::machine::{self, Cores};
+use super::old;
 use super::peers::{self, Peers, Served};
 use super::process::{Process, until};
-use super::product::{self, Product};
+use super::product::{self, Installation, Product};
 
 /// Longest start.
 const START: Duration = Duration::from_secs(60);
@@ -45,7 +46,7 @@ impl Contender {
             Self::Lua => "RS256 token (cached), one limit",
             Self::TidegateOpen => "an API's resource that asks for no token",
             Self::TidegateJwt => "RS256 token (cached), subscription, limits on application, subscription and resource",
-            Self::TidegateOpaque => "the same with an opaque token (cached)",
+            Self::TidegateOpaque => "the same with an opaque token (cached) of an old installation that was taken over",
         }
     }
 
@@ -73,6 +74,8 @@ pub(crate) struct Stage {
     peers: Peers,
     backend: Served,
     product: Option<Product>,
+    /// An installation taken over from an old one with an opaque token; or why there is none, which fails one contender and not the rest.
+    old: Option<Result<(Installation, String), String>>,
     lua_token: Option<String>,
 }
 
@@ -95,12 +98,15 @@ impl Stage {
             backend.process.must_run()?;
             Ok(good_answer(backend.port, "/", None).is_ok())
         })?;
-        let product = match tidegate {
+        let needs_product = contenders.iter().any(|c| matches!(c, Contender::TidegateOpen | Contender::TidegateJwt));
+        let product = match tidegate.filter(|_| needs_product) {
             Some(program) => Some(Product::set_up(program, folder, cores, backend.port).context("tidegate cannot be set up")?),
             None => None,
         };
+        let old = tidegate.filter(|_| contenders.contains(&Contender::TidegateOpaque));
+        let old = old.map(|program| old_installation(program, folder, cores, backend.port).map_err(|fault| format!("{fault:#}")));
         let lua_token = if contenders.contains(&Contender::Lua) { Some(peers.sign()?) } else { None };
-        Ok(Self { peers, backend, product, lua_token })
+        Ok(Self { peers, backend, product, old, lua_token })
     }
 
     /// Starts a contender, waits for its first good answer, and checks that it refuses what it must.
@@ -130,19 +136,28 @@ impl Stage {
         // All at the same path, so that all read the same number of bytes.
         let path = product::PATH;
         let product = || self.product.as_ref().context("tidegate was not set up");
-        let tidegate = |product: &Product| {
-            let port = product.installation.ports.gateway;
-            anyhow::Ok(Served { process: product.installation.serve()?, port })
-        };
+        let serve = |installation: &Installation| anyhow::Ok(Served { process: installation.serve()?, port: installation.ports.gateway });
         Ok(match contender {
             Contender::Nginx => (self.peers.nginx(backend)?, path, None),
             Contender::Haproxy => (self.peers.haproxy(backend)?, path, None),
             Contender::Lua => (self.peers.lua(backend)?, path, self.lua_token.clone()),
-            Contender::TidegateOpen => (tidegate(product()?)?, product::OPEN_PATH, None),
-            Contender::TidegateJwt => (tidegate(product()?)?, path, Some(product()?.jwt.clone())),
-            Contender::TidegateOpaque => (tidegate(product()?)?, path, Some(product()?.opaque.clone())),
+            Contender::TidegateOpen => (serve(&product()?.installation)?, product::OPEN_PATH, None),
+            Contender::TidegateJwt => (serve(&product()?.installation)?, path, Some(product()?.jwt.clone())),
+            Contender::TidegateOpaque => {
+                let old = self.old.as_ref().context("no old installation was taken over")?;
+                let (installation, token) = old.as_ref().map_err(|fault| anyhow!("an old installation cannot be taken over: {fault}"))?;
+                (serve(installation)?, path, Some(token.clone()))
+            }
         })
     }
+}
+
+fn old_installation(program: &Path, folder: &Path, cores: Cores, backend: u16) -> anyhow::Result<(Installation, String)> {
+    let folder = folder.join("taken-over");
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let installation = Installation::new(program, &folder, cores)?;
+    let token = old::bench(&installation, &folder, backend)?;
+    Ok((installation, token))
 }
 
 impl Started {

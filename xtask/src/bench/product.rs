@@ -1,6 +1,7 @@
 //! Tidegate as an installation: a data directory set up over its own REST interfaces, served as often as asked.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -10,7 +11,6 @@ use super::http::Connection;
 use super::machine::{self, Cores};
 use super::process::{Process, until};
 use super::rest::{Client, Rest, text};
-use crate::sh;
 
 /// A resource that asks for a token, has a limit of its own, and is one of twenty.
 pub(crate) const PATH: &str = "/bench/1.0.0/res7/42";
@@ -77,6 +77,21 @@ impl Installation {
         Process::start(command, &self.folder.join("tidegate.log"))
     }
 
+    /// Fills the data directory by the product's own upgrade. `sources` are its flags for the old installation.
+    pub(crate) fn take_over(&self, sources: &[(&str, String)]) -> anyhow::Result<()> {
+        let mut command = Command::new(&self.program);
+        command.args(["upgrade", "apply", "--data-dir"]).arg(self.data_dir());
+        for (flag, value) in sources {
+            command.args([*flag, value]);
+        }
+        let output = command.stdin(Stdio::null()).output().context("cannot start tidegate upgrade")?;
+        let log = self.folder.join("upgrade.log");
+        std::fs::write(&log, &output.stdout).with_context(|| format!("cannot write {}", log.display()))?;
+        let words = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "tidegate upgrade apply ended with {}: {}; see {}", output.status, words.trim(), log.display());
+        Ok(())
+    }
+
     /// Waits until it says that it is ready.
     pub(crate) fn wait_until_ready(&self, process: &mut Process) -> anyhow::Result<()> {
         let log = self.folder.join("tidegate.log");
@@ -88,11 +103,10 @@ impl Installation {
     }
 }
 
-/// An installation with an API and tokens for it.
+/// An installation with an API and a token for it.
 pub(crate) struct Product {
     pub(crate) installation: Installation,
     pub(crate) jwt: String,
-    pub(crate) opaque: String,
 }
 
 impl Product {
@@ -108,32 +122,36 @@ impl Product {
         let bench = application(&rest, "Bench", "BenchApplication", (&api, "BenchPlan"))?;
         let jwt = rest.client_credentials(&generate_keys(&rest, &bench)?)?;
         ensure!(jwt.split('.').count() == 3, "the application's token is no JWT");
-        let bench_opaque = application(&rest, "BenchOpaque", "BenchApplication", (&api, "BenchPlan"))?;
-        let client = rest.register_opaque(ADMIN, PASSWORD)?;
-        let mapping = json!({ "consumerKey": client.key, "consumerSecret": client.secret, "keyManager": "Resident Key Manager", "keyType": "PRODUCTION" });
-        rest.post(&format!("devportal/v2/applications/{bench_opaque}/map-keys"), &mapping)?;
-        let opaque = rest.client_credentials(&client)?;
-        ensure!(!opaque.contains('.'), "the mapped client's token is not opaque");
-
         let port = installation.ports.gateway;
         must_run_out("resource", port, ONCE_PATH, &jwt)?;
         let by_application = application(&rest, "OnceByApplication", "BenchOnce", (&api, "BenchPlan"))?;
         must_run_out("application", port, PATH, &rest.client_credentials(&generate_keys(&rest, &by_application)?)?)?;
         let by_plan = application(&rest, "OnceByPlan", "BenchApplication", (&api, "BenchOnce"))?;
         must_run_out("subscription", port, PATH, &rest.client_credentials(&generate_keys(&rest, &by_plan)?)?)?;
-        Ok(Self { installation, jwt, opaque })
+        Ok(Self { installation, jwt })
     }
 }
 
 fn policies(rest: &Rest) -> anyhow::Result<()> {
-    let policy = |name: &str, count: u64| {
+    let policy = |family: &str, name: &str, count: u64| {
         let limit = json!({ "type": "REQUESTCOUNTLIMIT", "requestCount": { "timeUnit": "min", "unitTime": 1, "requestCount": count } });
-        json!({ "policyName": name, "defaultLimit": limit })
+        let mut policy = json!({ "policyName": name, "defaultLimit": limit });
+        if family == "subscription" {
+            // Otherwise a spent plan is only billed for, not refused.
+            policy["stopOnQuotaReach"] = true.into();
+        }
+        policy
     };
     for (family, name) in [("application", "BenchApplication"), ("subscription", "BenchPlan"), ("advanced", "BenchResource")] {
-        rest.post(&format!("admin/v2/throttling/policies/{family}"), &policy(name, PLENTY))?;
-        rest.post(&format!("admin/v2/throttling/policies/{family}"), &policy("BenchOnce", 1))?;
+        rest.post(&format!("admin/v2/throttling/policies/{family}"), &policy(family, name, PLENTY))?;
+        rest.post(&format!("admin/v2/throttling/policies/{family}"), &policy(family, "BenchOnce", 1))?;
     }
+    // Calls without a token share this plan, of 500 calls a minute as it comes.
+    let plans = rest.get("admin/v2/throttling/policies/subscription")?;
+    let plans = plans.get("list").and_then(Value::as_array).context("no list of subscription policies")?;
+    let open = plans.iter().find(|plan| plan.get("policyName").and_then(Value::as_str) == Some("Unauthenticated"));
+    let id = text(open.context("no policy Unauthenticated")?, "policyId")?;
+    rest.put(&format!("admin/v2/throttling/policies/subscription/{id}"), &policy("subscription", "Unauthenticated", PLENTY))?;
     Ok(())
 }
 
@@ -179,7 +197,7 @@ fn generate_keys(rest: &Rest, application: &str) -> anyhow::Result<Client> {
 }
 
 /// A limit of one call a minute must let the first pass and refuse one of the next; else the bench would praise a gateway that counts nothing.
-fn must_run_out(level: &str, port: u16, path: &str, token: &str) -> anyhow::Result<()> {
+pub(crate) fn must_run_out(level: &str, port: u16, path: &str, token: &str) -> anyhow::Result<()> {
     let first = status(port, path, Some(token))?;
     ensure!(first == 200, "the first call under a limit of one was answered {first} ({level} level)");
     // The minute may end between two calls, but not twice.
@@ -193,15 +211,4 @@ fn must_run_out(level: &str, port: u16, path: &str, token: &str) -> anyhow::Resu
 
 fn status(port: u16, path: &str, token: Option<&str>) -> std::io::Result<u16> {
     Ok(Connection::open(machine::local(port))?.get(path, token)?.status)
-}
-
-/// Makes a data directory ready by running the product's own upgrade over an old installation.
-pub(crate) fn upgrade(installation: &Installation, sources: &[(&str, String)]) -> anyhow::Result<()> {
-    let program = installation.program.display().to_string();
-    let data = installation.data_dir().display().to_string();
-    let mut words = vec!["upgrade", "apply", "--data-dir", &data];
-    for (flag, value) in sources {
-        words.extend([*flag, value]);
-    }
-    sh::run(&program, &words)
 }

@@ -37,14 +37,24 @@ impl Rest {
         Ok(Self { base, token })
     }
 
-    /// POST below `/api/am/`, expecting a success.
-    pub(crate) fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        ask("POST", &format!("{}/api/am/{path}", self.base), &Caller::Bearer(&self.token), "application/json", &body.to_string())
+    /// GET below `/api/am/`, expecting a success.
+    pub(crate) fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.send("GET", path, &Value::Null)
     }
 
-    /// A client made outside any application, as the portal's "map existing keys" expects; its tokens are opaque.
-    pub(crate) fn register_opaque(&self, user: &str, password: &str) -> anyhow::Result<Client> {
-        register(&self.base, user, password, "bench_opaque", "client_credentials")
+    /// PUT, likewise.
+    pub(crate) fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.send("PUT", path, body)
+    }
+
+    /// POST, likewise.
+    pub(crate) fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.send("POST", path, body)
+    }
+
+    fn send(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        ask(method, &format!("{}/api/am/{path}", self.base), &Caller::Bearer(&self.token), "application/json", &body)
     }
 
     /// An application's token.

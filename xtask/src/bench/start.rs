@@ -47,7 +47,7 @@ pub(crate) fn run(words: &Start) -> anyhow::Result<()> {
     } else {
         let installation = Installation::new(&program, &folder, cores)?;
         let begun = Instant::now();
-        let way_in = old::fill(&installation, &folder, words.apis, backend.port)?;
+        let way_in = old::many(&installation, &folder, words.apis, backend.port)?;
         say(&format!("made and taken over in {:.1} s", begun.elapsed().as_secs_f64()));
         (installation, way_in)
     };
