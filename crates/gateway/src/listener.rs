@@ -1,15 +1,16 @@
 //! Client connections: accepting, limits, TLS, and stopping gracefully.
 //!
-//! A connection has one timer, which looks now and then whether the client has been idle, slow or stuck for too long. It is never reset by
-//! a call, so a busy connection pays nothing for it; in return a limit may be overstepped by its own length at most.
+//! No connection has a timer. A watchman walks over all of a listener's connections a few times a second, looks which are idle, slow or
+//! stuck for too long or wait for a backend in vain, and nudges those. So a call pays nothing for its time limits but a few plain stores.
 
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::future::{Future, poll_fn};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -25,6 +26,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::clock::TICK;
 use crate::gateway::Gateway;
 use crate::pipeline;
+use crate::pool::write_few;
 
 /// Connections that the kernel keeps waiting.
 const BACKLOG: u32 = 4096;
@@ -46,6 +48,8 @@ pub(crate) struct Peer {
     /// Its `X-Forwarded-*` headers are believed.
     pub(crate) trusted: bool,
     pub(crate) tls: bool,
+    /// It carries several calls at a time (HTTP/2), so that bytes between calls begin no request's head.
+    multiplexed: AtomicBool,
     /// Calls being answered.
     calls: AtomicU32,
     /// Coarse time of the last byte either way.
@@ -54,7 +58,26 @@ pub(crate) struct Peer {
     head_since_ms: AtomicU64,
     /// Coarse time since which the client takes nothing more; 0 while it does.
     stuck_since_ms: AtomicU64,
+    /// Coarse time by which a backend must begin its answer; 0 while none is awaited. Only on connections that carry one call at a time.
+    answer_by_ms: AtomicU64,
+    /// What the watchman has to say, see [`Nudge`].
+    nudge: AtomicU8,
+    /// Wakes the connection's task.
+    task: OnceLock<Waker>,
 }
+
+/// What a connection is told.
+struct Nudge;
+
+impl Nudge {
+    /// The gateway stops: end after the call in progress.
+    const STOP: u8 = 1;
+    /// A limit was outlived: end now.
+    const OVERDUE: u8 = 2;
+}
+
+/// How often the watchman goes round.
+const ROUND: Duration = Duration::from_millis(200);
 
 impl Peer {
     fn new(gateway: Arc<Gateway>, address: IpAddr, tls: bool) -> Self {
@@ -66,10 +89,61 @@ impl Peer {
             gateway,
             address,
             tls,
+            multiplexed: AtomicBool::new(false),
             calls: AtomicU32::new(0),
             touched_ms: AtomicU64::new(now),
             head_since_ms: AtomicU64::new(now.max(1)),
             stuck_since_ms: AtomicU64::new(0),
+            answer_by_ms: AtomicU64::new(0),
+            nudge: AtomicU8::new(0),
+            task: OnceLock::new(),
+        }
+    }
+
+    /// Begins to wait for a backend, on a connection that carries one call at a time.
+    pub(crate) fn await_answer(&self, limit: Duration) {
+        let limit = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        self.answer_by_ms.store(self.gateway.clock.coarse_ms().saturating_add(limit).max(1), Ordering::Relaxed);
+    }
+
+    /// Ends the wait that [`Peer::await_answer`] began.
+    pub(crate) fn answer_came(&self) {
+        self.answer_by_ms.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether the time given to [`Peer::await_answer`] is over. The watchman sees to it that this is asked then.
+    pub(crate) fn is_late(&self) -> bool {
+        let by = self.answer_by_ms.load(Ordering::Relaxed);
+        by != 0 && self.gateway.clock.coarse_ms() >= by
+    }
+
+    /// Leaves a way to wake the connection. A task's waker stays the same all its life.
+    fn introduce(&self, cx: &Context<'_>) {
+        self.task.get_or_init(|| cx.waker().clone());
+    }
+
+    fn tell(&self, nudge: u8) {
+        self.nudge.fetch_or(nudge, Ordering::Relaxed);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Some(task) = self.task.get() {
+            task.wake_by_ref();
+        }
+    }
+
+    /// One look by the watchman.
+    fn look(&self, stopping: bool) {
+        let nudge = self.nudge.load(Ordering::Relaxed);
+        if stopping && nudge & Nudge::STOP == 0 {
+            self.tell(Nudge::STOP);
+        }
+        if nudge & Nudge::OVERDUE == 0 && self.is_overdue() {
+            self.tell(Nudge::OVERDUE);
+        }
+        if self.is_late() {
+            self.wake();
         }
     }
 
@@ -112,6 +186,7 @@ impl Peer {
             return false;
         }
         match self.head_since_ms.load(Ordering::Relaxed) {
+            _ if self.multiplexed.load(Ordering::Relaxed) => since(self.touched_ms.load(Ordering::Relaxed), config.keep_alive_timeout),
             0 => since(self.touched_ms.load(Ordering::Relaxed), config.keep_alive_timeout),
             head => since(head, config.head_timeout),
         }
@@ -145,7 +220,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
     fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let polled = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        let polled = write_few(Pin::new(&mut this.stream), cx, bufs);
         this.peer.did_write(polled.is_ready());
         polled
     }
@@ -173,7 +248,8 @@ impl Gateway {
         let mut stop = shutdown.clone();
         let acceptor = tls.map(TlsAcceptor::from);
         let mut connections = JoinSet::new();
-        let mut house = pin!(Arc::clone(&self).keep_house_forever());
+        let peers = Arc::new(Peers::default());
+        let _watch = AbortOnDrop(tokio::spawn(Arc::clone(&self).watch(Arc::clone(&peers), shutdown.clone())));
         loop {
             // Beyond the limit new connections wait in the kernel's queue.
             let may_accept = self.connection_count() < self.config.connections_max;
@@ -182,7 +258,7 @@ impl Gateway {
                 () = stopped(&mut stop) => break,
                 accepted = listener.accept(), if may_accept => match accepted {
                     Ok((stream, address)) => {
-                        connections.spawn(Arc::clone(&self).converse(stream, address.ip(), acceptor.clone(), shutdown.clone()));
+                        connections.spawn(Arc::clone(&self).converse(stream, address.ip(), acceptor.clone(), Arc::clone(&peers)));
                     }
                     Err(error) => {
                         // Out of descriptors, most likely; trying again at once would only burn the processor.
@@ -191,7 +267,6 @@ impl Gateway {
                     }
                 },
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
-                () = &mut house => {}
             }
         }
         drop(listener);
@@ -244,24 +319,37 @@ impl Gateway {
         })
     }
 
-    async fn keep_house_forever(self: Arc<Self>) {
+    /// Keeps the house, and goes round the connections.
+    async fn watch(self: Arc<Self>, peers: Arc<Peers>, shutdown: watch::Receiver<bool>) {
+        let mut stop = shutdown;
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let per_round = usize::try_from(ROUND.as_millis() / TICK.as_millis()).unwrap_or(1).max(1);
         for turn in 0.. {
-            ticks.tick().await;
+            let told = tokio::select! {
+                _ = ticks.tick() => false,
+                () = stopped(&mut stop), if !peers.stopping.load(Ordering::Relaxed) => true,
+            };
+            if told {
+                peers.stopping.store(true, Ordering::Relaxed);
+            }
             self.keep_house(turn);
+            if told || turn.is_multiple_of(per_round) {
+                peers.look();
+            }
         }
     }
 
-    async fn converse(self: Arc<Self>, stream: TcpStream, address: IpAddr, acceptor: Option<TlsAcceptor>, shutdown: watch::Receiver<bool>) {
+    async fn converse(self: Arc<Self>, stream: TcpStream, address: IpAddr, acceptor: Option<TlsAcceptor>, peers: Arc<Peers>) {
         let _counted = CountedConnection::new(&self);
         if stream.set_nodelay(true).is_err() {
             // The peer is gone already.
             return;
         }
         let peer = Arc::new(Peer::new(Arc::clone(&self), address, acceptor.is_some()));
+        peers.add(&peer);
         let Some(acceptor) = acceptor else {
-            return speak_http1(Watched { stream, peer: Arc::clone(&peer) }, peer, shutdown).await;
+            return speak_http1(Watched { stream, peer: Arc::clone(&peer) }, peer).await;
         };
         let handshake = tokio::time::timeout(self.config.head_timeout, acceptor.accept(stream)).await;
         let stream = match handshake {
@@ -271,16 +359,16 @@ impl Gateway {
         };
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let watched = Watched { stream, peer: Arc::clone(&peer) };
-        if is_http2 { speak_http2(watched, peer, shutdown).await } else { speak_http1(watched, peer, shutdown).await }
+        if is_http2 { speak_http2(watched, peer).await } else { speak_http1(watched, peer).await }
     }
 }
 
-async fn speak_http1<S: AsyncRead + AsyncWrite + Unpin>(stream: Watched<S>, peer: Arc<Peer>, mut shutdown: watch::Receiver<bool>) {
+async fn speak_http1<S: AsyncRead + AsyncWrite + Unpin>(stream: Watched<S>, peer: Arc<Peer>) {
     let config = &peer.gateway.config;
     let service_peer = Arc::clone(&peer);
     // The future lives in the connection while it is idle too, so it is kept small: the call's own state is boxed for as long as the call lasts.
     let service = service_fn(move |request| {
-        let call = Box::pin(pipeline::answer(Arc::clone(&service_peer), request));
+        let call = Box::pin(pipeline::answer(Arc::clone(&service_peer), request, true));
         async move { Ok::<_, Infallible>(call.await) }
     });
     let mut connection = pin!(
@@ -292,39 +380,31 @@ async fn speak_http1<S: AsyncRead + AsyncWrite + Unpin>(stream: Watched<S>, peer
             .max_buf_size(config.head_max_bytes.max(8192))
             .serve_connection(TokioIo::new(stream), service)
     );
-    let look = config.head_timeout.min(config.keep_alive_timeout).min(config.stall_timeout);
-    let mut timer = pin!(tokio::time::sleep(look));
     let mut stopping = false;
-    loop {
-        tokio::select! {
-            biased;
-            result = &mut connection => {
-                if let Err(error) = result {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended badly");
-                }
-                return;
-            }
-            () = &mut timer => {
-                if peer.is_overdue() {
-                    return;
-                }
-                timer.as_mut().reset(tokio::time::Instant::now() + look);
-            }
-            () = stopped(&mut shutdown), if !stopping => {
-                stopping = true;
-                connection.as_mut().graceful_shutdown();
-            }
+    let result = poll_fn(|cx| {
+        peer.introduce(cx);
+        let nudge = peer.nudge.load(Ordering::Relaxed);
+        if nudge & Nudge::OVERDUE != 0 {
+            return Poll::Ready(Ok(()));
         }
-    }
+        if nudge & Nudge::STOP != 0 && !stopping {
+            stopping = true;
+            connection.as_mut().graceful_shutdown();
+        }
+        connection.as_mut().poll(cx)
+    })
+    .await;
+    log_end(result);
 }
 
-async fn speak_http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: Watched<S>, peer: Arc<Peer>, mut shutdown: watch::Receiver<bool>) {
+async fn speak_http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: Watched<S>, peer: Arc<Peer>) {
     let config = &peer.gateway.config;
     let service_peer = Arc::clone(&peer);
     let service = service_fn(move |request| {
-        let call = pipeline::answer(Arc::clone(&service_peer), request);
+        let call = pipeline::answer(Arc::clone(&service_peer), request, false);
         async move { Ok::<_, Infallible>(call.await) }
     });
+    peer.multiplexed.store(true, Ordering::Relaxed);
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
@@ -333,30 +413,59 @@ async fn speak_http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream:
         .keep_alive_interval(config.keep_alive_timeout)
         .keep_alive_timeout(config.head_timeout);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let look = config.head_timeout.min(config.keep_alive_timeout).min(config.stall_timeout);
-    let mut timer = pin!(tokio::time::sleep(look));
     let mut stopping = false;
-    loop {
-        tokio::select! {
-            biased;
-            result = &mut connection => {
-                if let Err(error) = result {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended badly");
-                }
-                return;
-            }
-            () = &mut timer => {
-                if peer.is_overdue() && !stopping {
-                    stopping = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-                timer.as_mut().reset(tokio::time::Instant::now() + look);
-            }
-            () = stopped(&mut shutdown), if !stopping => {
-                stopping = true;
-                connection.as_mut().graceful_shutdown();
-            }
+    let result = poll_fn(|cx| {
+        peer.introduce(cx);
+        if peer.nudge.load(Ordering::Relaxed) & (Nudge::OVERDUE | Nudge::STOP) != 0 && !stopping {
+            stopping = true;
+            connection.as_mut().graceful_shutdown();
         }
+        connection.as_mut().poll(cx)
+    })
+    .await;
+    log_end(result);
+}
+
+fn log_end(result: hyper::Result<()>) {
+    if let Err(error) = result {
+        tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended badly");
+    }
+}
+
+/// A listener's connections.
+#[derive(Default)]
+struct Peers {
+    list: Mutex<Vec<Weak<Peer>>>,
+    stopping: AtomicBool,
+}
+
+impl Peers {
+    fn add(&self, peer: &Arc<Peer>) {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(peer));
+        if self.stopping.load(Ordering::Relaxed) {
+            peer.tell(Nudge::STOP);
+        }
+    }
+
+    /// One round; forgets those that are gone.
+    fn look(&self) {
+        let stopping = self.stopping.load(Ordering::Relaxed);
+        let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        list.retain(|peer| match peer.upgrade() {
+            Some(peer) => {
+                peer.look(stopping);
+                true
+            }
+            None => false,
+        });
+    }
+}
+
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -61,8 +61,8 @@ enum Start {
     Opaque(Box<str>),
 }
 
-/// Answers one request.
-pub(crate) async fn answer(peer: Arc<Peer>, request: Request<Incoming>) -> Response<AnswerBody> {
+/// Answers one request. `alone` says that its connection carries one call at a time.
+pub(crate) async fn answer(peer: Arc<Peer>, request: Request<Incoming>, alone: bool) -> Response<AnswerBody> {
     let gateway = &*peer.gateway;
     let now = gateway.clock.now();
     peer.call_started();
@@ -79,7 +79,7 @@ pub(crate) async fn answer(peer: Arc<Peer>, request: Request<Incoming>) -> Respo
         backend_latency: None,
     };
     let started = record_head(&peer, &call, &parts);
-    let outcome = run(gateway, &peer, &mut call, &mut parts, body).await;
+    let outcome = run(gateway, &peer, &mut call, &mut parts, body, alone).await;
     let (mut response, content) = match outcome {
         Ok(answered) => answered,
         Err(refusal) => own_answer(refusal.answer(), &mut call),
@@ -92,7 +92,7 @@ pub(crate) async fn answer(peer: Arc<Peer>, request: Request<Incoming>) -> Respo
     response.map(|()| AnswerBody::new(content, end))
 }
 
-async fn run(gateway: &Gateway, peer: &Peer, call: &mut Call, parts: &mut Parts, body: Incoming) -> Result<(Response<()>, Content), Refusal> {
+async fn run(gateway: &Gateway, peer: &Peer, call: &mut Call, parts: &mut Parts, body: Incoming, alone: bool) -> Result<(Response<()>, Content), Refusal> {
     let start = begin(gateway, peer, call, parts, &body, None)?;
     let start = match start {
         Start::Opaque(token) => {
@@ -116,13 +116,14 @@ async fn run(gateway: &Gateway, peer: &Peer, call: &mut Call, parts: &mut Parts,
     let request = outgoing(gateway, peer, call, &plan.api, parts, body)?;
     let rest = plan.path.get(plan.rest_at..).unwrap_or_default();
     let before = gateway.recorder.is_on().then(std::time::Instant::now);
-    let forwarded = forward::forward(&gateway.pool, backends, request, rest, gateway.config.response_timeout).await;
+    let forwarded = forward::forward(&gateway.pool, backends, request, rest, gateway.config.response_timeout, alone.then_some(peer)).await;
     call.backend_latency = before.map(|b| b.elapsed());
     let (response, link) = forwarded.map_err(Refusal::Backend)?;
     let (head, incoming) = response.into_parts();
     let mut response = Response::new(());
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
+    response.headers_mut().reserve(8);
     rewrite::response_headers(response.headers_mut(), (&gateway.correlation_header, &call.correlation));
     let content = if incoming.is_end_stream() {
         let mut link = Some(link);
@@ -230,6 +231,8 @@ fn begin(
 /// The request as the backend gets it, but for its URI and `Host`.
 fn outgoing(gateway: &Gateway, peer: &Peer, call: &Call, api: &ApiEntry, parts: &mut Parts, body: RequestBody) -> Result<Request<RequestBody>, Refusal> {
     let mut headers: HeaderMap = std::mem::take(&mut parts.headers);
+    // Once, for all that is added below.
+    headers.reserve(8);
     if !rewrite::strip_hops(&mut headers) {
         return Err(Refusal::TransferCoding);
     }

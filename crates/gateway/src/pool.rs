@@ -90,22 +90,20 @@ impl Pool {
         }
     }
 
-    /// An idle connection that was alive just now: from this thread's shard, or else from another.
-    pub(crate) fn take(&self, authority: &Arc<Authority>, cx: &mut Context<'_>) -> Option<Box<Link>> {
+    /// An idle connection, from this thread's shard or else from another. It may have been closed since it was kept; who uses one learns that
+    /// before anything is sent.
+    pub(crate) fn take(&self, authority: &Arc<Authority>) -> Option<Box<Link>> {
         let own = self.own_shard();
         for step in 0..self.shards.len() {
             let shard = self.shards.get((own + step) % self.shards.len())?;
-            loop {
-                let popped = if step == 0 {
-                    lock(shard).get_mut(authority).and_then(Vec::pop)
-                } else {
-                    // Another worker's shard is only worth a look while nobody is at it.
-                    shard.try_lock().ok().and_then(|mut shard| shard.get_mut(authority).and_then(Vec::pop))
-                };
-                let Some(mut link) = popped else { break };
-                if link.is_idle(cx) {
-                    return Some(link);
-                }
+            let popped = if step == 0 {
+                lock(shard).get_mut(authority).and_then(Vec::pop)
+            } else {
+                // Another worker's shard is only worth a look while nobody is at it.
+                shard.try_lock().ok().and_then(|mut shard| shard.get_mut(authority).and_then(Vec::pop))
+            };
+            if popped.is_some() {
+                return popped;
             }
         }
         None
@@ -199,6 +197,21 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Writes what is in `bufs`, gathered up first when it is little: copying a kilobyte costs less than handing the kernel a list.
+pub(crate) fn write_few<S: AsyncWrite>(stream: Pin<&mut S>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    if let [only] = bufs {
+        return stream.poll_write(cx, only);
+    }
+    let mut gathered = [0u8; 2048];
+    let mut used = 0;
+    for buf in bufs {
+        let Some(room) = gathered.get_mut(used..used + buf.len()) else { return stream.poll_write_vectored(cx, bufs) };
+        room.copy_from_slice(buf);
+        used += buf.len();
+    }
+    stream.poll_write(cx, gathered.get(..used).unwrap_or_default())
+}
+
 /// Bytes to and from a backend.
 enum Wire {
     Plain(TcpStream),
@@ -224,7 +237,7 @@ impl AsyncWrite for Wire {
 
     fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Plain(stream) => write_few(Pin::new(stream), cx, bufs),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
         }
     }

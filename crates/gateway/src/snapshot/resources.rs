@@ -211,6 +211,8 @@ impl Resources {
 }
 
 /// A path's segments, on the stack unless there are very many.
+// It lives for one look-up; boxing the large variant would be the allocation it exists to avoid.
+#[allow(clippy::large_enum_variant)]
 enum Segments<'a> {
     Few([&'a str; 16], usize),
     Many(Vec<&'a str>),

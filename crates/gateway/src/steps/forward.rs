@@ -14,6 +14,7 @@ use http::{Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 
 use crate::body::{BodyFault, RequestBody};
+use crate::listener::Peer;
 use crate::pool::{ConnectFault, Link, Pool};
 use crate::respond::BackendFailure;
 use crate::snapshot::{Backends, Target};
@@ -22,13 +23,15 @@ use crate::steps::rewrite;
 /// A backend's answer; its body comes over the link.
 pub(crate) type Answered = (Response<Incoming>, Box<Link>);
 
-/// Sends `request`, whose URI and `Host` are set here, to one of `backends`.
+/// Sends `request`, whose URI and `Host` are set here, to one of `backends`. The time limit is kept by `watched`, the client's connection, if
+/// that carries nothing else, and by a timer otherwise.
 pub(crate) async fn forward(
     pool: &Pool,
     backends: &Backends,
     mut request: Request<RequestBody>,
     rest: &str,
     response_timeout: Duration,
+    watched: Option<&Peer>,
 ) -> Result<Answered, BackendFailure> {
     let uri = std::mem::take(request.uri_mut());
     let repeatable = request.body().is_empty() && is_idempotent(request.method());
@@ -36,7 +39,7 @@ pub(crate) async fn forward(
     for target in backends.in_turn() {
         point(&mut request, target, rest, &uri)?;
         let timeout = target.timeout.unwrap_or(response_timeout);
-        let mut link = match poll_fn(|cx| Poll::Ready(pool.take(&target.authority, cx))).await {
+        let mut link = match pool.take(&target.authority) {
             Some(link) => link,
             None => match pool.connect(&target.authority).await {
                 Ok(link) => link,
@@ -47,7 +50,7 @@ pub(crate) async fn forward(
             },
         };
         let copy = (link.used && repeatable).then(|| copy(&request));
-        let fault = match exchange(&mut link, request, timeout).await {
+        let fault = match exchange(&mut link, request, timeout, watched).await {
             Ok(response) => return finish(response, link),
             Err(fault) => fault,
         };
@@ -65,7 +68,7 @@ pub(crate) async fn forward(
                 continue;
             }
         };
-        return match exchange(&mut fresh, request, timeout).await {
+        return match exchange(&mut fresh, request, timeout, watched).await {
             Ok(response) => finish(response, fresh),
             Err(fault) => Err(fault.failure()),
         };
@@ -95,9 +98,19 @@ enum Fault {
     Timeout,
 }
 
-async fn exchange(link: &mut Link, request: Request<RequestBody>, timeout: Duration) -> Result<Response<Incoming>, Fault> {
+async fn exchange(link: &mut Link, request: Request<RequestBody>, timeout: Duration, watched: Option<&Peer>) -> Result<Response<Incoming>, Fault> {
+    let Some(peer) = watched else {
+        let answer = answer(link, request, || false);
+        return tokio::time::timeout(timeout, answer).await.unwrap_or(Err(Fault::Timeout));
+    };
+    peer.await_answer(timeout);
+    let result = answer(link, request, || peer.is_late()).await;
+    peer.answer_came();
+    result
+}
+
+async fn answer(link: &mut Link, request: Request<RequestBody>, is_late: impl Fn() -> bool) -> Result<Response<Incoming>, Fault> {
     let mut response = pin!(link.sender.try_send_request(request));
-    let mut timer = pin!(tokio::time::sleep(timeout));
     poll_fn(|cx| {
         link.drive(cx);
         if let Poll::Ready(result) = response.as_mut().poll(cx) {
@@ -106,7 +119,7 @@ async fn exchange(link: &mut Link, request: Request<RequestBody>, timeout: Durat
                 None => Fault::Broken(error.into_error()),
             }));
         }
-        timer.as_mut().poll(cx).map(|()| Err(Fault::Timeout))
+        if is_late() { Poll::Ready(Err(Fault::Timeout)) } else { Poll::Pending }
     })
     .await
 }
@@ -134,7 +147,7 @@ fn is_reset(error: &hyper::Error) -> bool {
     cause::<std::io::Error>(error).is_some_and(|e| matches!(e.kind(), ConnectionReset | BrokenPipe | ConnectionAborted))
 }
 
-fn cause<'e, E: std::error::Error + 'static>(error: &'e hyper::Error) -> Option<&'e E> {
+fn cause<E: std::error::Error + 'static>(error: &hyper::Error) -> Option<&E> {
     let mut next = std::error::Error::source(error);
     while let Some(source) = next {
         if let Some(found) = source.downcast_ref() {

@@ -231,7 +231,7 @@ async fn subscriptions_decide() {
         assert_eq!(answer.status, status, "{state:?}");
         if status != 200 {
             assert_eq!(answer.code(), code);
-            assert_eq!(answer.header("www-authenticate").is_some(), true);
+            assert!(answer.header("www-authenticate").is_some());
         }
     }
     let no_key = format!("Bearer {}", token_with(|c| c["azp"] = json!("stranger")));
