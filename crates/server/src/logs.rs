@@ -1,5 +1,7 @@
 //! Logs: to standard error, for people or for machines.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
 
@@ -19,7 +21,11 @@ pub struct LogFault {
 /// [`LogFault`] when `level` is no filter.
 pub fn start(format: LogFormat, level: &str) -> Result<(), LogFault> {
     let filter = EnvFilter::try_new(level).map_err(|fault| LogFault { text: level.to_owned(), words: fault.to_string() })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_timer(SystemTime).with_writer(std::io::stderr).with_target(true);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_timer(SystemTime)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let started = match format {
         LogFormat::Human => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
