@@ -146,15 +146,8 @@ impl LifecycleState {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 7] = [
-        Self::Publish,
-        Self::DeployAsPrototype,
-        Self::DemoteToCreated,
-        Self::Block,
-        Self::Deprecate,
-        Self::RePublish,
-        Self::Retire,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Publish, Self::DeployAsPrototype, Self::DemoteToCreated, Self::Block, Self::Deprecate, Self::RePublish, Self::Retire];
 
     /// The name used over REST.
     #[must_use]

@@ -74,7 +74,13 @@ pub fn default_rest_scopes() -> Vec<RestScope> {
         (SUBSCRIBER_DEVOPS, &["apim:subscribe", "apim:app_manage", "apim:sub_manage"]),
         (
             SUBSCRIBER,
-            &["apim:app_update", "apim:store_settings", "apim:api_key", "apim:sub_alert_manage", "apim_analytics:application_analytics:view"],
+            &[
+                "apim:app_update",
+                "apim:store_settings",
+                "apim:api_key",
+                "apim:sub_alert_manage",
+                "apim_analytics:application_analytics:view",
+            ],
         ),
         (DEVOPS, &["apim:app_import_export", "apim:api_import_export", "apim:api_product_import_export"]),
         (ANALYTICS, &["apim_analytics:monitoring_dashboard:view", "apim_analytics:business_analytics:view"]),
