@@ -9,7 +9,7 @@ use upgrade::{
 
 use crate::reading::fingerprint;
 
-fn sample(name: &str) -> Option<PathBuf> {
+pub(crate) fn sample(name: &str) -> Option<PathBuf> {
     let Ok(samples) = std::env::var("TIDEGATE_SAMPLES") else {
         println!("skipped: TIDEGATE_SAMPLES does not name the folder of sample installations");
         return None;
