@@ -351,6 +351,11 @@ impl Gateway {
         let Some(acceptor) = acceptor else {
             return speak_http1(Watched { stream, peer: Arc::clone(&peer) }, peer).await;
         };
+        // Boxed, so that plain connections do not carry the room that TLS and HTTP/2 take.
+        Box::pin(self.converse_securely(stream, &acceptor, peer)).await;
+    }
+
+    async fn converse_securely(&self, stream: TcpStream, acceptor: &TlsAcceptor, peer: Arc<Peer>) {
         let handshake = tokio::time::timeout(self.config.head_timeout, acceptor.accept(stream)).await;
         let stream = match handshake {
             Ok(Ok(stream)) => stream,

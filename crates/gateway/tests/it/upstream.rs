@@ -169,7 +169,7 @@ async fn bodies_are_not_gathered_up() {
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut head = [0u8; 4096];
-        stream.read(&mut head).await.unwrap();
+        assert!(stream.read(&mut head).await.unwrap() > 0);
         stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n").await.unwrap();
         waiting.notified().await;
         stream.write_all(b"6\r\nsecond\r\n0\r\n\r\n").await.unwrap();
@@ -244,7 +244,7 @@ async fn calls_in_flight_end_before_the_gateway_stops() {
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut head = [0u8; 4096];
-        stream.read(&mut head).await.unwrap();
+        assert!(stream.read(&mut head).await.unwrap() > 0);
         asked.send(()).await.unwrap();
         while !seen.load(Ordering::SeqCst) {
             tokio::task::yield_now().await;
