@@ -15,6 +15,7 @@ pub(super) fn translate(desk: &mut Desk<'_>, applications: &[Carried<Application
     let clients: HashSet<&str> = clients.iter().map(|c| c.value.id.as_str()).collect();
     let domains = allowed_domains(desk);
     let mut taken: HashSet<&str> = HashSet::new();
+    let mut places: HashSet<(i64, &str)> = HashSet::new();
     let mut done: Vec<Carried<KeyMapping>> = Vec::new();
     for old in &desk.old.key_mappings {
         let key = format!("{}/{}", old.application_id, old.key_type);
@@ -34,7 +35,7 @@ pub(super) fn translate(desk: &mut Desk<'_>, applications: &[Carried<Application
             desk.warn(About::Key, "The second key is left out; calls with the client count for the first application.", origin, "two keys share one client");
             continue;
         }
-        if done.iter().any(|d| d.value.application == application.id && d.value.key_type == key_type) {
+        if !places.insert((old.application_id, key_type.name())) {
             desk.ledger.merged(TABLE, 1);
             continue;
         }

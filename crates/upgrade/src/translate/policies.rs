@@ -18,8 +18,10 @@ use crate::old::people::SUPER_TENANT_ID;
 use crate::source::Version;
 
 /// The three families while they are being gathered, by tenant and name.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Limits {
+    /// Names every tenant has from the start, by family.
+    defaults: [Vec<String>; 3],
     subscription: BTreeMap<(TenantId, String), Carried<SubscriptionPolicy>>,
     application: BTreeMap<(TenantId, String), Carried<ApplicationPolicy>>,
     advanced: BTreeMap<(TenantId, String), Carried<AdvancedPolicy>>,
@@ -27,11 +29,27 @@ pub(super) struct Limits {
 
 const UNKNOWN: &str = "The name stays and has no limit, which is how the old gateway treated a tier it did not know; give it the limit it should have.";
 
+impl Default for Limits {
+    fn default() -> Self {
+        let any = TenantId::SUPER;
+        let defaults = [
+            default_subscription_policies(any).into_iter().map(|p| p.name).collect(),
+            default_application_policies(any).into_iter().map(|p| p.name).collect(),
+            default_advanced_policies(any).into_iter().map(|p| p.name).collect(),
+        ];
+        Self { defaults, subscription: BTreeMap::new(), application: BTreeMap::new(), advanced: BTreeMap::new() }
+    }
+}
+
 impl Limits {
+    fn is_default(&self, family: usize, name: &str) -> bool {
+        self.defaults.get(family).is_some_and(|names| names.iter().any(|n| n == name))
+    }
+
     /// The name of a business plan a record of `tenant` names, made when nobody defines it.
     pub(super) fn plan(&mut self, desk: &mut Desk<'_>, tenant: TenantId, name: Option<&str>, origin: &str) -> String {
         let name = said(name).unwrap_or(UNLIMITED).to_owned();
-        let known = self.subscription.contains_key(&(tenant, name.clone())) || default_subscription_policies(tenant).iter().any(|p| p.name == name);
+        let known = self.is_default(0, &name) || self.subscription.contains_key(&(tenant, name.clone()));
         if !known {
             desk.warn(About::Limit, UNKNOWN, origin, format!("business plan {name} is defined nowhere"));
             let policy = plan(tenant, &name, Limit::unlimited());
@@ -43,7 +61,7 @@ impl Limits {
     /// As [`Limits::plan`], for an application.
     pub(super) fn of_application(&mut self, desk: &mut Desk<'_>, tenant: TenantId, name: Option<&str>, origin: &str) -> String {
         let name = said(name).unwrap_or(UNLIMITED).to_owned();
-        let known = self.application.contains_key(&(tenant, name.clone())) || default_application_policies(tenant).iter().any(|p| p.name == name);
+        let known = self.is_default(1, &name) || self.application.contains_key(&(tenant, name.clone()));
         if !known {
             desk.warn(About::Limit, UNKNOWN, origin, format!("application tier {name} is defined nowhere"));
             let policy = application(tenant, &name, Limit::unlimited());
@@ -55,7 +73,7 @@ impl Limits {
     /// As [`Limits::plan`], for an API or one of its operations.
     pub(super) fn of_operation(&mut self, desk: &mut Desk<'_>, tenant: TenantId, name: Option<&str>, origin: &str) -> String {
         let name = said(name).unwrap_or(UNLIMITED).to_owned();
-        let known = self.advanced.contains_key(&(tenant, name.clone())) || default_advanced_policies(tenant).iter().any(|p| p.name == name);
+        let known = self.is_default(2, &name) || self.advanced.contains_key(&(tenant, name.clone()));
         if !known {
             desk.warn(About::Limit, UNKNOWN, origin, format!("resource tier {name} is defined nowhere"));
             let policy = advanced(tenant, &name, Limit::unlimited());

@@ -11,3 +11,4 @@ mod roads;
 mod samples;
 mod taking;
 mod taking_over;
+mod widely;

@@ -71,7 +71,7 @@ pub(crate) struct Scratch {
     client: fn(&str) -> Command,
     home: &'static str,
     statement: &'static str,
-    name: String,
+    pub(crate) name: String,
 }
 
 fn mysql(database: &str) -> Command {
@@ -87,7 +87,7 @@ fn psql(database: &str) -> Command {
 }
 
 impl Scratch {
-    fn new(dialect: Dialect, label: &str) -> Option<Self> {
+    pub(crate) fn new(dialect: Dialect, label: &str) -> Option<Self> {
         let (client, home, statement): (fn(&str) -> Command, _, _) = match dialect {
             Dialect::MySql(_) => (mysql, "information_schema", "-e"),
             Dialect::Postgres => (psql, "postgres", "-c"),
@@ -108,7 +108,7 @@ impl Scratch {
         String::from_utf8(done.stdout).unwrap().trim().to_owned()
     }
 
-    fn load(&self, written: &Written) {
+    pub(crate) fn load(&self, written: &Written) {
         for dump in [&written.am_sql, &written.user_sql, &written.registry_sql] {
             let input = std::fs::File::open(dump).unwrap();
             let done = (self.client)(&self.name).stdin(input).output().unwrap();
