@@ -1,5 +1,6 @@
 //! Opening the database: pools, their settings, migrations, and the check that the encryption key is the right one.
 
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -114,6 +115,7 @@ impl Db {
 }
 
 async fn sqlite(path: &Path) -> Result<Pools> {
+    keep_to_owner(path)?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -145,6 +147,16 @@ async fn sqlite(path: &Path) -> Result<Pools> {
         .after_release(|conn, _| Box::pin(is_at_rest(conn)))
         .connect_lazy_with(options.pragma("query_only", "ON"));
     Ok(Pools::Sqlite { writer, readers })
+}
+
+/// Makes the file, where there is none, readable for its owner only: it holds password hashes. SQLite gives the files it puts beside it
+/// the same mode.
+fn keep_to_owner(path: &Path) -> Result<()> {
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(fault) if fault.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(fault) => Err(Error::from(sqlx::Error::Io(fault))),
+    }
 }
 
 /// Whether a connection may go back to its pool. After a full disk or a failed read SQLite has rolled back by itself; the driver's own

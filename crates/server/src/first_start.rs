@@ -23,7 +23,7 @@ pub(crate) async fn open(options: &Options, data_dir: &Path, now: Timestamp) -> 
     let data_dir = DataDir::open_or_create(data_dir)?;
     let url = given.unwrap_or_else(|| data_dir.default_url());
     let key = data_dir.encryption_key(encryption_key_from_environment().as_ref())?;
-    let db = Db::open(&url, Sealer::new(*key.expose())).await?;
+    let db = Db::open(&url, Sealer::new(*key.expose())).await.map_err(|source| StartFault::Open { shown: url.shown(), source })?;
     let mut tx = db.write().await?;
     db::bootstrap::tenant(&mut tx, &Tenant::super_tenant(now)).await?;
     db::bootstrap::environment(&mut tx, &vhost(options)).await?;

@@ -50,6 +50,14 @@ pub enum StartFault {
     /// The database's address.
     #[error("the database address (--db or database.url) cannot be used")]
     Url(#[from] db::UrlFault),
+    /// The database could not be opened.
+    #[error("the {shown} cannot be opened")]
+    Open {
+        /// Which, without user and password.
+        shown: String,
+        /// Why.
+        source: db::Error,
+    },
     /// The database.
     #[error("the database cannot be used")]
     Db(#[from] db::Error),

@@ -1,5 +1,6 @@
 //! Clients: one that has signed in at the REST doors, one that calls APIs.
 
+use http::{HeaderMap, HeaderValue};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -27,12 +28,20 @@ pub struct Caller {
     http: reqwest::Client,
     rest: String,
     gateway: String,
+    headers: HeaderMap,
 }
 
 impl Caller {
     /// Takes the server's own certificate.
     pub fn new(place: &impl Place) -> Self {
-        Self { http: http(), rest: place.rest(""), gateway: place.gateway("") }
+        Self { http: http(), rest: place.rest(""), gateway: place.gateway(""), headers: HeaderMap::new() }
+    }
+
+    /// The same, with a header on every call to an API.
+    #[must_use]
+    pub fn saying(mut self, name: &'static str, value: &'static str) -> Self {
+        self.headers.insert(name, HeaderValue::from_static(value));
+        self
     }
 
     /// Calls an API with a bearer token, or with none when it is empty.
@@ -45,7 +54,7 @@ impl Caller {
     /// # Errors
     /// When there is no answer.
     pub async fn try_call(&self, method: Method, path: &str, token: &str) -> reqwest::Result<Answer> {
-        let mut request = self.http.request(method, format!("{}{path}", self.gateway));
+        let mut request = self.http.request(method, format!("{}{path}", self.gateway)).headers(self.headers.clone());
         if !token.is_empty() {
             request = request.bearer_auth(token);
         }
