@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -113,7 +113,10 @@ async fn run(gateway: &Gateway, peer: &Peer, call: &mut Call, parts: &mut Parts,
     let backends = plan.api.backends(plan.key_type).ok_or(Refusal::NoBackend(plan.key_type))?;
     let meter = (!plan.owed.is_empty()).then(|| Box::new(Meter { gateway: Arc::clone(&peer.gateway), owed: std::mem::take(&mut plan.owed), bytes: 0 }));
     let body = RequestBody::new(body, gateway.config.stall_timeout, meter);
-    let request = outgoing(gateway, peer, call, &plan.api, parts, body)?;
+    let mut request = outgoing(gateway, peer, call, &plan.api, parts, body)?;
+    if let Some(authorization) = &backends.authorization {
+        request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+    }
     let rest = plan.path.get(plan.rest_at..).unwrap_or_default();
     let before = gateway.recorder.is_on().then(std::time::Instant::now);
     let forwarded = forward::forward(&gateway.pool, backends, request, rest, gateway.config.response_timeout, alone.then_some(peer)).await;

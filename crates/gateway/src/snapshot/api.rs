@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue};
 use model::{Api, ApiId, ApiKind, AuthType, Cors, EndpointSet, KeyType, LifecycleState, PolicyId, TenantId};
 
 use super::backend::{AddressFault, Backends};
+use super::credentials;
 use super::resources::{Operation, Resources, Verb, Verbs};
 use super::{Family, MAX_DEPTH, Texts, depth, limiting, policy_key};
 use crate::path;
@@ -30,6 +31,14 @@ pub enum CompileFault {
         api: ApiId,
         /// The scheme, or the list of them.
         scheme: String,
+    },
+    /// The backend asks for credentials in a way that is not supported.
+    #[error("API {api}: signing in at the backend by '{kind}' is not supported")]
+    BackendSecurity {
+        /// Which API.
+        api: ApiId,
+        /// `type` in `endpoint_security`.
+        kind: String,
     },
     /// The API's operations are answered by scripts.
     #[error("API {api}: inline scripts are not served by this gateway")]
@@ -98,6 +107,7 @@ impl CompileFault {
         match self {
             Self::Kind { api, .. }
             | Self::Security { api, .. }
+            | Self::BackendSecurity { api, .. }
             | Self::Inline { api }
             | Self::EndpointKind { api, .. }
             | Self::Address { api, .. }
@@ -181,8 +191,8 @@ impl ApiEntry {
             policy: api.api_policy.as_deref().and_then(|name| advanced(name, texts)),
             open_plan: texts.one(&policy_key(Family::Subscription, api.tenant, "Unauthenticated")),
             max_tps: api.max_tps,
-            production: backends(api, api.endpoints.production())?,
-            sandbox: backends(api, api.endpoints.sandbox())?,
+            production: backends(api, api.endpoints.production(), "production")?,
+            sandbox: backends(api, api.endpoints.sandbox(), "sandbox")?,
             resources: resources(api, texts)?,
         })
     }
@@ -228,12 +238,15 @@ fn context(api: ApiId, context: &str) -> Result<Arc<str>, CompileFault> {
     }
 }
 
-fn backends(api: &Api, set: Option<EndpointSet>) -> Result<Option<Backends>, CompileFault> {
+fn backends(api: &Api, set: Option<EndpointSet>, environment: &str) -> Result<Option<Backends>, CompileFault> {
     let kind = api.endpoints.kind();
     if matches!(kind, "default" | "awslambda" | "service") {
         return Err(CompileFault::EndpointKind { api: api.id, kind: kind.to_owned() });
     }
-    set.map(|set| Backends::new(&set)).transpose().map_err(|fault| CompileFault::Address { api: api.id, fault })
+    let Some(set) = set else { return Ok(None) };
+    let authorization =
+        credentials::authorization(&api.endpoints, environment).map_err(|kind| CompileFault::BackendSecurity { api: api.id, kind })?;
+    Backends::new(&set, authorization).map(Some).map_err(|fault| CompileFault::Address { api: api.id, fault })
 }
 
 fn resources(api: &Api, texts: &mut Texts<'_>) -> Result<Resources, CompileFault> {

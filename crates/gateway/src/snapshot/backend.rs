@@ -41,6 +41,8 @@ pub(crate) struct Backends {
     /// Targets at the head that share the calls; the others stand in.
     shared: usize,
     turn: AtomicUsize,
+    /// What `Authorization` says to them, in place of what the client said.
+    pub(crate) authorization: Option<HeaderValue>,
 }
 
 /// An address that cannot be called.
@@ -94,14 +96,14 @@ impl Target {
 }
 
 impl Backends {
-    pub(crate) fn new(set: &EndpointSet) -> Result<Self, AddressFault> {
+    pub(crate) fn new(set: &EndpointSet, authorization: Option<HeaderValue>) -> Result<Self, AddressFault> {
         let targets = set
             .primary
             .iter()
             .chain(&set.failovers)
             .map(|endpoint| Target::parse(&endpoint.url, endpoint.timeout_ms).map(Arc::new))
             .collect::<Result<Box<[_]>, _>>()?;
-        Ok(Self { targets, shared: set.primary.len(), turn: AtomicUsize::new(0) })
+        Ok(Self { targets, shared: set.primary.len(), turn: AtomicUsize::new(0), authorization })
     }
 
     /// The targets in the order to try them for one call: the next in turn, the others it shares the calls with, then the stand-ins.
@@ -156,7 +158,7 @@ mod tests {
     fn turns_go_round_and_stand_ins_come_last() {
         let endpoint = |url: &str| Endpoint { url: url.to_owned(), timeout_ms: None };
         let set = EndpointSet { primary: vec![endpoint("http://a"), endpoint("http://b")], failovers: vec![endpoint("http://c")] };
-        let backends = Backends::new(&set).unwrap();
+        let backends = Backends::new(&set, None).unwrap();
         let order = || backends.in_turn().map(|t| t.authority.host.to_string()).collect::<Vec<_>>().join("");
         assert_eq!([order(), order(), order()], ["abc", "bac", "abc"]);
     }

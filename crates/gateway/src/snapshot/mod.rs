@@ -8,6 +8,7 @@
 
 mod api;
 mod backend;
+mod credentials;
 mod resources;
 
 use std::sync::Arc;

@@ -174,6 +174,13 @@ async fn every_state_and_subscription_is_what_it_was() {
         assert_eq!(seen.contains(&"Payroll".to_owned()), may, "{user}: {seen:?}");
         assert!(!seen.contains(&"Draft".to_owned()) && !seen.contains(&"Fax".to_owned()), "{user}: {seen:?}");
     }
+
+    // Payroll's backend wants the password that the old gateway knew.
+    let hank = Rest::sign_in(&house, "hank", "hank-old-1").await;
+    let payroll = hank.get("devportal/v2/apis?query=name:Payroll").await["list"][0]["id"].as_str().unwrap().to_owned();
+    let keys = hank.become_subscriber("Wages", &payroll, "Unlimited").await;
+    let seen = caller.get("/payroll/1.0.0/x", &keys.token).await.expect(200);
+    assert_eq!(seen["headers"]["authorization"], "Basic cGF5cm9sbDpwQHkmcm9sbA==", "{seen}");
 }
 
 #[tokio::test]
