@@ -171,7 +171,9 @@ fn place(common: &Common) -> anyhow::Result<Place> {
         }
     }
     let zone = match &common.source_timezone {
-        Some(name) => Some(name.parse().map_err(|_| anyhow::anyhow!("--source-timezone: '{name}' is no time zone; expected e.g. Asia/Colombo"))?),
+        Some(name) => {
+            Some(name.parse().map_err(|_| anyhow::anyhow!("--source-timezone: '{name}' is no time zone; expected e.g. Asia/Colombo"))?)
+        }
         None => None,
     };
     Ok(Place { home: common.source.clone(), databases, zone })
@@ -212,7 +214,9 @@ fn encryption_key() -> Option<upgrade::target::Secret<String>> {
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {
-    chrono::DateTime::parse_from_rfc3339(text).map(|at| Timestamp(at.timestamp_millis())).map_err(|fault| format!("{fault}; expected e.g. 2018-11-05T10:00:00Z"))
+    chrono::DateTime::parse_from_rfc3339(text)
+        .map(|at| Timestamp(at.timestamp_millis()))
+        .map_err(|fault| format!("{fault}; expected e.g. 2018-11-05T10:00:00Z"))
 }
 
 fn present() -> Timestamp {

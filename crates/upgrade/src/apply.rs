@@ -3,7 +3,7 @@
 
 use db::origins::Origin;
 use db::{Db, Tx, facts, origins, tokens};
-use model::{IssuedToken, TokenState, Timestamp};
+use model::{IssuedToken, Timestamp, TokenState};
 
 use crate::plan::{Conflict, Decision, ENDED_HASH, Plan, PlanError, Tally, TokenRun, TokenStep, decide, has_no_tokens, in_order};
 use crate::source::Site;

@@ -241,7 +241,11 @@ impl<'a> TokenRun<'a> {
     }
 
     /// The next batch of steps; `None` after the last. `ledger` gets the rows, where one is kept.
-    pub(crate) async fn next(&mut self, target: Option<&Db>, ledger: &mut Option<&mut Ledger>) -> Result<Option<Vec<TokenStep>>, PlanError> {
+    pub(crate) async fn next(
+        &mut self,
+        target: Option<&Db>,
+        ledger: &mut Option<&mut Ledger>,
+    ) -> Result<Option<Vec<TokenStep>>, PlanError> {
         let batch = self.tokens.next_batch(TOKEN_BATCH).await?;
         self.misread(ledger);
         if batch.is_empty() {

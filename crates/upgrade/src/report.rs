@@ -165,27 +165,21 @@ impl<'a> Report<'a> {
 
     /// Findings in groups of like consequence.
     fn told(&self, out: &mut String) {
-        let mut groups: Vec<((Severity, About, &str), Vec<&Finding>)> = Vec::new();
-        for finding in self.findings {
-            let key = (finding.severity, finding.about, finding.consequence);
-            match groups.iter_mut().find(|(k, _)| *k == key) {
-                Some((_, list)) => list.push(finding),
-                None => groups.push((key, vec![finding])),
-            }
-        }
+        // Findings are sorted by weight, subject and consequence.
+        let groups: Vec<&[Finding]> = self.findings.chunk_by(|a, b| kind(a) == kind(b)).collect();
         for (severity, title) in [
             (Severity::Blocking, "To be settled before anything is written"),
             (Severity::Warning, "To look at"),
             (Severity::Note, "Good to know"),
         ] {
-            let of: Vec<_> = groups.iter().filter(|((s, ..), _)| *s == severity).collect();
-            let n: usize = of.iter().map(|(_, list)| list.len()).sum();
+            let of: Vec<_> = groups.iter().filter_map(|g| Some((g.first().filter(|f| f.severity == severity)?, g))).collect();
+            let n: usize = of.iter().map(|(_, group)| group.len()).sum();
             if n == 0 {
                 continue;
             }
             line(out, &format!("\n{title} ({n}):"));
-            for ((_, about, consequence), list) in of {
-                line(out, &format!("  {} ({}): {consequence}", about.word(), list.len()));
+            for (first, list) in of {
+                line(out, &format!("  {} ({}): {}", first.about.word(), list.len(), first.consequence));
                 for finding in list.iter().take(SHOWN) {
                     line(out, &format!("      {} [{}]", finding.words, finding.origin));
                 }
@@ -195,6 +189,10 @@ impl<'a> Report<'a> {
             }
         }
     }
+}
+
+fn kind(finding: &Finding) -> (Severity, About, &str) {
+    (finding.severity, finding.about, finding.consequence)
 }
 
 fn line(out: &mut String, text: &str) {
@@ -219,11 +217,19 @@ fn tallies(out: &mut String, title: &str, tallies: &[Tally]) {
 }
 
 fn compared(out: &mut String, verification: &Verification) {
-    let heading = |title: &str| format!("{title:<38}{:>8}{:>8}{:>8}{:>10}{:>9}{:>10}", "source", "target", "equal", "lived on", "missing", "different");
+    let heading = |title: &str| {
+        format!("{title:<38}{:>8}{:>8}{:>8}{:>10}{:>9}{:>10}", "source", "target", "equal", "lived on", "missing", "different")
+    };
     for (title, rows) in [("Records", &verification.kinds), ("Old cells against the target", &verification.straight)] {
         line(out, &heading(title));
         for c in rows {
-            line(out, &format!("  {:<36}{:>8}{:>8}{:>8}{:>10}{:>9}{:>10}", c.kind, c.source, c.target, c.equal, c.lived_on, c.missing, c.different));
+            line(
+                out,
+                &format!(
+                    "  {:<36}{:>8}{:>8}{:>8}{:>10}{:>9}{:>10}",
+                    c.kind, c.source, c.target, c.equal, c.lived_on, c.missing, c.different
+                ),
+            );
         }
     }
     match verification.differing {

@@ -46,10 +46,10 @@ impl TargetPlace {
         self.database.clone().unwrap_or_else(|| dir.default_url())
     }
 
-    /// Whether anything could be there already. A PostgreSQL database is taken to be there.
+    /// Whether anything could be there already. A PostgreSQL database may be, as soon as there is a key for it.
     fn may_exist(&self) -> bool {
         match &self.database {
-            Some(url) if !url.is_sqlite() => self.data_dir.is_dir(),
+            Some(url) if !url.is_sqlite() => self.data_dir.is_dir() || self.key.is_some(),
             Some(url) => self.data_dir.is_dir() && sqlite_path(url).is_some_and(|p| p.exists()),
             None => self.data_dir.join("tidegate.db").exists(),
         }

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 use db::bootstrap::DEFAULT_ENVIRONMENT;
 use db::policies::{advanced, application, subscription};
-use db::{Result, Tx, apis, applications, clients, deployments, key_mappings, lifecycle_events, rest_scopes, revisions, roles, scopes, subscriptions, tenants, tokens, users};
+use db::{
+    Result, Tx, apis, applications, clients, deployments, key_mappings, lifecycle_events, rest_scopes, revisions, roles, scopes,
+    subscriptions, tenants, tokens, users,
+};
 use model::{
-    AdvancedPolicy, Application, ApplicationPolicy, Deployment, IssuedToken, KeyMapping, MAX_REVISIONS, OAuthClient, Revision, RevisionId, StoredPassword,
-    Subscription, SubscriptionPolicy, Tenant, TokenText, User, default_advanced_policies, default_application_policies, default_rest_scopes,
-    default_subscription_policies,
+    AdvancedPolicy, Application, ApplicationPolicy, Deployment, IssuedToken, KeyMapping, MAX_REVISIONS, OAuthClient, Revision, RevisionId,
+    StoredPassword, Subscription, SubscriptionPolicy, Tenant, TokenText, User, default_advanced_policies, default_application_policies,
+    default_rest_scopes, default_subscription_policies,
 };
 use serde_json::Value;
 
@@ -201,7 +204,9 @@ impl Noun for User {
         Ok(match users::find(tx, self.tenant, &self.store, &self.name).await? {
             None => Standing::Free,
             // The administrator a first start made up; nobody has set his password since.
-            Some(user) if user.roles == ["admin"] && user.attributes.is_empty() && user.password_changed_at == user.created_at => Standing::Default,
+            Some(user) if user.roles == ["admin"] && user.attributes.is_empty() && user.password_changed_at == user.created_at => {
+                Standing::Default
+            }
             Some(user) => Standing::Taken(format!("user {} is already there", user.name)),
         })
     }
@@ -239,7 +244,10 @@ macro_rules! policy_noun {
                 Ok(match $family::find_by_name(tx, self.tenant, &self.name).await? {
                     None => Standing::Free,
                     Some(found) if $defaults(self.tenant).contains(&found) => Standing::Default,
-                    Some(_) => Standing::Taken(format!("{} {} of tenant {} is already there with a limit of its own", $kind, self.name, self.tenant)),
+                    Some(_) => Standing::Taken(format!(
+                        "{} {} of tenant {} is already there with a limit of its own",
+                        $kind, self.name, self.tenant
+                    )),
                 })
             }
 
@@ -546,7 +554,9 @@ impl Noun for IssuedToken {
             Some(text) => tokens::find_by_refresh(tx, text.expose()).await?,
             None => None,
         };
-        Ok(by_access.or(by_refresh).map_or(Standing::Free, |t| Standing::Taken(format!("a token of client {} has the same text", t.client))))
+        Ok(by_access
+            .or(by_refresh)
+            .map_or(Standing::Free, |t| Standing::Taken(format!("a token of client {} has the same text", t.client))))
     }
 
     async fn insert(tx: &mut Tx, records: &[Self], _: &Around) -> Result<()> {

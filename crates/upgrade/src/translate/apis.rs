@@ -16,14 +16,63 @@ const TABLE: &str = "AM_API";
 
 /// Fields of the artifact that have a home here, or mean nothing any more.
 const KNOWN_FIELDS: &[&str] = &[
-    "provider", "name", "version", "context", "contextTemplate", "versionType", "isDefaultVersion", "isLatest", "status", "description",
-    "thumbnail", "transports", "tier", "visibility", "visibleRoles", "visibleTenants", "subscriptionAvailability", "tenants",
-    "technicalOwner", "technicalOwnerEmail", "businessOwner", "businessOwnerEmail", "apiOwner", "advertiseOnly", "redirectURL", "vendor",
-    "wsdl", "wadl", "endpointConfig", "endpointURL", "sandboxURL", "endpointSecured", "endpointUsername", "endpointPpassword",
-    "endpointAuthDigest", "implementation", "inSequence", "outSequence", "faultSequence", "responseCaching", "cacheTimeout",
-    "destinationStatsEnabled", "environments", "productionTps", "sandboxTps", "corsConfiguration", "apiPolicy", "type", "labels",
-    "authorizationHeader", "apiSecurity", "enableSchemaValidation", "enableStore", "testKey", "monetizationStatus",
-    "monetizationProperties", "deploymentEnvironments",
+    "provider",
+    "name",
+    "version",
+    "context",
+    "contextTemplate",
+    "versionType",
+    "isDefaultVersion",
+    "isLatest",
+    "status",
+    "description",
+    "thumbnail",
+    "transports",
+    "tier",
+    "visibility",
+    "visibleRoles",
+    "visibleTenants",
+    "subscriptionAvailability",
+    "tenants",
+    "technicalOwner",
+    "technicalOwnerEmail",
+    "businessOwner",
+    "businessOwnerEmail",
+    "apiOwner",
+    "advertiseOnly",
+    "redirectURL",
+    "vendor",
+    "wsdl",
+    "wadl",
+    "endpointConfig",
+    "endpointURL",
+    "sandboxURL",
+    "endpointSecured",
+    "endpointUsername",
+    "endpointPpassword",
+    "endpointAuthDigest",
+    "implementation",
+    "inSequence",
+    "outSequence",
+    "faultSequence",
+    "responseCaching",
+    "cacheTimeout",
+    "destinationStatsEnabled",
+    "environments",
+    "productionTps",
+    "sandboxTps",
+    "corsConfiguration",
+    "apiPolicy",
+    "type",
+    "labels",
+    "authorizationHeader",
+    "apiSecurity",
+    "enableSchemaValidation",
+    "enableStore",
+    "testKey",
+    "monetizationStatus",
+    "monetizationProperties",
+    "deploymentEnvironments",
 ];
 
 pub(super) fn translate(desk: &mut Desk<'_>, scopes: &mut Scopes, limits: &mut Limits) -> Vec<Carried<CarriedApi>> {
@@ -45,15 +94,30 @@ pub(super) fn translate(desk: &mut Desk<'_>, scopes: &mut Scopes, limits: &mut L
         if !ids.insert(api.id) {
             api.id = ApiId::derived(&[desk.input.source, &origin]);
             ids.insert(api.id);
-            desk.warn(About::Api, "It gets an identifier of its own; links to it change.", origin.clone(), format!("{shown} has the same identifier as another API"));
+            desk.warn(
+                About::Api,
+                "It gets an identifier of its own; links to it change.",
+                origin.clone(),
+                format!("{shown} has the same identifier as another API"),
+            );
         }
         if let Some(other) = contexts.insert(api.context.clone(), shown.clone()) {
             let words = format!("{shown} and {other} both answer at {}", api.context);
-            desk.block(About::Api, "Two APIs cannot answer at one address; change or delete one in the old installation.", origin.clone(), words);
+            desk.block(
+                About::Api,
+                "Two APIs cannot answer at one address; change or delete one in the old installation.",
+                origin.clone(),
+                words,
+            );
         }
         if let Some(other) = names.insert((api.tenant, api.name.clone(), api.version.clone()), api.provider.clone()) {
             let words = format!("{other} and {} both have {shown}", api.provider);
-            desk.block(About::Api, "Name and version must be unique in a tenant; rename or delete one in the old installation.", origin.clone(), words);
+            desk.block(
+                About::Api,
+                "Name and version must be unique in a tenant; rename or delete one in the old installation.",
+                origin.clone(),
+                words,
+            );
         }
         if old.row.is_some() {
             desk.ledger.imported(TABLE);
@@ -83,7 +147,12 @@ fn default_versions(desk: &mut Desk<'_>) -> HashMap<(String, String), String> {
             && served != wanted
         {
             let words = format!("the default version of {} is {wanted}, but {served} answers", row.name);
-            desk.note(About::Api, "The version that answers on the address without version is carried as the default.", format!("{TABLE} {}", row.id), words);
+            desk.note(
+                About::Api,
+                "The version that answers on the address without version is carried as the default.",
+                format!("{TABLE} {}", row.id),
+                words,
+            );
         }
         if let Some(version) = served.or(wanted) {
             found.insert(at, version.to_owned());
@@ -106,7 +175,15 @@ fn one(
         fail(desk, old, "its tenant is gone", origin);
         return None;
     };
-    let empty = Artifact { path: String::new(), fields: Vec::new(), fault: None, properties: Vec::new(), creator: None, created: None, updated: None };
+    let empty = Artifact {
+        path: String::new(),
+        fields: Vec::new(),
+        fault: None,
+        properties: Vec::new(),
+        creator: None,
+        created: None,
+        updated: None,
+    };
     let artifact = old.artifact.as_ref().unwrap_or(&empty);
     incomplete(desk, old, &shown, origin);
     let get = |field: &str| artifact.get(field).map(str::trim);
@@ -122,7 +199,12 @@ fn one(
         contexts::unversioned(&stored, &version)
     };
     if context.fixed {
-        desk.warn(About::Api, "It keeps its address; other versions of it cannot be told by their address.", origin, format!("the address {} of {shown} holds no version", context.context));
+        desk.warn(
+            About::Api,
+            "It keeps its address; other versions of it cannot be told by their address.",
+            origin,
+            format!("the address {} of {shown} holds no version", context.context),
+        );
     }
     let id = match old.uuid.as_deref().map(str::parse::<ApiId>) {
         Some(Ok(id)) => id,
@@ -160,7 +242,8 @@ fn one(
     let parsed = definitions::read(desk, old, &shown);
     operations::translate(desk, old, &mut api, definitions::operations(parsed.as_ref()), scopes, limits);
     let definition = definitions::finished(desk, parsed.as_ref(), &api);
-    let served = matches!(api.state, LifecycleState::Published | LifecycleState::Prototyped | LifecycleState::Deprecated | LifecycleState::Blocked);
+    let served =
+        matches!(api.state, LifecycleState::Published | LifecycleState::Prototyped | LifecycleState::Deprecated | LifecycleState::Blocked);
     let deployed = served && get("overview_environments") != Some("none");
     let key = old.row.as_ref().map_or_else(|| artifact.path.clone(), |r| r.id.to_string());
     Some(Carried { key, value: CarriedApi { api, definition, events, deployed } })
@@ -194,7 +277,12 @@ fn events(desk: &mut Desk<'_>, old: &OldApi) -> Vec<LifecycleEvent> {
     for row in &old.lifecycle_events {
         let Some(to) = LifecycleState::parse(&row.new) else {
             desk.ledger.skipped(TABLE, "names a state of the site's own", 1);
-            desk.note(About::Api, "The step is left out of its history.", format!("{TABLE} {}", row.id), format!("state {} is not known here", row.new));
+            desk.note(
+                About::Api,
+                "The step is left out of its history.",
+                format!("{TABLE} {}", row.id),
+                format!("state {} is not known here", row.new),
+            );
             continue;
         };
         desk.ledger.merged(TABLE, 1);
@@ -212,7 +300,12 @@ fn state(desk: &mut Desk<'_>, old: &OldApi, artifact: &Artifact, events: &[Lifec
     let state = match said_so {
         Some(word) => LifecycleState::parse(word).unwrap_or_else(|| {
             let state = by_history();
-            desk.warn(About::Api, "The last standard state of its history is carried.", origin, format!("{shown} is {word}, which becomes {state}"));
+            desk.warn(
+                About::Api,
+                "The last standard state of its history is carried.",
+                origin,
+                format!("{shown} is {word}, which becomes {state}"),
+            );
             state
         }),
         None => by_history(),
@@ -286,10 +379,14 @@ fn backend(desk: &mut Desk<'_>, old: &OldApi, artifact: &Artifact, api: &mut Api
     };
     if get("overview_implementation").is_some_and(|i| i.eq_ignore_ascii_case("INLINE")) {
         api.implementation = EndpointImplementation::Inline;
-    } else if old.artifact.is_some() && api.state != LifecycleState::Created && !is_advertised(artifact) {
-        if let Err(fault) = api.endpoints.check() {
-            desk.warn(About::Api, "Calls to it will fail until it is given a backend.", origin, format!("{shown}: {fault}"));
-        }
+        let words = format!("{shown} answers from scripts of its operations");
+        desk.warn(About::Api, "Scripts are carried and not run by this version's gateway: calls to it fail.", origin, words);
+    } else if old.artifact.is_some()
+        && api.state != LifecycleState::Created
+        && !is_advertised(artifact)
+        && let Err(fault) = api.endpoints.check()
+    {
+        desk.warn(About::Api, "Calls to it will fail until it is given a backend.", origin, format!("{shown}: {fault}"));
     }
     let tps = |field: &str| get(field).and_then(|t| t.parse().ok());
     api.max_tps = MaxTps { production: tps("overview_productionTps"), sandbox: tps("overview_sandboxTps") };
@@ -373,7 +470,12 @@ fn rest_of_artifact(desk: &mut Desk<'_>, artifact: &Artifact, api: &mut Api, ori
         }
     }
     if !strange.is_empty() {
-        desk.note(About::Api, "Fields of the site's own are carried as additional properties.", origin, format!("{} {}: {}", api.name, api.version, strange.join(", ")));
+        desk.note(
+            About::Api,
+            "Fields of the site's own are carried as additional properties.",
+            origin,
+            format!("{} {}: {}", api.name, api.version, strange.join(", ")),
+        );
     }
 }
 
@@ -396,7 +498,10 @@ mod tests {
         let text = r#"{"corsConfigurationEnabled":true,"accessControlAllowOrigins":["https://a"],"accessControlAllowCredentials":true,"accessControlAllowHeaders":["x"],"accessControlAllowMethods":["GET"]}"#;
         let cors = own_cors(text).unwrap();
         assert!(cors.enabled && cors.allow_credentials);
-        assert_eq!((cors.allow_origins, cors.allow_headers, cors.allow_methods), (vec!["https://a".into()], vec!["x".into()], vec!["GET".into()]));
+        assert_eq!(
+            (cors.allow_origins, cors.allow_headers, cors.allow_methods),
+            (vec!["https://a".into()], vec!["x".into()], vec!["GET".into()])
+        );
         assert_eq!(own_cors("no json"), None);
     }
 

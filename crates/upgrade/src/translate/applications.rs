@@ -10,7 +10,8 @@ use crate::old::consumers::Subscriber;
 const TABLE: &str = "AM_APPLICATION";
 
 pub(super) fn translate(desk: &mut Desk<'_>, limits: &mut Limits, users: &[Carried<User>]) -> Vec<Carried<Application>> {
-    let people: HashSet<(i32, &str, &str)> = users.iter().map(|u| (u.value.tenant.0, u.value.store.as_str(), u.value.name.as_str())).collect();
+    let people: HashSet<(i32, &str, &str)> =
+        users.iter().map(|u| (u.value.tenant.0, u.value.store.as_str(), u.value.name.as_str())).collect();
     let subscribers: HashMap<i64, &Subscriber> = desk.old.subscribers.iter().map(|s| (s.id, s)).collect();
     let busy: HashSet<i64> = desk.old.applications.iter().map(|a| a.subscriber_id).collect();
     for subscriber in &desk.old.subscribers {
@@ -32,18 +33,33 @@ pub(super) fn translate(desk: &mut Desk<'_>, limits: &mut Limits, users: &[Carri
         };
         let Some(tenant) = desk.names.tenant(subscriber.tenant_id) else {
             desk.ledger.skipped(TABLE, "its tenant is gone", 1);
-            desk.warn(About::Application, "The application is left out, with its keys and subscriptions.", origin, format!("it belongs to tenant {}, which does not exist", subscriber.tenant_id));
+            desk.warn(
+                About::Application,
+                "The application is left out, with its keys and subscriptions.",
+                origin,
+                format!("it belongs to tenant {}, which does not exist", subscriber.tenant_id),
+            );
             continue;
         };
         let name = desk.names.user(&subscriber.user_id, Some(subscriber.tenant_id));
         let owner = name.to_string();
         if name.store == PRIMARY_STORE && !people.contains(&(tenant.0, PRIMARY_STORE, &name.name)) && missing.insert(owner.clone()) {
             let words = format!("{owner} owns applications and does not exist");
-            desk.note(About::Application, "Applications, keys and subscriptions work on; nobody can manage them but administrators.", format!("AM_SUBSCRIBER {}", subscriber.id), words);
+            desk.note(
+                About::Application,
+                "Applications, keys and subscriptions work on; nobody can manage them but administrators.",
+                format!("AM_SUBSCRIBER {}", subscriber.id),
+                words,
+            );
         }
         if !taken.insert((tenant.0, owner.clone(), old.name.clone())) {
             desk.ledger.failed(TABLE, "another application of its owner has that name", 1);
-            desk.block(About::Application, "An owner's applications must have different names; rename one in the old installation.", origin, format!("{owner} has two applications {}", old.name));
+            desk.block(
+                About::Application,
+                "An owner's applications must have different names; rename one in the old installation.",
+                origin,
+                format!("{owner} has two applications {}", old.name),
+            );
             continue;
         }
         let since = desk.at("AM_SUBSCRIBER", "DATE_SUBSCRIBED", subscriber.subscribed);

@@ -19,15 +19,15 @@ const OLD_DEFAULT_SECONDS: i64 = 3600;
 const MISTAKEN_REFRESH_SECONDS: i64 = 84_600_000;
 
 pub(super) fn translate(desk: &mut Desk<'_>, users: &[Carried<User>]) -> Vec<Carried<OAuthClient>> {
-    let people: HashSet<(i32, &str, &str)> = users.iter().map(|u| (u.value.tenant.0, u.value.store.as_str(), u.value.name.as_str())).collect();
+    let people: HashSet<(i32, &str, &str)> =
+        users.iter().map(|u| (u.value.tenant.0, u.value.store.as_str(), u.value.name.as_str())).collect();
     let secrets = second_copies(desk);
     let mapped: HashMap<&str, &KeyMapping> = desk.old.key_mappings.iter().filter_map(|m| Some((m.consumer_key.as_deref()?, m))).collect();
     let mut registrations: HashMap<(i64, String), &Registration> = HashMap::new();
     for row in &desk.old.registrations {
-        match (row.application_id, row.key_type.as_deref()) {
-            // Later requests come later.
-            (Some(application), Some(kind)) => drop(registrations.insert((application, kind.to_ascii_uppercase()), row)),
-            _ => {}
+        // Later requests come later.
+        if let (Some(application), Some(kind)) = (row.application_id, row.key_type.as_deref()) {
+            registrations.insert((application, kind.to_ascii_uppercase()), row);
         }
     }
     let known: HashSet<i64> = desk.old.applications.iter().map(|a| a.id).collect();
@@ -69,7 +69,12 @@ pub(super) fn translate(desk: &mut Desk<'_>, users: &[Carried<User>]) -> Vec<Car
         let secret = match stored.or_else(|| secrets.get(&(tenant_id, old.key.as_str())).copied()) {
             Some(secret) => secret.clone(),
             None => {
-                desk.warn(About::Client, "The client is carried switched off: without a secret anybody could be it.", origin.clone(), "it has no secret");
+                desk.warn(
+                    About::Client,
+                    "The client is carried switched off: without a secret anybody could be it.",
+                    origin.clone(),
+                    "it has no secret",
+                );
                 Secret::new(String::new())
             }
         };
@@ -126,7 +131,12 @@ fn grants(desk: &mut Desk<'_>, old: &Client, origin: &str) -> Vec<String> {
             found
         }
         None => {
-            desk.note(About::Client, "The old server allowed such a client every grant; it gets the common ones.", origin, "it names no grant types");
+            desk.note(
+                About::Client,
+                "The old server allowed such a client every grant; it gets the common ones.",
+                origin,
+                "it names no grant types",
+            );
             ["authorization_code", "password", "client_credentials", "refresh_token"].map(str::to_owned).to_vec()
         }
     }
@@ -137,7 +147,7 @@ fn lifetimes(desk: &Desk<'_>, old: &Client, registration: Option<&Registration>)
     let own = |seconds: Option<i64>| seconds.filter(|s| *s != 0);
     let site = |seconds: Option<i64>, usual: i64| seconds.filter(|s| *s != usual);
     let settings = desk.input.settings;
-    let asked = registration.and_then(|r| validity(r));
+    let asked = registration.and_then(validity);
     Lifetimes {
         application_secs: own(old.application_token_seconds)
             .or(asked.filter(|s| *s != OLD_DEFAULT_SECONDS))

@@ -26,7 +26,8 @@ pub(super) fn versioned(stored: &str, template: Option<&str>, version: &str) -> 
     let fits = |template: &str| template.replace("{version}", version) == context;
     let candidates = template.filter(|t| !t.trim().is_empty()).map(slashed).into_iter().flat_map(|t| [format!("{t}/{{version}}"), t]);
     let told = candidates.filter(|t| t.contains("{version}")).find(|t| fits(t));
-    let derived = || context.strip_suffix(version).and_then(|c| c.strip_suffix('/')).filter(|c| !c.is_empty()).map(|c| format!("{c}/{{version}}"));
+    let derived =
+        || context.strip_suffix(version).and_then(|c| c.strip_suffix('/')).filter(|c| !c.is_empty()).map(|c| format!("{c}/{{version}}"));
     match told.or_else(derived) {
         Some(template) => Context { context, template, fixed: false },
         None => Context { template: context.clone(), context, fixed: true },

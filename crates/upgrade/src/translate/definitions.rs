@@ -21,7 +21,12 @@ pub(super) fn read(desk: &mut Desk<'_>, old: &OldApi, shown: &str) -> Option<Par
             }
             Err(faults) => {
                 let why = faults.first().map(|f| f.description.clone()).unwrap_or_default();
-                desk.warn(About::Api, "The author's definition is lost; one is made from the resources.", origin, format!("{shown}: {why}"));
+                desk.warn(
+                    About::Api,
+                    "The author's definition is lost; one is made from the resources.",
+                    origin,
+                    format!("{shown}: {why}"),
+                );
             }
         }
     }
@@ -63,7 +68,12 @@ pub(super) fn finished(desk: &mut Desk<'_>, parsed: Option<&Parsed>, api: &Api) 
         Some(Err(faults)) => {
             let why = faults.first().map(|f| f.description.clone()).unwrap_or_default();
             let shown = format!("{} {}", api.name, api.version);
-            desk.warn(About::Api, "The author's definition is lost; one is made from the resources.", format!("definition of {shown}"), why);
+            desk.warn(
+                About::Api,
+                "The author's definition is lost; one is made from the resources.",
+                format!("definition of {shown}"),
+                why,
+            );
             made()
         }
         None => made(),

@@ -239,8 +239,13 @@ mod tests {
 
     #[test]
     fn one_credential_serves_both_environments() {
-        let fields =
-            [("endpointURL", "http://b"), ("endpointSecured", "True"), ("endpointUsername", "u"), ("endpointPpassword", "p&w"), ("endpointAuthDigest", "true")];
+        let fields = [
+            ("endpointURL", "http://b"),
+            ("endpointSecured", "True"),
+            ("endpointUsername", "u"),
+            ("endpointPpassword", "p&w"),
+            ("endpointAuthDigest", "true"),
+        ];
         let read = read(&artifact(&fields), &EndpointMap::default());
         for at in ["production", "sandbox"] {
             let security = read.endpoints.0.pointer(&format!("/endpoint_security/{at}")).unwrap();
@@ -252,7 +257,8 @@ mod tests {
     #[test]
     fn the_longest_prefix_wins() {
         let map = EndpointMap::parse("# rehearsal\nhttp://b http://one\n\nhttp://b/x http://two\n").unwrap();
-        let config = r#"{"production_endpoints":[{"url":"http://b/x/1"},{"url":"http://b/y"}],"production_failovers":[{"url":"http://c"}]}"#;
+        let config =
+            r#"{"production_endpoints":[{"url":"http://b/x/1"},{"url":"http://b/y"}],"production_failovers":[{"url":"http://c"}]}"#;
         let set = read(&artifact(&[("endpointConfig", config)]), &map).endpoints.production().unwrap();
         let urls: Vec<&str> = set.primary.iter().chain(&set.failovers).map(|e| e.url.as_str()).collect();
         assert_eq!(urls, ["http://two/1", "http://one/y", "http://c"]);

@@ -10,7 +10,11 @@ const TABLE: &str = "AM_APPLICATION_KEY_MAPPING";
 const DOMAINS: &str = "AM_APP_KEY_DOMAIN_MAPPING";
 const OURS: &str = "Resident Key Manager";
 
-pub(super) fn translate(desk: &mut Desk<'_>, applications: &[Carried<Application>], clients: &[Carried<OAuthClient>]) -> Vec<Carried<KeyMapping>> {
+pub(super) fn translate(
+    desk: &mut Desk<'_>,
+    applications: &[Carried<Application>],
+    clients: &[Carried<OAuthClient>],
+) -> Vec<Carried<KeyMapping>> {
     let applications: HashMap<i64, &Application> = applications.iter().map(|a| (a.value.number, &a.value)).collect();
     let clients: HashSet<&str> = clients.iter().map(|c| c.value.id.as_str()).collect();
     let domains = allowed_domains(desk);
@@ -32,7 +36,12 @@ pub(super) fn translate(desk: &mut Desk<'_>, applications: &[Carried<Application
         let consumer_key = said(old.consumer_key.as_deref());
         if consumer_key.is_some_and(|k| !taken.insert(k)) {
             desk.ledger.failed(TABLE, "its client is another key's already", 1);
-            desk.warn(About::Key, "The second key is left out; calls with the client count for the first application.", origin, "two keys share one client");
+            desk.warn(
+                About::Key,
+                "The second key is left out; calls with the client count for the first application.",
+                origin,
+                "two keys share one client",
+            );
             continue;
         }
         if !places.insert((old.application_id, key_type.name())) {
@@ -54,7 +63,12 @@ pub(super) fn translate(desk: &mut Desk<'_>, applications: &[Carried<Application
             None => KeyState::Completed,
             Some(Some(state)) => state,
             Some(None) => {
-                desk.warn(About::Key, "It waits for approval.", origin.clone(), format!("its state {} is not known", old.state.as_deref().unwrap_or_default()));
+                desk.warn(
+                    About::Key,
+                    "It waits for approval.",
+                    origin.clone(),
+                    format!("its state {} is not known", old.state.as_deref().unwrap_or_default()),
+                );
                 KeyState::Created
             }
         };
@@ -96,7 +110,12 @@ fn allowed_domains<'a>(desk: &mut Desk<'a>) -> HashMap<&'a str, Vec<String>> {
             }
         } else {
             desk.ledger.skipped(DOMAINS, "the old gateway did not ask for it", 1);
-            desk.note(About::Key, "Not asked for by this version of the old gateway, and not here.", format!("{DOMAINS} {domain}"), "a key names the domains it may be used from");
+            desk.note(
+                About::Key,
+                "Not asked for by this version of the old gateway, and not here.",
+                format!("{DOMAINS} {domain}"),
+                "a key names the domains it may be used from",
+            );
         }
     }
     found

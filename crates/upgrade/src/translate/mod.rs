@@ -300,7 +300,12 @@ fn said(text: Option<&str>) -> Option<&str> {
 /// A comma list: trimmed, without empty words or repetitions.
 fn list(text: Option<&str>) -> Vec<String> {
     let mut seen = BTreeSet::new();
-    text.unwrap_or_default().split(',').map(str::trim).filter(|w| !w.is_empty() && seen.insert(w.to_ascii_lowercase())).map(str::to_owned).collect()
+    text.unwrap_or_default()
+        .split(',')
+        .map(str::trim)
+        .filter(|w| !w.is_empty() && seen.insert(w.to_ascii_lowercase()))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Text in UTF-8, with or without byte order mark, or else in Latin-1, as old editors saved it.

@@ -71,11 +71,21 @@ fn one(
         Some(Some(auth)) => auth,
         Some(None) => {
             let word = row.auth_scheme.as_deref().unwrap_or_default();
-            desk.warn(About::Scope, "Credentials of any kind are asked for.", origin, format!("{verb} {target} has the unknown scheme {word}"));
+            desk.warn(
+                About::Scope,
+                "Credentials of any kind are asked for.",
+                origin,
+                format!("{verb} {target} has the unknown scheme {word}"),
+            );
             AuthType::Any
         }
         None => {
-            desk.warn(About::Scope, "It was open to everybody and stays so.", origin, format!("{verb} {target} has no authentication scheme"));
+            desk.warn(
+                About::Scope,
+                "It was open to everybody and stays so.",
+                origin,
+                format!("{verb} {target} has no authentication scheme"),
+            );
             AuthType::None
         }
     };
@@ -83,7 +93,12 @@ fn one(
     let wanted = scopes.of_resource(&api.context, &api.version, pattern, &verb);
     if wanted.only_once && desk.old.version.context_has_version() && !wanted.scopes.is_empty() {
         let words = format!("{verb} {target} asks for {} in the spelling of 1.8 only", names(&wanted.scopes));
-        desk.warn(About::Scope, "The old gateway had stopped asking for this scope after its last upgrade; here it is asked for again.", origin, words);
+        desk.warn(
+            About::Scope,
+            "The old gateway had stopped asking for this scope after its last upgrade; here it is asked for again.",
+            origin,
+            words,
+        );
     }
     for scope in &wanted.scopes {
         if !api.scopes.iter().any(|s| s.name == scope.name) {
@@ -93,7 +108,8 @@ fn one(
     let in_definition = defined.iter().find(|d| d.verb == verb && d.target == target);
     let script = row.mediation_script.as_deref().map(decoded).filter(|s| !s.trim().is_empty());
     if let Some(defined) = in_definition.filter(|d| d.scopes.iter().any(|s| !wanted.scopes.iter().any(|w| w.name == *s))) {
-        let words = format!("{verb} {target}: the definition names {}, the gateway asked for {}", defined.scopes.join(", "), names(&wanted.scopes));
+        let words =
+            format!("{verb} {target}: the definition names {}, the gateway asked for {}", defined.scopes.join(", "), names(&wanted.scopes));
         desk.note(About::Scope, "What the gateway asked for is carried.", origin, words);
     }
     Some(Operation {
@@ -142,10 +158,20 @@ fn without_rows(desk: &mut Desk<'_>, old: &OldApi, defined: &[Operation], shown:
         found.push(operation);
     }
     if found.is_empty() {
-        desk.warn(About::Api, "It gets `/*` with every verb, for callers with credentials.", origin, format!("{shown} lists no resources anywhere"));
+        desk.warn(
+            About::Api,
+            "It gets `/*` with every verb, for callers with credentials.",
+            origin,
+            format!("{shown} lists no resources anywhere"),
+        );
         return DEFAULT_VERBS.into_iter().map(|verb| Operation::new(verb, "/*")).collect();
     }
-    desk.warn(About::Api, "The resources its artifact lists are carried; that list may be incomplete.", origin, format!("{shown} has no resources in the database"));
+    desk.warn(
+        About::Api,
+        "The resources its artifact lists are carried; that list may be incomplete.",
+        origin,
+        format!("{shown} has no resources in the database"),
+    );
     found
 }
 

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use model::{
     AdvancedPolicy, ApplicationPolicy, BillingPlan, Burst, Condition, ConditionKind, ConditionalGroup, Limit, PlanPermission, PolicyId,
-    SubscriptionPolicy, TenantId, TimeUnit, UNLIMITED, default_advanced_policies, default_application_policies, default_subscription_policies,
+    SubscriptionPolicy, TenantId, TimeUnit, UNLIMITED, default_advanced_policies, default_application_policies,
+    default_subscription_policies,
 };
 use serde_json::Value;
 
@@ -27,7 +28,11 @@ pub(super) struct Limits {
     advanced: BTreeMap<(TenantId, String), Carried<AdvancedPolicy>>,
 }
 
-const UNKNOWN: &str = "The name stays and has no limit, which is how the old gateway treated a tier it did not know; give it the limit it should have.";
+const UNKNOWN: &str =
+    "The name stays and has no limit, which is how the old gateway treated a tier it did not know; give it the limit it should have.";
+
+/// Business plans, application policies, advanced policies.
+type Families = (Vec<Carried<SubscriptionPolicy>>, Vec<Carried<ApplicationPolicy>>, Vec<Carried<AdvancedPolicy>>);
 
 impl Default for Limits {
     fn default() -> Self {
@@ -83,7 +88,7 @@ impl Limits {
     }
 
     /// The families in order.
-    pub(super) fn finish(self) -> (Vec<Carried<SubscriptionPolicy>>, Vec<Carried<ApplicationPolicy>>, Vec<Carried<AdvancedPolicy>>) {
+    pub(super) fn finish(self) -> Families {
         (self.subscription.into_values().collect(), self.application.into_values().collect(), self.advanced.into_values().collect())
     }
 }
@@ -114,7 +119,18 @@ pub(super) fn translate(desk: &mut Desk<'_>) -> Limits {
     };
     permissions(desk, &mut limits, ruling, ruling_rows);
     desk.ledger.skipped(idle, "not the table this version used", u64::try_from(idle_rows.len()).unwrap_or(u64::MAX));
+    kept(desk, &limits);
     limits
+}
+
+/// Says which plans are smaller or larger than those of their name in a new installation.
+fn kept(desk: &mut Desk<'_>, limits: &Limits) {
+    for ((tenant, name), plan) in &limits.subscription {
+        let defaults = default_subscription_policies(*tenant);
+        let Some(default) = defaults.iter().find(|d| d.name == *name && d.limit != plan.value.limit) else { continue };
+        let words = format!("{name} of tenant {tenant} is {}, not {}", limits::words(&plan.value.limit), limits::words(&default.limit));
+        desk.note(About::Limit, "It keeps its old limit, where a new installation gives the name another.", format!("tier {name}"), words);
+    }
 }
 
 fn files(desk: &mut Desk<'_>, limits: &mut Limits) {
@@ -164,7 +180,14 @@ fn put_tier(desk: &mut Desk<'_>, limits: &mut Limits, tenant: TenantId, level: T
             let own = ["Description", "x-wso2-BillingPlan", "x-wso2-StopOnQuotaReach"];
             let attributes = tier.attributes.iter().filter(|(n, _)| !own.contains(&n.as_str()));
             let attributes = attributes.map(|(n, v)| (unescaped(n), unescaped(v))).collect();
-            let value = SubscriptionPolicy { display_name, description, billing, stop_on_quota: stop, attributes, ..plan(tenant, &tier.name, limit) };
+            let value = SubscriptionPolicy {
+                display_name,
+                description,
+                billing,
+                stop_on_quota: stop,
+                attributes,
+                ..plan(tenant, &tier.name, limit)
+            };
             limits.subscription.insert(at, Carried { key, value });
         }
         TierLevel::Application => {
@@ -187,7 +210,8 @@ fn unescaped(text: &str) -> String {
         let decoded = match byte {
             b'%' => {
                 let mut ahead = rest.clone();
-                let digits = ahead.next().zip(ahead.next()).and_then(|(a, b)| Some((char::from(a).to_digit(16)?, char::from(b).to_digit(16)?)));
+                let digits =
+                    ahead.next().zip(ahead.next()).and_then(|(a, b)| Some((char::from(a).to_digit(16)?, char::from(b).to_digit(16)?)));
                 digits.and_then(|(a, b)| u8::try_from(a * 16 + b).ok()).inspect(|_| rest = ahead)
             }
             _ => None,
@@ -226,7 +250,12 @@ fn tables(desk: &mut Desk<'_>, limits: &mut Limits) {
         let limit = limits::of_policy(&row.quota_type, row.quota, row.quota_unit.as_deref(), row.unit_time, &row.time_unit);
         let limit = sensible(desk, limit, &row.name, &origin);
         if !attributes(desk, row.custom_attributes.as_deref(), &origin).is_empty() {
-            desk.note(About::Limit, "Custom attributes of application tiers have no home here.", origin, format!("application tier {}", row.name));
+            desk.note(
+                About::Limit,
+                "Custom attributes of application tiers have no home here.",
+                origin,
+                format!("application tier {}", row.name),
+            );
         }
         let value = ApplicationPolicy {
             display_name: row.display_name.clone(),
@@ -277,7 +306,9 @@ fn attributes(desk: &mut Desk<'_>, json: Option<&[u8]>, origin: &str) -> Vec<(St
         other => other.to_string(),
     };
     match serde_json::from_slice::<Value>(json) {
-        Ok(Value::Array(items)) => items.iter().filter_map(|i| Some((i.get("name")?.as_str()?.to_owned(), i.get("value").map(text)?))).collect(),
+        Ok(Value::Array(items)) => {
+            items.iter().filter_map(|i| Some((i.get("name")?.as_str()?.to_owned(), i.get("value").map(text)?))).collect()
+        }
         Ok(Value::Null) => Vec::new(),
         _ => {
             desk.note(About::Limit, "The attributes are left out.", origin, "custom attributes do not read");
@@ -299,7 +330,11 @@ fn groups(desk: &mut Desk<'_>, policies: &Policies, policy: &ApiPolicy, origin: 
             desk.warn(About::Limit, "The group is left out; the policy's own limit holds.", origin, "a condition group has no conditions");
             continue;
         }
-        done.push(ConditionalGroup { description: group.description.clone(), conditions, limit: sensible(desk, limit, &policy.name, origin) });
+        done.push(ConditionalGroup {
+            description: group.description.clone(),
+            conditions,
+            limit: sensible(desk, limit, &policy.name, origin),
+        });
     }
     done
 }

@@ -14,6 +14,9 @@ const RESOURCES: &str = "IDN_OAUTH2_RESOURCE_SCOPE";
 /// Scopes every key manager has; no API owns them.
 const BUILT_IN: [&str; 5] = ["openid", "email", "profile", "phone", "address"];
 
+/// A row, the scope it means, and the names of the APIs that use it.
+type Candidate<'a> = (&'a Scope, ApiScope, BTreeSet<String>);
+
 /// Scopes while APIs are translated.
 #[derive(Debug, Default)]
 pub(super) struct Scopes {
@@ -32,7 +35,7 @@ pub(super) fn translate(desk: &mut Desk<'_>) -> Scopes {
     }
     let bindings = bindings(desk);
     // Rows of one tenant and key, and by which APIs each row is used.
-    let mut groups: BTreeMap<(TenantId, String), Vec<(&Scope, ApiScope, BTreeSet<String>)>> = BTreeMap::new();
+    let mut groups: BTreeMap<(TenantId, String), Vec<Candidate<'_>>> = BTreeMap::new();
     for row in &desk.old.oauth_scopes {
         let Some(key) = said(row.key()) else {
             desk.ledger.skipped(TABLE, "has no key", 1);
@@ -84,12 +87,12 @@ fn bindings(desk: &mut Desk<'_>) -> HashMap<i64, Vec<String>> {
     found
 }
 
-fn group(desk: &mut Desk<'_>, scopes: &mut Scopes, tenant: TenantId, key: &str, rows: Vec<(&Scope, ApiScope, BTreeSet<String>)>) {
+fn group(desk: &mut Desk<'_>, scopes: &mut Scopes, tenant: TenantId, key: &str, rows: Vec<Candidate<'_>>) {
     let same = |a: &ApiScope, b: &ApiScope| {
         let fold = |s: &ApiScope| s.roles.iter().map(|r| r.to_ascii_lowercase()).collect::<BTreeSet<_>>();
         fold(a) == fold(b)
     };
-    let attached: Vec<&(&Scope, ApiScope, BTreeSet<String>)> = rows.iter().filter(|(_, _, users)| !users.is_empty()).collect();
+    let attached: Vec<&Candidate<'_>> = rows.iter().filter(|(_, _, users)| !users.is_empty()).collect();
     let apis: BTreeSet<&String> = attached.iter().flat_map(|(_, _, users)| users).collect();
     let agree = attached.windows(2).all(|pair| matches!(pair, [a, b] if same(&a.1, &b.1)));
     if !agree {
@@ -222,13 +225,12 @@ mod tests {
 
     #[test]
     fn both_spellings_are_found_and_the_later_decides() {
-        let mut scopes = Scopes::default();
-        scopes.by_id = HashMap::from([(1, (TenantId::SUPER, scope("a"))), (2, (TenantId::SUPER, scope("b")))]);
-        scopes.by_path = HashMap::from([
-            ("/w/1.0/1.0/x:GET".to_owned(), vec![1]),
-            ("/w/1.0/x:GET".to_owned(), vec![2]),
-            ("/w/1.0/y:POST".to_owned(), vec![2]),
-        ]);
+        let paths = [("/w/1.0/1.0/x:GET", 1), ("/w/1.0/x:GET", 2), ("/w/1.0/y:POST", 2)];
+        let mut scopes = Scopes {
+            by_id: HashMap::from([(1, (TenantId::SUPER, scope("a"))), (2, (TenantId::SUPER, scope("b")))]),
+            by_path: paths.into_iter().map(|(path, id)| (path.to_owned(), vec![id])).collect(),
+            ..Scopes::default()
+        };
         let both = scopes.of_resource("/w/1.0", "1.0", "/x", "get");
         assert_eq!((both.scopes[0].name.as_str(), both.only_once), ("a", false));
         let old = scopes.of_resource("/w/1.0", "1.0", "/y", "POST");

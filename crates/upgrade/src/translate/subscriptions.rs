@@ -32,13 +32,23 @@ pub(super) fn translate(
         };
         if !taken.insert((*application, api.id)) {
             desk.ledger.merged(TABLE, 1);
-            desk.warn(About::Subscription, "The older of the two is carried.", origin, format!("a second subscription to {} {}", api.name, api.version));
+            desk.warn(
+                About::Subscription,
+                "The older of the two is carried.",
+                origin,
+                format!("a second subscription to {} {}", api.name, api.version),
+            );
             continue;
         }
         let state = match said(old.status.as_deref()) {
             None => SubscriptionState::Unblocked,
             Some(word) => SubscriptionState::parse(word).unwrap_or_else(|| {
-                desk.warn(About::Subscription, "It waits for approval; calls are refused.", origin.clone(), format!("its state {word} is not known"));
+                desk.warn(
+                    About::Subscription,
+                    "It waits for approval; calls are refused.",
+                    origin.clone(),
+                    format!("its state {word} is not known"),
+                );
                 SubscriptionState::OnHold
             }),
         };

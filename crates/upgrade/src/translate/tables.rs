@@ -69,8 +69,12 @@ pub(super) fn fate(table: &str) -> Fate {
         "AM_POLICY_HARD_THROTTLING" => NotYet("hard throttling rules"),
         "AM_CERTIFICATE_METADATA" | "AM_API_CLIENT_CERTIFICATE" => NotYet("certificates"),
         "AM_LABELS" | "AM_LABEL_URLS" => NotYet("gateway labels"),
-        "AM_CONDITION_GROUP" | "AM_QUERY_PARAMETER_CONDITION" | "AM_HEADER_FIELD_CONDITION" | "AM_JWT_CLAIM_CONDITION"
-        | "AM_IP_CONDITION" | "UM_DOMAIN" => Merged,
+        "AM_CONDITION_GROUP"
+        | "AM_QUERY_PARAMETER_CONDITION"
+        | "AM_HEADER_FIELD_CONDITION"
+        | "AM_JWT_CLAIM_CONDITION"
+        | "AM_IP_CONDITION"
+        | "UM_DOMAIN" => Merged,
         "UM_DIALECT" | "UM_CLAIM" | "UM_PROFILE_CONFIG" => NotYet("claims"),
         "UM_SYSTEM_USER" | "UM_SYSTEM_ROLE" | "UM_SYSTEM_USER_ROLE" => NotNeeded("the old product's own accounts"),
         "IDN_OAUTH2_AUTHORIZATION_CODE" | "IDN_OAUTH2_AUTHZ_CODE_SCOPE" => NotNeeded("authorization codes live for minutes"),

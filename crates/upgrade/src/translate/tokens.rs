@@ -100,7 +100,7 @@ impl<'a> TokenDesk<'a> {
         if !self.access.insert(short(access)) {
             return Outcome::Skipped { reason: "another token has the same text", key };
         }
-        let origin = || format!("{} {}", old.table, &key[..12.min(key.len())]);
+        let origin = || format!("{} {}", old.table, key.get(..12).unwrap_or_default());
         let refresh = match refresh {
             Some(text) if !self.refresh.insert(short(text.expose())) => {
                 self.findings.push(Finding {

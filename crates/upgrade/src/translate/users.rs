@@ -31,7 +31,12 @@ pub(super) fn translate(desk: &mut Desk<'_>, roles: &mut Roles) -> Vec<Carried<U
         let origin = format!("{TABLE} {}", old.id);
         let Some(tenant) = desk.names.tenant(old.tenant_id) else {
             desk.ledger.skipped(TABLE, "its tenant is gone", 1);
-            desk.warn(About::User, "The user is left out.", origin, format!("{} belongs to tenant {}, which does not exist", old.name, old.tenant_id));
+            desk.warn(
+                About::User,
+                "The user is left out.",
+                origin,
+                format!("{} belongs to tenant {}, which does not exist", old.name, old.tenant_id),
+            );
             continue;
         };
         let name = desk.names.user_in(&old.name, None, Some(old.tenant_id));

@@ -91,7 +91,7 @@ pub async fn verify(translation: &Translation, input: &Input<'_>, site: &Site, d
             compare_all(&mut done, db, &$items, |_, _| false).await?;
         };
     }
-    // Users first on their own, because a sign-in renews a password.
+    // Users are compared by a rule of their own, because a sign-in renews a password.
     in_order!(without_users(translation), visit);
     compare_all(&mut done, db, &translation.users, signed_in_since).await?;
     tokens(&mut done, translation, input, site, db).await?;
@@ -134,12 +134,7 @@ struct View<'a> {
     subscriptions: &'a [Carried<model::Subscription>],
 }
 
-async fn compare_all<T: Noun>(
-    done: &mut Verification,
-    db: &Db,
-    items: &[Carried<T>],
-    lived_on: impl Fn(&T, &T) -> bool,
-) -> db::Result<()> {
+async fn compare_all<T: Noun>(done: &mut Verification, db: &Db, items: &[Carried<T>], lived_on: impl Fn(&T, &T) -> bool) -> db::Result<()> {
     if items.is_empty() && T::KIND == <User as Noun>::KIND {
         return Ok(());
     }
@@ -153,11 +148,24 @@ async fn compare_all<T: Noun>(
     Ok(())
 }
 
-fn compare<T: Noun>(done: &mut Verification, compared: &mut Compared, key: &str, expected: &T, found: Option<&T>, lived_on: impl Fn(&T, &T) -> bool) {
+fn compare<T: Noun>(
+    done: &mut Verification,
+    compared: &mut Compared,
+    key: &str,
+    expected: &T,
+    found: Option<&T>,
+    lived_on: impl Fn(&T, &T) -> bool,
+) {
     compared.source += 1;
     let Some(found) = found else {
         compared.missing += 1;
-        done.differ(Difference { kind: T::KIND, key: key.to_owned(), field: "record".into(), source: "present".into(), target: "missing".into() });
+        done.differ(Difference {
+            kind: T::KIND,
+            key: key.to_owned(),
+            field: "record".into(),
+            source: "present".into(),
+            target: "missing".into(),
+        });
         return;
     };
     compared.target += 1;

@@ -46,7 +46,13 @@ impl Question {
     }
 }
 
-pub(super) async fn compare(done: &mut Verification, translation: &Translation, input: &Input<'_>, site: &Site, db: &Db) -> Result<(), PlanError> {
+pub(super) async fn compare(
+    done: &mut Verification,
+    translation: &Translation,
+    input: &Input<'_>,
+    site: &Site,
+    db: &Db,
+) -> Result<(), PlanError> {
     let mut tx = db.read().await?;
     passwords(done, input, &mut tx).await?;
     addresses(done, translation, input, &mut tx).await?;
@@ -93,7 +99,12 @@ async fn addresses(done: &mut Verification, translation: &Translation, input: &I
         let Some(id) = id else { continue };
         let found = apis::find(tx, id).await?;
         let key = format!("AM_API {}", row.id);
-        question.ask(&key, "name and version", &format!("{} {}", row.name, row.version), found.as_ref().map(|a| format!("{} {}", a.name, a.version)).as_deref());
+        question.ask(
+            &key,
+            "name and version",
+            &format!("{} {}", row.name, row.version),
+            found.as_ref().map(|a| format!("{} {}", a.name, a.version)).as_deref(),
+        );
         let stored = row.context.as_deref().unwrap_or_default();
         let ends = stored.rsplit('/').next() == Some(row.version.as_str());
         let ought = if input.old.version.context_has_version() || ends { stored.to_owned() } else { format!("{stored}/{}", row.version) };
@@ -104,7 +115,12 @@ async fn addresses(done: &mut Verification, translation: &Translation, input: &I
             .filter_map(|m| Some((m.verb.as_deref()?.trim().to_ascii_uppercase(), m.pattern.as_deref()?.trim().to_owned())))
             .collect();
         if !verbs.is_empty() {
-            question.ask(&key, "number of operations", &verbs.len().to_string(), found.as_ref().map(|a| a.operations.len().to_string()).as_deref());
+            question.ask(
+                &key,
+                "number of operations",
+                &verbs.len().to_string(),
+                found.as_ref().map(|a| a.operations.len().to_string()).as_deref(),
+            );
         }
     }
     question.close(done);

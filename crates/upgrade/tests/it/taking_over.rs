@@ -77,7 +77,15 @@ async fn a_used_2_6_0_keeps_its_key_and_its_token() {
     let Some(place) = real("wso2am-2.6.0-small") else { return };
     // The moment at which the sample's token was issued.
     let first = Old::read(&place).await.unwrap();
-    let token = Tokens::open(&first.site).await.unwrap().next_batch(10).await.unwrap().into_iter().find(|t| t.state.as_deref() == Some("ACTIVE")).unwrap();
+    let token = Tokens::open(&first.site)
+        .await
+        .unwrap()
+        .next_batch(10)
+        .await
+        .unwrap()
+        .into_iter()
+        .find(|t| t.state.as_deref() == Some("ACTIVE"))
+        .unwrap();
     let issued = token.created.unwrap().and_utc().timestamp_millis();
     let Some((_folder, taken, db)) = taken_over("wso2am-2.6.0-small", issued + 1).await else { return };
     let mut tx = db.read().await.unwrap();

@@ -117,6 +117,8 @@ async fn all_faults_together_are_taken_over_and_told() {
         (About::Api, "no JSON and has been mended"),
         (About::Tenant, "closed.example is inactive"),
         (About::Api, "no lifecycle history"),
+        (About::Api, "answers from scripts"),
+        (About::Limit, "Gold of tenant -1234 is 20 requests per 1 min, not 5000 requests per 1 min"),
     ] {
         assert!(!findings(&translation, about, part).is_empty(), "no finding says {part}");
     }
@@ -134,7 +136,11 @@ async fn all_faults_together_are_taken_over_and_told() {
     let definition = db::apis::definition(&mut tx, api("Payroll", "1.0.0").id).await.unwrap().unwrap();
     assert_eq!(spec::parse(&definition.text).unwrap().operations.len(), 1);
     // Both applications whose names differ in case.
-    let own = db::applications::ApplicationQuery { owner: Some("dave".into()), name_like: Some("defaultapplication".into()), ..db::applications::ApplicationQuery::of(TenantId::SUPER) };
+    let own = db::applications::ApplicationQuery {
+        owner: Some("dave".into()),
+        name_like: Some("defaultapplication".into()),
+        ..db::applications::ApplicationQuery::of(TenantId::SUPER)
+    };
     assert_eq!(db::applications::list(&mut tx, &own).await.unwrap().total, 2);
     assert!(!db::tenants::find(&mut tx, TenantId(7)).await.unwrap().unwrap().active);
 }
@@ -311,6 +317,11 @@ async fn refused_sources_leave_not_even_a_directory() {
     std::fs::write(folder.path().join("AM.h2.db"), b"-- H2 0.5/B -- \n-- H2").unwrap();
     let cut = Place { databases: vec![Location::H2(folder.path().join("AM"))], ..Place::default() };
     assert!(matches!(Old::read(&cut).await.unwrap_err(), OpenError::Source(SourceError::H2 { .. })));
+    let newer = folder.path().join("newer.sql");
+    std::fs::write(&newer, "CREATE TABLE `AM_API` (\n  `API_ID` int NOT NULL\n);\nCREATE TABLE `GOV_RULESET` (\n  `RULESET_ID` int NOT NULL\n);\n-- Dump completed\n").unwrap();
+    let newer = Place { databases: vec![Location::Dump(newer)], ..Place::default() };
+    let refused = Old::read(&newer).await.unwrap_err();
+    assert!(matches!(&refused, OpenError::Source(SourceError::TooNew { found }) if found.starts_with("4.5")), "{refused:?}");
     // Looking at a target that is not there does not make it.
     let taken = dumped(&made_up(), folder.path()).await;
     let place = target(folder.path());
@@ -367,7 +378,8 @@ async fn an_installation_of_1_8_gets_its_versions_into_its_addresses() {
     }
     for row in &mut old.resource_scopes {
         // 1.8 wrote the version once.
-        let doubled = old.apis.iter().filter_map(|a| a.row.as_ref()).find(|r| row.resource_path.contains(&format!("/{0}/{0}/", r.version))).unwrap();
+        let doubled =
+            old.apis.iter().filter_map(|a| a.row.as_ref()).find(|r| row.resource_path.contains(&format!("/{0}/{0}/", r.version))).unwrap();
         row.resource_path = row.resource_path.replacen(&format!("/{0}/{0}/", doubled.version), &format!("/{}/", doubled.version), 1);
     }
     let orders = old.apis.iter_mut().find(|a| a.identity().1 == "Orders").unwrap();
@@ -376,7 +388,9 @@ async fn an_installation_of_1_8_gets_its_versions_into_its_addresses() {
     orders.swagger_12 = Some(upgrade::old::apis::Swagger12 { root: Some(root.into()), parts: vec![("order".into(), part.into())] });
     let (translation, _) = taken.planned(None).await;
     balanced(&translation);
-    let api = |name: &str, version: &str| &translation.apis.iter().find(|a| a.value.api.name == name && a.value.api.version == version).unwrap().value;
+    let api = |name: &str, version: &str| {
+        &translation.apis.iter().find(|a| a.value.api.name == name && a.value.api.version == version).unwrap().value
+    };
     let orders = api("Orders", "1.0.0");
     assert_eq!((orders.api.context.as_str(), orders.api.context_template.as_str()), ("/orders/1.0.0", "/orders/{version}"));
     let delete = orders.api.operations.iter().find(|o| o.verb == "DELETE").unwrap();
@@ -426,9 +440,17 @@ async fn limits_keys_and_tokens_are_exactly_the_old_ones() {
             let application = db::policies::application::find_by_name(&mut tx, tenant, &tier.name).await.unwrap().unwrap();
             let resource = db::policies::advanced::find_by_name(&mut tx, tenant, &tier.name).await.unwrap().unwrap();
             for limit in [plan.limit, application.limit, resource.limit] {
-                assert_eq!((limit.quota, limit.window_ms()), (model::Quota::Requests(tier.count.into()), tier.unit_ms.cast_signed()), "{}", tier.name);
+                assert_eq!(
+                    (limit.quota, limit.window_ms()),
+                    (model::Quota::Requests(tier.count.into()), tier.unit_ms.cast_signed()),
+                    "{}",
+                    tier.name
+                );
             }
-            assert_eq!((plan.stop_on_quota, plan.billing.name(), &plan.attributes), (tier.stop_on_quota, tier.billing_plan.as_str(), &tier.attributes));
+            assert_eq!(
+                (plan.stop_on_quota, plan.billing.name(), &plan.attributes),
+                (tier.stop_on_quota, tier.billing_plan.as_str(), &tier.attributes)
+            );
         }
     }
     let gold = db::policies::subscription::find_by_name(&mut tx, TenantId::SUPER, "Gold").await.unwrap().unwrap();
@@ -459,7 +481,10 @@ async fn limits_keys_and_tokens_are_exactly_the_old_ones() {
             assert_eq!(db::tokens::find_by_refresh(&mut tx, refresh).await.unwrap().unwrap().id, found.id);
         }
     }
-    assert_eq!(db::subscriptions::list_all(&mut tx).await.unwrap().len(), site.subscriptions.iter().filter(|s| s.create_state == "SUBSCRIBE").count());
+    assert_eq!(
+        db::subscriptions::list_all(&mut tx).await.unwrap().len(),
+        site.subscriptions.iter().filter(|s| s.create_state == "SUBSCRIBE").count()
+    );
     let application: ApplicationId = ledger.id;
     let states = db::subscriptions::list_of_application(&mut tx, application, 10, 0).await.unwrap().items;
     let mut names: Vec<&str> = states.iter().map(|s| s.state.name()).collect();
