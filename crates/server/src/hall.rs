@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::middleware;
@@ -23,7 +24,10 @@ use crate::options::{OptionFault, Options};
 use crate::passwords::OwnPasswords;
 use crate::served::{self, Served};
 use crate::tls::{self, TlsFault};
-use crate::{gateway_config, health};
+use crate::{cors, gateway_config, health, housekeeping};
+
+/// How long the database may take to close; nothing is lost when it does not.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// What a start needs.
 #[derive(Debug)]
@@ -106,7 +110,9 @@ pub struct Running {
     generated_admin_password: Option<Secret<String>>,
     stop: watch::Sender<bool>,
     doors: Vec<JoinHandle<()>>,
-    feed: JoinHandle<()>,
+    /// What works behind the doors: the feed, and who tidies up.
+    behind: Vec<JoinHandle<()>>,
+    db: db::Db,
 }
 
 /// Starts every profile in this process.
@@ -145,7 +151,11 @@ pub async fn start(start: Start) -> Result<Running, StartFault> {
         applied,
     };
     let seen = feed.fill().await?;
-    let feed = tokio::spawn(feed.follow(seen));
+    let mut behind = vec![tokio::spawn(feed.follow(seen))];
+    // A rehearsal's clock may be far ahead, and what is over then is not over yet.
+    if shift_ms == 0 {
+        behind.push(tokio::spawn(housekeeping::keep(db.clone(), Arc::clone(&clock))));
+    }
 
     let served = Served { committed: db.changes(), applied: is_applied };
     let health = {
@@ -154,6 +164,7 @@ pub async fn start(start: Start) -> Result<Running, StartFault> {
     };
     let rest = rest_routers(&options, &db, &users, &desk, &clock)?
         .layer(middleware::from_fn_with_state(served, served::hold_back))
+        .layer(middleware::from_fn_with_state(cors::Origins::from(options.cors_origins.clone()), cors::answer))
         .merge(health.clone());
     let given = options.tls_certificate.as_deref().zip(options.tls_key.as_deref());
     let (certificate, key) = tls::files(given, data_dir.path(), &options.hostname)?;
@@ -169,7 +180,7 @@ pub async fn start(start: Start) -> Result<Running, StartFault> {
         tokio::spawn(gateway.serve(ports.gateway_https, Some(gateway_tls), stopping)),
     ];
     tracing::info!(rest = %addresses.rest, gateway = %addresses.gateway_http, "ready");
-    Ok(Running { addresses, generated_admin_password, stop, doors, feed })
+    Ok(Running { addresses, generated_admin_password, stop, doors, behind, db })
 }
 
 impl Running {
@@ -193,7 +204,12 @@ impl Running {
                 tracing::error!(%fault, "a port's task ended badly");
             }
         }
-        self.feed.abort();
+        for task in self.behind {
+            task.abort();
+        }
+        if tokio::time::timeout(CLOSING, self.db.close()).await.is_err() {
+            tracing::warn!("the database was still at work and is left to end by itself");
+        }
     }
 
     /// Runs until SIGTERM or SIGINT, then [`Running::stop`]s.

@@ -5,12 +5,14 @@
 
 mod authenticate;
 pub mod clock;
+mod cors;
 mod doorway;
 mod feeds;
 mod first_start;
 mod gateway_config;
 mod hall;
 mod health;
+mod housekeeping;
 pub mod logs;
 mod opaque;
 mod options;

@@ -41,7 +41,11 @@ pub(crate) fn run(words: Serve) -> anyhow::Result<ExitCode> {
         admin_password: server::admin_password_from_environment(),
         rehearse_at: words.rehearse_at,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the asynchronous runtime")?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Ok(workers @ 1..) = usize::try_from(start.options.workers) {
+        runtime.worker_threads(workers);
+    }
+    let runtime = runtime.enable_all().build().context("cannot start the asynchronous runtime")?;
     runtime.block_on(async {
         let running = server::start(start).await?;
         announce(&running);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::json;
 use server::Options;
-use testkit::{Backend, Caller, House, Place, Process, Rest, Setup, api, wait_for};
+use testkit::{Backend, Caller, House, Process, Rest, Setup, api, wait_for};
 
 use crate::binary;
 use crate::scratch::with_postgres;

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use http::Method;
 use serde_json::Value;
 use tempfile::TempDir;
-use testkit::{ADMIN_PASSWORD, Backend, Caller, Place, Process, Rest, Setup, api, wait_for};
+use testkit::{ADMIN_PASSWORD, Backend, Caller, House, Place, Process, Rest, Setup, api, wait_for};
 
 use crate::binary;
 
@@ -299,4 +300,23 @@ async fn the_data_directory_is_its_owners_alone() {
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[tokio::test]
+async fn pages_of_named_origins_may_call_the_rest_interfaces() {
+    let origin = "https://portal.example.org";
+    let options = server::Options { cors_origins: vec![origin.to_owned()], ..server::Options::default() };
+    let house = House::fresh_with(options, None).await;
+    let caller = Caller::new(&house);
+    let asked = |method, from: &str| caller.at_rest(method, "/api/am/publisher/v2/apis").header("origin", from);
+    let preflight = asked(Method::OPTIONS, origin).header("access-control-request-method", "GET").send().await.unwrap();
+    assert_eq!(preflight.status(), 204);
+    assert_eq!(preflight.headers()["access-control-allow-origin"], origin);
+    assert!(preflight.headers()["access-control-allow-headers"].to_str().unwrap().contains("Authorization"));
+    let real = asked(Method::GET, origin).send().await.unwrap();
+    assert_eq!((real.status().as_u16(), &real.headers()["access-control-allow-origin"]), (401, &origin.parse().unwrap()));
+    for stranger in ["https://portal.example.org.evil.example", "null"] {
+        let refused = asked(Method::GET, stranger).send().await.unwrap();
+        assert!(!refused.headers().contains_key("access-control-allow-origin"), "{stranger}");
+    }
 }
