@@ -18,7 +18,8 @@ pub(crate) type Origins = Arc<[String]>;
 
 /// The layer.
 pub(crate) async fn answer(State(origins): State<Origins>, request: Request, next: Next) -> Response {
-    let allowed = request.headers().get(ORIGIN).filter(|origin| origins.iter().any(|listed| listed.as_bytes() == origin.as_bytes())).cloned();
+    let allowed =
+        request.headers().get(ORIGIN).filter(|origin| origins.iter().any(|listed| listed.as_bytes() == origin.as_bytes())).cloned();
     let is_preflight = *request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = match (&allowed, is_preflight) {
         // A preflight carries no credentials, so it must not reach the doors, which would ask for some.

@@ -23,7 +23,9 @@ pub(crate) async fn keep(db: Db, clock: Clock) {
         match once(&db, clock(), CHANGES_KEPT).await {
             Ok(0) => {}
             Ok(gone) => tracing::info!(gone, "ended tokens and old changes were taken out of the database"),
-            Err(fault) => tracing::warn!(fault = &fault as &dyn std::error::Error, "cannot tidy up the database; it is tried again in an hour"),
+            Err(fault) => {
+                tracing::warn!(fault = &fault as &dyn std::error::Error, "cannot tidy up the database; it is tried again in an hour")
+            }
         }
         tokio::time::sleep(EVERY).await;
     }

@@ -67,7 +67,6 @@ impl Caller {
     }
 
     /// A request to a path on the REST port.
-    #[must_use]
     pub fn at_rest(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.rest))
     }
@@ -132,7 +131,6 @@ impl Rest {
     }
 
     /// A request below `/api/am/`, e.g. `publisher/v2/apis`.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.caller.at_rest(method, &format!("/api/am/{path}")).bearer_auth(&self.token)
     }

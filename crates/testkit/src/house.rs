@@ -51,12 +51,8 @@ impl House {
             gateway_https_port: 0,
             ..options
         };
-        let start = Start {
-            options,
-            data_dir: data_dir.to_owned(),
-            admin_password: Some(Secret::new(ADMIN_PASSWORD.to_owned())),
-            rehearse_at,
-        };
+        let start =
+            Start { options, data_dir: data_dir.to_owned(), admin_password: Some(Secret::new(ADMIN_PASSWORD.to_owned())), rehearse_at };
         let running = match server::start(start).await {
             Ok(running) => running,
             Err(fault) => panic!("the server did not start: {fault}: {fault:?}"),

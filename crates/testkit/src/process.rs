@@ -101,8 +101,15 @@ impl Process {
                 let _ = sender.send(line);
             }
         });
-        let mut process =
-            Self { child, printed, log, rest: String::new(), gateway: String::new(), gateway_tls: String::new(), management: String::new() };
+        let mut process = Self {
+            child,
+            printed,
+            log,
+            rest: String::new(),
+            gateway: String::new(),
+            gateway_tls: String::new(),
+            management: String::new(),
+        };
         let deadline = Instant::now() + Duration::from_secs(30);
         while process.management.is_empty() {
             match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {

@@ -92,7 +92,12 @@ async fn lay_ground(data: &Path, backend: &Backend) -> Ground {
 /// One turn of a writer; `None` when the server is gone.
 async fn work(rest: &Rest, answered: &Mutex<Answered>, name: &str, backend: &str, client: &Client) -> Option<()> {
     let note = |write: &dyn Fn(&mut Answered)| write(&mut answered.lock().unwrap());
-    let ask = async |path: String, body: Value| rest.try_ask(http::Method::POST, &path, &body).await.ok().map(|answer| answer.expect(if path.contains("change-lifecycle") { 200 } else { 201 }));
+    let ask = async |path: String, body: Value| {
+        rest.try_ask(http::Method::POST, &path, &body)
+            .await
+            .ok()
+            .map(|answer| answer.expect(if path.contains("change-lifecycle") { 200 } else { 201 }))
+    };
     let id = ask("publisher/v2/apis".to_owned(), api(name, backend)).await?["id"].as_str()?.to_owned();
     note(&|answered| answered.made.push(id.clone()));
     let revision = ask(format!("publisher/v2/apis/{id}/revisions"), serde_json::json!({})).await?["id"].as_str()?.to_owned();

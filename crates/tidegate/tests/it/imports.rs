@@ -35,9 +35,8 @@ async fn import(rest: &Rest, file: (&'static str, &'static str), name: &str, bac
     let properties = testkit::api(name, backend);
     let mut properties = properties.as_object().unwrap().clone();
     properties.shift_remove("operations");
-    let form = Form::new()
-        .part("file", Part::text(file.1).file_name(file.0))
-        .text("additionalProperties", Value::Object(properties).to_string());
+    let form =
+        Form::new().part("file", Part::text(file.1).file_name(file.0)).text("additionalProperties", Value::Object(properties).to_string());
     let answer = Answer::of(rest.request(Method::POST, "publisher/v2/apis/import-openapi").multipart(form).send().await.unwrap()).await;
     answer.expect(201)["id"].as_str().unwrap().to_owned()
 }

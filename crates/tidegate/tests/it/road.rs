@@ -115,14 +115,18 @@ async fn what_is_not_allowed_is_refused_with_its_code() {
 async fn a_path_that_no_resource_has_is_404_below_the_api_too() {
     let scene = scene_on(House::fresh().await, |api| api["operations"] = json!([{"target": "/items", "verb": "GET"}])).await;
     let body = scene.caller.get("/pizza/1.0.0/else", &scene.keys.token).await.refused(404, 404);
-    assert_eq!((&body["message"], &body["description"]), (&json!("Runtime Error"), &json!("No matching resource found for given API Request")));
+    assert_eq!(
+        (&body["message"], &body["description"]),
+        (&json!("Runtime Error"), &json!("No matching resource found for given API Request"))
+    );
     scene.caller.get("/pizza/1.0.0/items", &scene.keys.token).await.expect(200);
 }
 
 #[tokio::test]
 async fn a_scope_opens_what_its_roles_may_open() {
     let scene = scene_on(House::fresh().await, |api| {
-        api["scopes"] = json!([{"scope": {"name": "cook", "displayName": "cook", "description": "", "bindings": ["admin"]}, "shared": false}]);
+        api["scopes"] =
+            json!([{"scope": {"name": "cook", "displayName": "cook", "description": "", "bindings": ["admin"]}, "shared": false}]);
         api["operations"] = json!([{"target": "/oven", "verb": "GET", "scopes": ["cook"]}, {"target": "/menu", "verb": "GET"}]);
     })
     .await;

@@ -127,7 +127,11 @@ fn a_port_in_use_is_named_and_nothing_is_left() {
 fn every_fault_of_a_configuration_is_told_at_once() {
     let (folder, data) = nowhere();
     let config = folder.path().join("tidegate.toml");
-    std::fs::write(&config, "[server]\nport_ofset = 1\ndrain = 5\nlisten_address = \"here\"\n[tls]\nkey = \"x\"\n[oauth]\nuser_token = \"long\"\n").unwrap();
+    std::fs::write(
+        &config,
+        "[server]\nport_ofset = 1\ndrain = 5\nlisten_address = \"here\"\n[tls]\nkey = \"x\"\n[oauth]\nuser_token = \"long\"\n",
+    )
+    .unwrap();
     for words in [
         vec!["serve", "--data-dir", data.to_str().unwrap(), "--config", config.to_str().unwrap()],
         vec!["check-config", config.to_str().unwrap()],
@@ -135,7 +139,14 @@ fn every_fault_of_a_configuration_is_told_at_once() {
         let output = tidegate(&words);
         let said = said(&output);
         assert_eq!(output.status.code(), Some(1), "{said}");
-        for expected in ["5 fault(s)", "did you mean server.port_offset?", "server.drain: expects a duration", "'here' is not an IP address", "tls.certificate: needs tls.key", "oauth.user_token: expects a whole number"] {
+        for expected in [
+            "5 fault(s)",
+            "did you mean server.port_offset?",
+            "server.drain: expects a duration",
+            "'here' is not an IP address",
+            "tls.certificate: needs tls.key",
+            "oauth.user_token: expects a whole number",
+        ] {
             assert!(said.contains(expected), "{expected} is not in: {said}");
         }
     }
@@ -175,7 +186,11 @@ fn words_that_make_no_command_say_which() {
 
 #[test]
 fn a_database_address_of_no_known_kind_is_refused() {
-    for (address, hint) in [("mysql://root@localhost/x", "sqlite:"), ("nonsense", "sqlite:"), ("postgres://u:hush-hush@127.0.0.1:1/x", "PostgreSQL database x on 127.0.0.1:1")] {
+    for (address, hint) in [
+        ("mysql://root@localhost/x", "sqlite:"),
+        ("nonsense", "sqlite:"),
+        ("postgres://u:hush-hush@127.0.0.1:1/x", "PostgreSQL database x on 127.0.0.1:1"),
+    ] {
         let (_folder, data) = nowhere();
         let ended = Process::start(&Setup { words: &["--db", address], ..Setup::new(binary(), &data) }).err().expect("it ends");
         assert_eq!(ended.status.code(), Some(1), "{address}: {}", ended.log);

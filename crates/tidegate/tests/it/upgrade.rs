@@ -244,9 +244,18 @@ async fn a_second_run_changes_nothing_and_a_changed_row_is_found() {
     expect("verify", &taken.data, &taken.sources);
     let database = taken.data.join("tidegate.db");
     for (change, undo) in [
-        ("UPDATE api_body SET body = replace(body, '/forecast/', '/forecasts/')", "UPDATE api_body SET body = replace(body, '/forecasts/', '/forecast/')"),
-        ("UPDATE subscription SET plan = 'Bronze' WHERE plan = 'TenPerSecond'", "UPDATE subscription SET plan = 'TenPerSecond' WHERE plan = 'Bronze'"),
-        ("UPDATE application SET policy = 'Unlimited' WHERE name = 'Shop Front'", "UPDATE application SET policy = 'Gold' WHERE name = 'Shop Front'"),
+        (
+            "UPDATE api_body SET body = replace(body, '/forecast/', '/forecasts/')",
+            "UPDATE api_body SET body = replace(body, '/forecasts/', '/forecast/')",
+        ),
+        (
+            "UPDATE subscription SET plan = 'Bronze' WHERE plan = 'TenPerSecond'",
+            "UPDATE subscription SET plan = 'TenPerSecond' WHERE plan = 'Bronze'",
+        ),
+        (
+            "UPDATE application SET policy = 'Unlimited' WHERE name = 'Shop Front'",
+            "UPDATE application SET policy = 'Gold' WHERE name = 'Shop Front'",
+        ),
     ] {
         behind_its_back(&database, change).await;
         let found = step("verify", &taken.data, &taken.sources);
@@ -350,7 +359,13 @@ async fn a_real_2_6_0_is_called_with_its_own_keys_and_token() {
     let api = rest.get("publisher/v2/apis").await["list"][0].clone();
     let full = rest.get(&format!("publisher/v2/apis/{}", api["id"].as_str().unwrap())).await;
     let operation = full["operations"].as_array().unwrap().iter().find(|operation| operation["verb"] == "GET").unwrap().clone();
-    let resource = operation["target"].as_str().unwrap().split('/').map(|part| if part.starts_with('{') || part == "*" { "1" } else { part }).collect::<Vec<_>>().join("/");
+    let resource = operation["target"]
+        .as_str()
+        .unwrap()
+        .split('/')
+        .map(|part| if part.starts_with('{') || part == "*" { "1" } else { part })
+        .collect::<Vec<_>>()
+        .join("/");
     let context = api["context"].as_str().unwrap();
     let path = match context.ends_with(api["version"].as_str().unwrap()) {
         true => format!("{context}{resource}"),
