@@ -15,6 +15,7 @@ pub(crate) fn of(options: &Options, shift_ms: i64) -> Config {
         token_skew: options.clock_skew,
         connections_max: usize::try_from(options.max_connections).unwrap_or(usize::MAX),
         drain_timeout: options.drain,
+        client_domain_header: options.client_domain_header.clone(),
         clock_shift_ms: shift_ms,
         ..Config::default()
     };

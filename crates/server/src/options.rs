@@ -207,6 +207,7 @@ options! {
     "gateway.clock_skew", clock_skew: Duration = Duration::from_secs(300), "\"300s\"", "How far a token's clock may be off.";
     "gateway.max_connections", max_connections: u32 = 65_536, "65536", "Most client connections at a time on each port.";
     "gateway.old_resource_order", old_resource_order: bool = false, "false", "Choose resources as 4.0.0 does (exact and /* before templates) instead of the most specific first.";
+    "gateway.client_domain_header", client_domain_header: String = "referer".to_owned(), "\"referer\"", "Header that names the calling site, for keys that an old installation restricted to some; ClientDomainHeader there.";
     "gateway.trusted_proxies", trusted_proxies: Vec<String> = Vec::new(), "[]", "Addresses (or networks, a.b.c.d/n) whose X-Forwarded-For is believed.";
     "oauth.application_token", application_token_secs: i64 = 3_600, "3600", "Life of an application's token in seconds; negative is for ever.";
     "oauth.user_token", user_token_secs: i64 = 3_600, "3600", "Life of a user's token in seconds; negative is for ever.";

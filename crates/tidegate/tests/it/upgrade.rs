@@ -220,6 +220,18 @@ async fn old_passwords_and_keys_get_new_tokens() {
 }
 
 #[tokio::test]
+async fn a_restricted_key_is_checked_by_the_header_the_old_gateway_looked_at() {
+    let taken = Taken::over().await;
+    let options = Options { client_domain_header: "x-site".to_owned(), ..Options::default() };
+    let house = House::with(&taken.data, options, None).await;
+    let call = async |header: &'static str| {
+        Caller::new(&house).saying(header, "ledger.example").get(&taken.old.scoped_path, taken.token(OldToken::Erin)).await
+    };
+    call("x-site").await.expect(200);
+    call("referer").await.refused(403, 900_908);
+}
+
+#[tokio::test]
 async fn an_old_limit_counts_as_it_did() {
     let taken = Taken::over().await;
     let house = taken.served().await;
