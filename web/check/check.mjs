@@ -1,9 +1,10 @@
 // Uses the developer portal as a visitor does, in the machine's own Chromium, and leaves pictures. Started by `cargo xtask ui --check`.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { chromium, request } from 'playwright-core';
 import { fill } from './filled.mjs';
 
@@ -109,16 +110,16 @@ await step('open an API and see what it is', async () => {
 
 await step('the shown commands work as they stand', async () => {
   const shown = async (name) => (await page.getByLabel(name, { exact: true }).innerText()).trim();
-  const sh = (line) => execFileSync('sh', ['-c', line.replace(/^curl /, 'curl -ks ')], { encoding: 'utf8' });
+  const sh = async (line) => (await promisify(execFile)('sh', ['-c', line.replace(/^curl /, 'curl -ks ')])).stdout;
   // The first GET is open, so it comes without a token.
-  assert.equal(JSON.parse(sh(await shown('Call'))).echo, 'GET /menu');
+  assert.equal(JSON.parse(await sh(await shown('Call'))).echo, 'GET /menu');
   await page.getByRole('combobox', { name: 'Operation' }).click();
   await page.getByRole('option', { name: 'GET /orders/{orderId}' }).click();
   const asked = (await shown('Token')).replace('CONSUMER_KEY', keys.key).replace('CONSUMER_SECRET', keys.secret);
-  const { access_token: token } = JSON.parse(sh(asked));
+  const { access_token: token } = JSON.parse(await sh(asked));
   const call = await shown('Call');
-  assert.equal(JSON.parse(sh(call.replace('ACCESS_TOKEN', token))).echo, 'GET /orders/ORDER_ID');
-  assert.match(sh(call), /900901/);
+  assert.equal(JSON.parse(await sh(call.replace('ACCESS_TOKEN', token))).echo, 'GET /orders/ORDER_ID');
+  assert.match(await sh(call), /900901/);
   await page.getByRole('button', { name: 'Copy: Call' }).click();
   await page.getByRole('button', { name: 'Copied: Call' }).waitFor();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), call);

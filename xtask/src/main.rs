@@ -6,6 +6,7 @@ mod needs;
 mod sh;
 mod test;
 mod try_it;
+mod ui;
 
 use clap::{Parser, Subcommand};
 
@@ -26,6 +27,8 @@ enum Task {
     Check,
     /// Measure the gateway beside its peers.
     Bench(bench::Bench),
+    /// Build the portals, and look at them in a browser.
+    Ui(ui::Ui),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -34,5 +37,6 @@ fn main() -> anyhow::Result<()> {
         Task::Test(words) => test::run(&words),
         Task::Check => check::run(),
         Task::Bench(words) => bench::run(&words),
+        Task::Ui(words) => ui::run(&words),
     }
 }

@@ -24,7 +24,7 @@ use crate::options::{OptionFault, Options};
 use crate::passwords::OwnPasswords;
 use crate::served::{self, Served};
 use crate::tls::{self, TlsFault};
-use crate::{cors, gateway_config, health, housekeeping};
+use crate::{cors, gateway_config, health, housekeeping, portals};
 
 /// How long the database may take to close; nothing is lost when it does not.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -165,6 +165,7 @@ pub async fn start(start: Start) -> Result<Running, StartFault> {
     let rest = rest_routers(&options, &db, &users, &desk, &clock)?
         .layer(middleware::from_fn_with_state(served, served::hold_back))
         .layer(middleware::from_fn_with_state(cors::Origins::from(options.cors_origins.clone()), cors::answer))
+        .merge(portals::router())
         .merge(health.clone());
     let given = options.tls_certificate.as_deref().zip(options.tls_key.as_deref());
     let (certificate, key) = tls::files(given, data_dir.path(), &options.hostname)?;

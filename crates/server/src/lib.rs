@@ -17,6 +17,7 @@ pub mod logs;
 mod opaque;
 mod options;
 mod passwords;
+mod portals;
 mod served;
 mod tls;
 
