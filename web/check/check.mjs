@@ -35,7 +35,7 @@ async function visit(options, expected = /^$/) {
 
 const wide = { viewport: { width: 1440, height: 900 } };
 const narrow = { viewport: { width: 390, height: 844 } };
-const shot = (name) => page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
+const shot = (name) => page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true, animations: 'disabled' });
 const shows = (words) => page.getByText(words, { exact: /^\d+ APIs?$/.test(words) }).first().waitFor();
 const heading = (name) => page.getByRole('heading', { level: 1, name }).waitFor();
 
@@ -67,6 +67,12 @@ await step('the list shows what is published, a page at a time', async () => {
   assert.equal(await page.getByRole('list').first().getByRole('listitem').count(), 24);
   assert.equal(await page.getByText('Fading').count(), 0);
   await shot('list-wide');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  assert.equal(await page.evaluate(() => document.activeElement?.id), 'content');
+  await page.getByRole('link', { name: /^Pizza/ }).focus();
+  await page.keyboard.press('Tab');
+  await shot('keyboard-wide');
   await page.getByRole('link', { name: 'Go to page 2' }).click();
   await page.waitForURL(/page=2/);
   await page.getByRole('link', { name: /Weather9/ }).waitFor();
@@ -178,6 +184,7 @@ await step('deprecated, prototyped and undeployed say so', async () => {
   await shows('Prototype');
   await page.goto(`/devportal/apis/${ids.Weather2}`);
   await shows('not deployed to any gateway');
+  await page.getByRole('listitem').filter({ hasText: 'GET' }).waitFor();
   await shot('undeployed-narrow');
 });
 

@@ -18,6 +18,10 @@ export const theme = createTheme({
     button: { textTransform: 'none' },
   },
   components: {
+    // Whoever goes through the page with the keyboard must see where they are; the library's own sign of it is faint.
+    MuiButtonBase: { styleOverrides: { root: { '&.Mui-focusVisible': { outline: '2px solid currentColor', outlineOffset: 2 } } } },
+    // The card's own surface ends where the card does, so the outline goes inside.
+    MuiCardActionArea: { styleOverrides: { root: { '&.Mui-focusVisible': { outlineOffset: -4 } } } },
     MuiPaper: { defaultProps: { variant: 'outlined' } },
     MuiChip: { defaultProps: { size: 'small' } },
     MuiLink: { defaultProps: { underline: 'hover' } },

@@ -55,7 +55,7 @@ function Line({ operation, names }: { operation: Operation; names: Map<string, s
       component="li"
       sx={{
         display: 'grid',
-        gridTemplateColumns: { xs: '1fr', sm: '5.5rem 1fr auto' },
+        gridTemplateColumns: { xs: '4.5rem 1fr', sm: '5.5rem 1fr auto' },
         columnGap: 2,
         rowGap: 0.5,
         alignItems: 'start',
@@ -75,7 +75,7 @@ function Line({ operation, names }: { operation: Operation; names: Map<string, s
           </Typography>
         )}
       </Box>
-      <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 0.75, justifyContent: { sm: 'end' }, maxWidth: { sm: 280 } }}>
+      <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 0.75, gridColumn: { xs: 2, sm: 3 }, justifyContent: { sm: 'end' }, maxWidth: { sm: 280 } }}>
         {operation.deprecated && <Chip label="Deprecated" color="warning" variant="outlined" />}
         <Chip label={TOKEN_WORDS[operation.token]} variant="outlined" />
         {operation.scopes.map((scope) => (
