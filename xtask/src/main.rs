@@ -1,5 +1,7 @@
 //! The house's own tools: `cargo xtask {try,test,check,bench,ui}`.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool talks to the terminal it was started from")]
+
 mod bench;
 mod check;
 mod needs;

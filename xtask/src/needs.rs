@@ -101,7 +101,12 @@ fn as_root(words: &[&str]) -> anyhow::Result<()> {
         Some((program, rest)) if is_root => (program, rest.to_vec()),
         _ => ("sudo", words.to_vec()),
     };
-    let status = Command::new(program).args(&words).stdin(Stdio::null()).stdout(Stdio::null()).status().with_context(|| format!("cannot start {program}"))?;
+    let status = Command::new(program)
+        .args(&words)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .with_context(|| format!("cannot start {program}"))?;
     if !status.success() {
         bail!("`{program} {}` ended with {status}", words.join(" "));
     }

@@ -96,17 +96,28 @@ fn changes(backend: &str, key: &token::SigningKey) -> Vec<Change> {
         }),
     ];
     // Limits of each level that are counted but never reached.
-    changes.extend(model::default_subscription_policies(tenant).into_iter().map(|p| Change::PutSubscriptionPolicy(model::SubscriptionPolicy { limit: plenty, ..p })));
-    changes.extend(model::default_application_policies(tenant).into_iter().map(|p| Change::PutApplicationPolicy(model::ApplicationPolicy { limit: plenty, ..p })));
-    changes.extend(model::default_advanced_policies(tenant).into_iter().map(|p| Change::PutAdvancedPolicy(model::AdvancedPolicy { limit: plenty, ..p })));
+    changes.extend(
+        model::default_subscription_policies(tenant)
+            .into_iter()
+            .map(|p| Change::PutSubscriptionPolicy(model::SubscriptionPolicy { limit: plenty, ..p })),
+    );
+    changes.extend(
+        model::default_application_policies(tenant)
+            .into_iter()
+            .map(|p| Change::PutApplicationPolicy(model::ApplicationPolicy { limit: plenty, ..p })),
+    );
+    changes.extend(
+        model::default_advanced_policies(tenant)
+            .into_iter()
+            .map(|p| Change::PutAdvancedPolicy(model::AdvancedPolicy { limit: plenty, ..p })),
+    );
     for n in 0..1_000 {
         let id = ApiId::derived(&["bench", &n.to_string()]);
         let mut api = Api::new(id, tenant, "admin", &format!("Api{n}"), "v1", &format!("/api{n}/{{version}}"), NOW);
         api.state = LifecycleState::Published;
         api.endpoints = Endpoints::http(Some(backend), None);
-        api.operations = (0..20)
-            .map(|m| Operation { policy: "10KPerMin".to_owned(), ..Operation::new("GET", &format!("/res{m}/{{id}}")) })
-            .collect();
+        api.operations =
+            (0..20).map(|m| Operation { policy: "10KPerMin".to_owned(), ..Operation::new("GET", &format!("/res{m}/{{id}}")) }).collect();
         changes.push(Change::PutApi(Arc::new(Deployed {
             api: Arc::new(api),
             revision: model::RevisionId::derived(&["bench"]),

@@ -30,11 +30,7 @@ pub(crate) enum BodyFault {
 /// A client's body on its way to a backend.
 pub(crate) enum RequestBody {
     Empty,
-    Client {
-        incoming: Incoming,
-        stall: Stall,
-        meter: Option<Box<Meter>>,
-    },
+    Client { incoming: Incoming, stall: Stall, meter: Option<Box<Meter>> },
 }
 
 /// Counts a body of unknown size against limits by bytes once it has passed.

@@ -4,12 +4,12 @@
 //! stuck for too long or wait for a backend in vain, and nudges those. So a call pays nothing for its time limits but a few plain stores.
 
 use std::convert::Infallible;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
-use std::future::{Future, poll_fn};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -285,7 +285,9 @@ impl Gateway {
         // All sockets are bound before any is served, so that a failure leaves nothing half open.
         let mut sockets = Vec::new();
         for _ in 0..workers.max(1) {
-            sockets.push(doors.iter().map(|door| bind(door.address).map(|socket| (socket, door.tls.clone()))).collect::<io::Result<Vec<_>>>()?);
+            sockets.push(
+                doors.iter().map(|door| bind(door.address).map(|socket| (socket, door.tls.clone()))).collect::<io::Result<Vec<_>>>()?,
+            );
         }
         std::thread::scope(|scope| {
             let threads: Vec<_> = sockets
@@ -294,7 +296,9 @@ impl Gateway {
                 .map(|(number, sockets)| {
                     let gateway = Arc::clone(self);
                     let shutdown = shutdown.clone();
-                    std::thread::Builder::new().name(format!("gateway-{number}")).spawn_scoped(scope, move || gateway.work(sockets, &shutdown))
+                    std::thread::Builder::new()
+                        .name(format!("gateway-{number}"))
+                        .spawn_scoped(scope, move || gateway.work(sockets, &shutdown))
                 })
                 .collect::<io::Result<_>>()?;
             for thread in threads {
@@ -307,7 +311,11 @@ impl Gateway {
         })
     }
 
-    fn work(self: Arc<Self>, sockets: Vec<(TcpSocket, Option<Arc<rustls::ServerConfig>>)>, shutdown: &watch::Receiver<bool>) -> io::Result<()> {
+    fn work(
+        self: Arc<Self>,
+        sockets: Vec<(TcpSocket, Option<Arc<rustls::ServerConfig>>)>,
+        shutdown: &watch::Receiver<bool>,
+    ) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let mut doors = JoinSet::new();

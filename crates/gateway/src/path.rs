@@ -87,7 +87,11 @@ pub(crate) fn literal(text: &str) -> String {
             // A template is no request: what is no escape is meant literally.
             out.truncate(start);
             for byte in body.bytes() {
-                if byte.is_ascii_graphic() && byte != b'%' && byte != b'\\' { out.push(char::from(byte)) } else { push_escape(byte, &mut out) }
+                if byte.is_ascii_graphic() && byte != b'%' && byte != b'\\' {
+                    out.push(char::from(byte))
+                } else {
+                    push_escape(byte, &mut out)
+                }
             }
         }
         out.push_str(slash);

@@ -92,7 +92,14 @@ pub(crate) async fn answer(peer: Arc<Peer>, request: Request<Incoming>, alone: b
     response.map(|()| AnswerBody::new(content, end))
 }
 
-async fn run(gateway: &Gateway, peer: &Peer, call: &mut Call, parts: &mut Parts, body: Incoming, alone: bool) -> Result<(Response<()>, Content), Refusal> {
+async fn run(
+    gateway: &Gateway,
+    peer: &Peer,
+    call: &mut Call,
+    parts: &mut Parts,
+    body: Incoming,
+    alone: bool,
+) -> Result<(Response<()>, Content), Refusal> {
     let start = begin(gateway, peer, call, parts, &body, None)?;
     let start = match start {
         Start::Opaque(token) => {
@@ -111,7 +118,8 @@ async fn run(gateway: &Gateway, peer: &Peer, call: &mut Call, parts: &mut Parts,
         Start::Opaque(_) => return Err(Refusal::Auth(AuthRefusal::Undecided)),
     };
     let backends = plan.api.backends(plan.key_type).ok_or(Refusal::NoBackend(plan.key_type))?;
-    let meter = (!plan.owed.is_empty()).then(|| Box::new(Meter { gateway: Arc::clone(&peer.gateway), owed: std::mem::take(&mut plan.owed), bytes: 0 }));
+    let meter = (!plan.owed.is_empty())
+        .then(|| Box::new(Meter { gateway: Arc::clone(&peer.gateway), owed: std::mem::take(&mut plan.owed), bytes: 0 }));
     let body = RequestBody::new(body, gateway.config.stall_timeout, meter);
     let mut request = outgoing(gateway, peer, call, &plan.api, parts, body)?;
     if let Some(authorization) = &backends.authorization {
@@ -194,9 +202,8 @@ fn begin(
             }
         }
         .map_err(Refusal::Auth)?;
-        let caller =
-            authorize::authorize(snapshot, api, &resource.template, operation, &believed, &parts.headers, &gateway.site_header)
-                .map_err(Refusal::Auth)?;
+        let caller = authorize::authorize(snapshot, api, &resource.template, operation, &believed, &parts.headers, &gateway.site_header)
+            .map_err(Refusal::Auth)?;
         call.caller = Some(caller);
         verified = Some(believed);
     }
@@ -232,7 +239,14 @@ fn begin(
 }
 
 /// The request as the backend gets it, but for its URI and `Host`.
-fn outgoing(gateway: &Gateway, peer: &Peer, call: &Call, api: &ApiEntry, parts: &mut Parts, body: RequestBody) -> Result<Request<RequestBody>, Refusal> {
+fn outgoing(
+    gateway: &Gateway,
+    peer: &Peer,
+    call: &Call,
+    api: &ApiEntry,
+    parts: &mut Parts,
+    body: RequestBody,
+) -> Result<Request<RequestBody>, Refusal> {
     let mut headers: HeaderMap = std::mem::take(&mut parts.headers);
     // Once, for all that is added below.
     headers.reserve(8);

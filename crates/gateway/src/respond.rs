@@ -100,8 +100,9 @@ pub(crate) struct Answer {
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=UTF-8");
-const CHALLENGE: HeaderValue =
-    HeaderValue::from_static("Bearer realm=\"WSO2 API Manager\", error=\"invalid_token\", error_description=\"The provided token is invalid\"");
+const CHALLENGE: HeaderValue = HeaderValue::from_static(
+    "Bearer realm=\"WSO2 API Manager\", error=\"invalid_token\", error_description=\"The provided token is invalid\"",
+);
 
 impl Refusal {
     pub(crate) fn answer(&self) -> Answer {
@@ -113,12 +114,8 @@ impl Refusal {
                 "Forbidden",
                 &format!("Unsupported Transport [ {scheme} ]. The requested resource is not available."),
             ),
-            Self::NoResource => {
-                report(StatusCode::NOT_FOUND, "404", "Runtime Error", "No matching resource found for given API Request")
-            }
-            Self::WrongVerb => {
-                report(StatusCode::METHOD_NOT_ALLOWED, "405", "Runtime Error", "Method not allowed for given API resource")
-            }
+            Self::NoResource => report(StatusCode::NOT_FOUND, "404", "Runtime Error", "No matching resource found for given API Request"),
+            Self::WrongVerb => report(StatusCode::METHOD_NOT_ALLOWED, "405", "Runtime Error", "Method not allowed for given API resource"),
             Self::BadPath(fault) => bad_request(&fault.to_string()),
             Self::BadQuery => bad_request("the query holds a malformed percent-escape"),
             Self::TransferCoding => {
@@ -129,10 +126,7 @@ impl Refusal {
                 "700700",
                 &[
                     ("type", "API blocked"),
-                    (
-                        "description",
-                        "This API has been blocked temporarily. Please try again later or contact the system administrators.",
-                    ),
+                    ("description", "This API has been blocked temporarily. Please try again later or contact the system administrators."),
                 ],
             ),
             Self::NoBackend(key_type) => {
@@ -178,9 +172,7 @@ impl AuthRefusal {
                 (StatusCode::UNAUTHORIZED, "900907", "The requested API is temporarily blocked", NO_SUBSCRIPTION.to_owned())
             }
             Self::NotSubscribed => (StatusCode::FORBIDDEN, "900908", "Resource forbidden ", NO_SUBSCRIPTION.to_owned()),
-            Self::Domain => {
-                (StatusCode::FORBIDDEN, "900908", "Resource forbidden ", "Access forbidden for the invocations".to_owned())
-            }
+            Self::Domain => (StatusCode::FORBIDDEN, "900908", "Resource forbidden ", "Access forbidden for the invocations".to_owned()),
             Self::SubscriptionInactive => {
                 (StatusCode::UNAUTHORIZED, "900909", "The subscription to the API is inactive", NO_SUBSCRIPTION.to_owned())
             }
@@ -276,11 +268,19 @@ mod tests {
     fn bodies_have_their_members_in_order() {
         assert_eq!(
             text(Refusal::NotFound),
-            (404, r#"{"code":"404","type":"Status report","message":"Not Found","description":"The requested resource is not available."}"#.to_owned())
+            (
+                404,
+                r#"{"code":"404","type":"Status report","message":"Not Found","description":"The requested resource is not available."}"#
+                    .to_owned()
+            )
         );
         assert_eq!(
             text(Refusal::Backend(BackendFailure::Connect)),
-            (500, r#"{"code":"101503","type":"Status report","message":"Runtime Error","description":"Error connecting to the back end"}"#.to_owned())
+            (
+                500,
+                r#"{"code":"101503","type":"Status report","message":"Runtime Error","description":"Error connecting to the back end"}"#
+                    .to_owned()
+            )
         );
         assert_eq!(
             text(Refusal::Blocked),

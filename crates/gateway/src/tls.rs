@@ -38,7 +38,8 @@ pub enum TlsFault {
 
 pub(crate) fn client_config(config: &Config) -> Result<Arc<ClientConfig>, TlsFault> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions().map_err(TlsFault::Library)?;
+    let builder =
+        ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions().map_err(TlsFault::Library)?;
     if config.skip_backend_verification {
         tracing::warn!("backend certificates are not verified: skip_backend_verification is set");
         let client = builder.dangerous().with_custom_certificate_verifier(Arc::new(TakeAny(provider))).with_no_client_auth();

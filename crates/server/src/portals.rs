@@ -99,7 +99,9 @@ impl File {
 }
 
 fn not_built() -> Response {
-    with_common((StatusCode::NOT_FOUND, [(CONTENT_TYPE, "text/html; charset=utf-8"), (CACHE_CONTROL, "no-store")], NOT_BUILT).into_response())
+    with_common(
+        (StatusCode::NOT_FOUND, [(CONTENT_TYPE, "text/html; charset=utf-8"), (CACHE_CONTROL, "no-store")], NOT_BUILT).into_response(),
+    )
 }
 
 fn with_common(mut response: Response) -> Response {

@@ -36,5 +36,9 @@ fn answer(mut connection: &TcpStream) -> std::io::Result<()> {
         }
     }
     let body = serde_json::json!({ "echo": request_line.trim_end(), "headers": headers }).to_string();
-    write!(connection, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}\n", body.len() + 1)
+    write!(
+        connection,
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}\n",
+        body.len() + 1
+    )
 }

@@ -164,9 +164,7 @@ impl ApiEntry {
             check_security(api)?;
         }
         let token_header = match api.authorization_header.as_deref().map(str::trim).filter(|name| !name.is_empty()) {
-            Some(name) => {
-                Some(HeaderName::try_from(name).map_err(|_| CompileFault::HeaderName { api: id, name: name.to_owned() })?)
-            }
+            Some(name) => Some(HeaderName::try_from(name).map_err(|_| CompileFault::HeaderName { api: id, name: name.to_owned() })?),
             None => None,
         };
         let has = |transport: &str| api.transports.iter().any(|t| t.eq_ignore_ascii_case(transport));
@@ -297,7 +295,11 @@ impl CorsRules {
         Self {
             any_origin,
             origins: cors.allow_origins.iter().map(|o| o.trim().into()).collect(),
-            verbs: cors.allow_methods.iter().filter_map(|m| Verb::parse(&m.trim().to_ascii_uppercase())).fold(Verbs::default(), Verbs::with),
+            verbs: cors
+                .allow_methods
+                .iter()
+                .filter_map(|m| Verb::parse(&m.trim().to_ascii_uppercase()))
+                .fold(Verbs::default(), Verbs::with),
             headers: if echoes { None } else { HeaderValue::from_str(&headers.join(",")).ok() },
             credentials: cors.allow_credentials && !any_origin,
         }

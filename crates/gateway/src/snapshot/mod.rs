@@ -15,14 +15,14 @@ use std::sync::Arc;
 
 use imbl::shared_ptr::DefaultSharedPtr;
 use model::{
-    AdvancedPolicy, Api, ApiId, Application, ApplicationId, ApplicationPolicy, KeyMapping, KeyMappingId, KeyState, KeyType,
-    PolicyId, RevisionId, Subscription, SubscriptionId, SubscriptionPolicy, SubscriptionState, Tenant, TenantId, Timestamp,
+    AdvancedPolicy, Api, ApiId, Application, ApplicationId, ApplicationPolicy, KeyMapping, KeyMappingId, KeyState, KeyType, PolicyId,
+    RevisionId, Subscription, SubscriptionId, SubscriptionPolicy, SubscriptionState, Tenant, TenantId, Timestamp,
 };
 use token::{KeySet, VerifyingKey};
 use traffic::{Group, Matcher, Quota};
 
-pub(crate) use api::{ApiEntry, CorsRules};
 pub use api::CompileFault;
+pub(crate) use api::{ApiEntry, CorsRules};
 pub use backend::AddressFault;
 pub(crate) use backend::{Authority, Backends, Target};
 pub(crate) use resources::{Found, Operation, Resource, Verb, Verbs};
@@ -432,7 +432,8 @@ impl Snapshot {
 
     fn remove_key(&mut self, id: KeyMappingId) {
         let Some(key) = self.consumer_keys.remove(&id) else { return };
-        let others: Arc<[KeyEntry]> = self.keys.get(&key).map(|known| known.iter().filter(|k| k.id != id).cloned().collect()).unwrap_or_default();
+        let others: Arc<[KeyEntry]> =
+            self.keys.get(&key).map(|known| known.iter().filter(|k| k.id != id).cloned().collect()).unwrap_or_default();
         if others.is_empty() {
             self.keys.remove(&key);
         } else {

@@ -194,9 +194,7 @@ impl Resources {
         let verb = verb?;
         let path = path.as_slice();
         let with_verb = || self.list.iter().filter(|r| r.verbs.has(verb));
-        let is_prefix = |r: &&Resource| {
-            matches!(r.segments.split_last(), Some((Segment::Rest, head)) if head.iter().all(|s| matches!(s, Segment::Literal(_))))
-        };
+        let is_prefix = |r: &&Resource| matches!(r.segments.split_last(), Some((Segment::Rest, head)) if head.iter().all(|s| matches!(s, Segment::Literal(_))));
         with_verb()
             .find(|r| class(&r.segments) == 0 && matches(&r.segments, path))
             .or_else(|| {

@@ -103,7 +103,12 @@ fn contexts_deeper_than_the_gateway_looks_are_refused() {
 fn revocations_are_forgotten_when_their_tokens_have_ended() {
     let revoke = |jti: &str, until| Change::Revoke { jti: jti.to_owned(), until };
     let snapshot = Snapshot::empty()
-        .apply(&[revoke("a", Some(Timestamp(10))), revoke("b", Some(Timestamp(20))), revoke("c", None), Change::ForgetRevocations(Timestamp(15))])
+        .apply(&[
+            revoke("a", Some(Timestamp(10))),
+            revoke("b", Some(Timestamp(20))),
+            revoke("c", None),
+            Change::ForgetRevocations(Timestamp(15)),
+        ])
         .unwrap();
     assert_eq!(["a", "b", "c"].map(|jti| snapshot.is_revoked(jti)), [false, true, true]);
 }

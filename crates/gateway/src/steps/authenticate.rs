@@ -172,7 +172,13 @@ impl Verifier {
     ///
     /// # Errors
     /// [`AuthRefusal::Invalid`].
-    pub(crate) fn opaque(&self, found: Option<&FoundToken>, api: &ApiEntry, snapshot: &Snapshot, now: Timestamp) -> Result<Arc<Verified>, AuthRefusal> {
+    pub(crate) fn opaque(
+        &self,
+        found: Option<&FoundToken>,
+        api: &ApiEntry,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<Arc<Verified>, AuthRefusal> {
         let found = found.ok_or(AuthRefusal::Invalid)?;
         let verified = Verified {
             id: found.id.as_str().into(),

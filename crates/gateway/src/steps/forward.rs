@@ -98,7 +98,12 @@ enum Fault {
     Timeout,
 }
 
-async fn exchange(link: &mut Link, request: Request<RequestBody>, timeout: Duration, watched: Option<&Peer>) -> Result<Response<Incoming>, Fault> {
+async fn exchange(
+    link: &mut Link,
+    request: Request<RequestBody>,
+    timeout: Duration,
+    watched: Option<&Peer>,
+) -> Result<Response<Incoming>, Fault> {
     let Some(peer) = watched else {
         let answer = answer(link, request, || false);
         return tokio::time::timeout(timeout, answer).await.unwrap_or(Err(Fault::Timeout));

@@ -84,7 +84,12 @@ pub(crate) fn strip_hops(headers: &mut HeaderMap) -> bool {
 }
 
 /// Makes a request's headers fit for the backend. [`strip_hops`] has been called.
-pub(crate) fn request_headers(headers: &mut HeaderMap, peer: &Peer, authority: Option<&Authority>, correlation: (&HeaderName, &HeaderValue)) {
+pub(crate) fn request_headers(
+    headers: &mut HeaderMap,
+    peer: &Peer,
+    authority: Option<&Authority>,
+    correlation: (&HeaderName, &HeaderValue),
+) {
     headers.remove(EXPECT);
     let host = headers.get(HOST).cloned().or_else(|| authority.and_then(|a| HeaderValue::from_str(a.as_str()).ok()));
     if peer.trusted && headers.contains_key(&FORWARDED_FOR) {
@@ -206,12 +211,9 @@ mod tests {
 
     #[test]
     fn only_the_bearer_part_is_stripped() {
-        for (before, after) in [
-            ("Bearer x", None),
-            ("bearer x", None),
-            ("Bearer x, Basic y", Some("Basic y")),
-            ("Basic y", Some("Basic y")),
-        ] {
+        for (before, after) in
+            [("Bearer x", None), ("bearer x", None), ("Bearer x, Basic y", Some("Basic y")), ("Basic y", Some("Basic y"))]
+        {
             let mut map = headers(&[("authorization", before)]);
             strip_bearer(&mut map, &http::header::AUTHORIZATION);
             assert_eq!(map.get("authorization").map(|v| v.to_str().unwrap()), after);

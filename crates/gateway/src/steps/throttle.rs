@@ -77,9 +77,7 @@ fn levels(counted: &Counted<'_>, view: &View<'_>, snapshot: &Snapshot, taken: &m
     {
         let verb = counted.operation.verb as u8;
         let counters = taken.counters;
-        let key = |group: Option<usize>| {
-            taken_key(counters, ('r', api.id, counted.template, verb, policy.per_user.then_some(user), group))
-        };
+        let key = |group: Option<usize>| taken_key(counters, ('r', api.id, counted.template, verb, policy.per_user.then_some(user), group));
         advanced(policy, Level::Resource, key, view, taken)?;
     }
     let Some(caller) = counted.caller else {
@@ -158,7 +156,9 @@ fn plan(policy: &PolicyEntry, key: Key, burst_key: Key, taken: &mut Taken<'_>) -
 fn backend(api: &ApiEntry, key_type: KeyType, taken: &mut Taken<'_>) -> Result<Passed, ThrottleRefusal> {
     if let Some(calls) = api.max_tps(key_type) {
         let key = taken.counters.key(('h', api.id, key_type));
-        taken.take(key, Limited { quota: Quota::per_second(calls), by_bytes: false }).map_err(|_| ThrottleRefusal { level: Level::Backend, until: None })?;
+        taken
+            .take(key, Limited { quota: Quota::per_second(calls), by_bytes: false })
+            .map_err(|_| ThrottleRefusal { level: Level::Backend, until: None })?;
     }
     Ok(Passed::Counted)
 }

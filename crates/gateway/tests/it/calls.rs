@@ -54,14 +54,25 @@ async fn contexts_match_on_segments_longest_first() {
     let unknown = running.get("/nothing", &[]).await;
     assert_eq!(unknown.status, 404);
     assert_eq!(unknown.header("content-type"), Some("application/json; charset=UTF-8"));
-    assert_eq!(unknown.body, r#"{"code":"404","type":"Status report","message":"Not Found","description":"The requested resource is not available."}"#);
+    assert_eq!(
+        unknown.body,
+        r#"{"code":"404","type":"Status report","message":"Not Found","description":"The requested resource is not available."}"#
+    );
 }
 
 #[tokio::test]
 async fn paths_that_could_be_read_twice_are_refused() {
     let backend = paths().await;
     let running = shop(open_api(&backend.url(), GET)).await;
-    for path in ["/shop/1.0.0/../x", "/shop/1.0.0/%2e%2e/x", "/shop/1.0.0/a/..;/b", "/shop/1.0.0/a%2f..%2fb", "/shop/1.0.0/a%00", "/shop/1.0.0/a%zz", "/shop/1.0.0/a?q=%zz"] {
+    for path in [
+        "/shop/1.0.0/../x",
+        "/shop/1.0.0/%2e%2e/x",
+        "/shop/1.0.0/a/..;/b",
+        "/shop/1.0.0/a%2f..%2fb",
+        "/shop/1.0.0/a%00",
+        "/shop/1.0.0/a%zz",
+        "/shop/1.0.0/a?q=%zz",
+    ] {
         let answer = running.get(path, &[]).await;
         assert_eq!((answer.status, answer.code()), (400, "400".to_owned()), "{path}");
     }
@@ -112,7 +123,10 @@ async fn resources_are_chosen_by_verb_and_template() {
         let answer = running.ask(method, path, &[], "").await;
         assert_eq!(answer.status, status, "{method} {path}");
         if method != "HEAD" {
-            assert_eq!(answer.body, format!(r#"{{"code":"{code}","type":"Status report","message":"Runtime Error","description":"{text}"}}"#));
+            assert_eq!(
+                answer.body,
+                format!(r#"{{"code":"{code}","type":"Status report","message":"Runtime Error","description":"{text}"}}"#)
+            );
         }
     }
 }
@@ -155,7 +169,10 @@ async fn tokens_are_asked_for_and_believed_only_if_sound() {
 
     let sound = token_with(|_| {});
     let (head, signature) = sound.rsplit_once('.').unwrap();
-    let other = token::SigningKey::generate().unwrap().sign(&token::Header::access_token(), &json!({"iss": crate::support::ISSUER, "azp": CONSUMER_KEY})).unwrap();
+    let other = token::SigningKey::generate()
+        .unwrap()
+        .sign(&token::Header::access_token(), &json!({"iss": crate::support::ISSUER, "azp": CONSUMER_KEY}))
+        .unwrap();
     for (what, token) in [
         ("expired", token_with(|c| c["exp"] = json!(1_600_000_100))),
         ("not yet", token_with(|c| c["nbf"] = json!(3_900_000_000i64))),
@@ -237,7 +254,10 @@ async fn subscriptions_decide() {
     let no_key = format!("Bearer {}", token_with(|c| c["azp"] = json!("stranger")));
     let answer = running.get("/shop/1.0.0/a", &[("Authorization", &no_key)]).await;
     assert_eq!((answer.status, answer.code()), (403, "900908".to_owned()));
-    assert_eq!(answer.body, r#"{"code":"900908","message":"Resource forbidden ","description":"User is NOT authorized to access the Resource. API Subscription validation failed."}"#);
+    assert_eq!(
+        answer.body,
+        r#"{"code":"900908","message":"Resource forbidden ","description":"User is NOT authorized to access the Resource. API Subscription validation failed."}"#
+    );
     running.change(&[Change::RemoveSubscription(subscription(id, SubscriptionState::Unblocked).id)]);
     assert_eq!(running.get("/shop/1.0.0/a", &[("Authorization", &auth)]).await.code(), "900908");
 }
@@ -252,7 +272,8 @@ async fn a_tenants_issuer_cannot_speak_for_anothers_applications() {
     foreign.issuer = "https://evil".to_owned();
     foreign.keys = vec![(evil.kid().to_owned(), evil.public().clone())];
     running.change(&[Change::PutIssuer(foreign)]);
-    let token = evil.sign(&token::Header::access_token(), &json!({"iss": "https://evil", "azp": CONSUMER_KEY, "exp": 4_000_000_000i64})).unwrap();
+    let token =
+        evil.sign(&token::Header::access_token(), &json!({"iss": "https://evil", "azp": CONSUMER_KEY, "exp": 4_000_000_000i64})).unwrap();
     assert_eq!(running.get("/shop/1.0.0/a", &[("Authorization", &format!("Bearer {token}"))]).await.code(), "900908");
 }
 
@@ -287,7 +308,10 @@ async fn scopes_any_of_which_suffices() {
         let answer = running.get("/shop/1.0.0/a", &[("Authorization", &auth)]).await;
         assert_eq!(answer.status, status, "{scopes}");
         if status == 403 {
-            assert_eq!(answer.body, r#"{"code":"900910","message":"The access token does not allow you to access the requested resource","description":"User is NOT authorized to access the Resource: /*. Scope validation failed."}"#);
+            assert_eq!(
+                answer.body,
+                r#"{"code":"900910","message":"The access token does not allow you to access the requested resource","description":"User is NOT authorized to access the Resource: /*. Scope validation failed."}"#
+            );
         }
     }
 }
@@ -302,7 +326,10 @@ async fn states_and_kinds_of_key_choose_what_answers() {
     running.change(&[Change::PutKeyMapping(key_mapping(KeyType::Sandbox))]);
     let missing = running.get("/shop/1.0.0/a", &headers).await;
     assert_eq!(missing.status, 403);
-    assert_eq!(missing.body, r#"{"code":"900901","type":"Status report","message":"Runtime Error","description":"Sandbox key offered to the API with no sandbox endpoint"}"#);
+    assert_eq!(
+        missing.body,
+        r#"{"code":"900901","type":"Status report","message":"Runtime Error","description":"Sandbox key offered to the API with no sandbox endpoint"}"#
+    );
     shop_api.endpoints = Endpoints::http(Some(&production.url()), Some(&sandbox.url()));
     running.change(&[put(shop_api.clone())]);
     assert_eq!(running.get("/shop/1.0.0/a", &headers).await.body, "sandbox");
@@ -330,7 +357,8 @@ async fn states_and_kinds_of_key_choose_what_answers() {
 async fn preflights_are_answered_and_every_answer_has_cors_headers() {
     let backend = Backend::echo().await;
     let running = shop(api(&backend.url(), &[("GET", "/a"), ("POST", "/a"), ("OPTIONS", "/own")])).await;
-    let preflight = running.ask("OPTIONS", "/shop/1.0.0/a", &[("Origin", "https://x"), ("Access-Control-Request-Method", "POST")], "").await;
+    let preflight =
+        running.ask("OPTIONS", "/shop/1.0.0/a", &[("Origin", "https://x"), ("Access-Control-Request-Method", "POST")], "").await;
     assert_eq!((preflight.status, &*preflight.body), (200, ""));
     for (name, value) in [
         ("access-control-allow-origin", "*"),
@@ -508,10 +536,13 @@ async fn an_applications_quota_is_per_user() {
     app.policy = "One".to_owned();
     running.change(&[Change::PutApplicationPolicy(policy), Change::PutApplication(app)]);
     for (user, status) in [("ann", 200), ("ann@carbon.super", 429), ("eve", 200), ("eve", 429)] {
-        let auth = format!("Bearer {}", token_with(|c| {
-            c["sub"] = json!(user);
-            c["aut"] = json!("APPLICATION_USER");
-        }));
+        let auth = format!(
+            "Bearer {}",
+            token_with(|c| {
+                c["sub"] = json!(user);
+                c["aut"] = json!("APPLICATION_USER");
+            })
+        );
         assert_eq!(running.get("/shop/1.0.0/a", &[("Authorization", &auth)]).await.status, status, "{user}");
     }
 }
@@ -539,7 +570,10 @@ async fn conditional_groups_have_their_own_limits() {
     let mut policy = advanced("Grouped", a_year(3));
     policy.groups = vec![ConditionalGroup {
         description: None,
-        conditions: vec![Condition { inverted: false, kind: ConditionKind::Header { name: "X-Kind".to_owned(), value: "^gold$".to_owned() } }],
+        conditions: vec![Condition {
+            inverted: false,
+            kind: ConditionKind::Header { name: "X-Kind".to_owned(), value: "^gold$".to_owned() },
+        }],
         limit: a_year(1),
     }];
     let mut changes = subscriber(limited.id);
@@ -558,10 +592,17 @@ async fn forwarded_headers_follow_trust() {
     let api = open_api(&backend.url(), GET);
     let mut changes = subscriber(api.id);
     changes.push(put(api));
-    let sent = [("X-Forwarded-For", "203.0.113.9"), ("X-Forwarded-Proto", "https"), ("Forwarded", "for=203.0.113.9"), ("User-Agent", "ua/1")];
+    let sent =
+        [("X-Forwarded-For", "203.0.113.9"), ("X-Forwarded-Proto", "https"), ("Forwarded", "for=203.0.113.9"), ("User-Agent", "ua/1")];
     let trusting = Running::start(Config::default(), &changes).await;
     let body = trusting.get("/shop/1.0.0/a", &sent).await.body.to_lowercase();
-    for line in ["x-forwarded-for: 203.0.113.9, 127.0.0.1\r\n", "x-forwarded-proto: https\r\n", "x-forwarded-host: gw\r\n", "user-agent: ua/1\r\n", "activityid: "] {
+    for line in [
+        "x-forwarded-for: 203.0.113.9, 127.0.0.1\r\n",
+        "x-forwarded-proto: https\r\n",
+        "x-forwarded-host: gw\r\n",
+        "user-agent: ua/1\r\n",
+        "activityid: ",
+    ] {
         assert!(body.contains(line), "{line} in {body}");
     }
     let strict = Running::start(Config { trusted_proxies: Vec::new(), ..Config::default() }, &changes).await;
@@ -611,9 +652,7 @@ impl OpaqueTokens for One {
         };
         let fails = self.1;
         let is_it = token == "8a5f-opaque";
-        Box::pin(async move {
-            if fails { Err(Unavailable("the database is away".into())) } else { Ok(is_it.then_some(found)) }
-        })
+        Box::pin(async move { if fails { Err(Unavailable("the database is away".into())) } else { Ok(is_it.then_some(found)) } })
     }
 }
 
@@ -680,11 +719,14 @@ async fn what_cannot_be_enforced_is_not_served() {
     for faulty in [mutual, basic, kind, address, verb] {
         let faults = Snapshot::empty().apply(&[put(faulty.clone())]).err().expect("a fault");
         assert_eq!(faults[0].api(), Some(faulty.id), "{}", faults[0]);
-        let (snapshot, faults) = Snapshot::empty().apply_sound(&[put(faulty), put({
-            let mut other = sound.clone();
-            other.id = model::ApiId::derived(&["other"]);
-            other
-        })]);
+        let (snapshot, faults) = Snapshot::empty().apply_sound(&[
+            put(faulty),
+            put({
+                let mut other = sound.clone();
+                other.id = model::ApiId::derived(&["other"]);
+                other
+            }),
+        ]);
         assert_eq!((snapshot.api_count(), faults.len()), (1, 1));
     }
 }

@@ -37,7 +37,13 @@ async fn a_length_beside_chunked_is_ignored_and_the_connection_closed() {
 async fn differing_lengths_are_refused() {
     let backend = Backend::echo().await;
     let running = gateway(&backend).await;
-    for lengths in ["Content-Length: 3\r\nContent-Length: 4\r\n", "Content-Length: 3, 4\r\n", "Content-Length: +3\r\n", "Content-Length: -1\r\n", "Content-Length: 0x3\r\n"] {
+    for lengths in [
+        "Content-Length: 3\r\nContent-Length: 4\r\n",
+        "Content-Length: 3, 4\r\n",
+        "Content-Length: +3\r\n",
+        "Content-Length: -1\r\n",
+        "Content-Length: 0x3\r\n",
+    ] {
         let mut raw = running.connect().await;
         raw.send(&format!("POST /shop/1.0.0/a HTTP/1.1\r\nHost: x\r\n{lengths}\r\nabc{SMUGGLED}")).await;
         assert_eq!(raw.answer().await.status, 400, "{lengths}");
@@ -61,7 +67,8 @@ async fn equal_lengths_reach_the_backend_as_one() {
 async fn codings_other_than_chunked_are_refused() {
     let backend = Backend::echo().await;
     let running = gateway(&backend).await;
-    for (coding, status) in [("gzip, chunked", 501), ("xchunked", 400), ("chunked, identity", 400), ("identity", 400), ("\x0bchunked", 400)] {
+    for (coding, status) in [("gzip, chunked", 501), ("xchunked", 400), ("chunked, identity", 400), ("identity", 400), ("\x0bchunked", 400)]
+    {
         let mut raw = running.connect().await;
         raw.send(&format!("POST /shop/1.0.0/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: {coding}\r\n\r\n0\r\n\r\n{SMUGGLED}")).await;
         assert_eq!(raw.answer().await.status, status, "{coding:?}");
@@ -183,7 +190,18 @@ async fn headers_of_one_connection_go_no_further() {
     .await;
     let running = gateway(&backend).await;
     let answer = running
-        .get("/shop/1.0.0/a", &[("Connection", "X-Secret, keep-alive"), ("X-Secret", "1"), ("TE", "trailers"), ("Upgrade", "h2c"), ("HTTP2-Settings", "AAA"), ("Proxy-Authorization", "Basic x"), ("X-Kept", "3")])
+        .get(
+            "/shop/1.0.0/a",
+            &[
+                ("Connection", "X-Secret, keep-alive"),
+                ("X-Secret", "1"),
+                ("TE", "trailers"),
+                ("Upgrade", "h2c"),
+                ("HTTP2-Settings", "AAA"),
+                ("Proxy-Authorization", "Basic x"),
+                ("X-Kept", "3"),
+            ],
+        )
         .await;
     assert_eq!(answer.status, 200);
     let got = answer.body.to_lowercase();
@@ -241,8 +259,7 @@ async fn slow_heads_and_idle_connections_are_closed() {
     let mut api_changes = subscriber(open_api(&backend.url(), &[]).id);
     api_changes.push(put(open_api(&backend.url(), &[("GET", "/*")])));
     let short = std::time::Duration::from_millis(300);
-    let running =
-        Running::start(Config { head_timeout: short, keep_alive_timeout: short, ..Config::default() }, &api_changes).await;
+    let running = Running::start(Config { head_timeout: short, keep_alive_timeout: short, ..Config::default() }, &api_changes).await;
     let mut silent = running.connect().await;
     let mut slow = running.connect().await;
     slow.send("GET /shop/1.0.0/a HTTP/1.1\r\nHo").await;

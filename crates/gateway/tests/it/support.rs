@@ -312,7 +312,11 @@ pub(crate) fn open_api(url: &str, operations: &[(&str, &str)]) -> Api {
 }
 
 pub(crate) fn put(api: Api) -> Change {
-    Change::PutApi(Arc::new(Deployed { api: Arc::new(api), revision: model::RevisionId::derived(&["r"]), environment: "Default".to_owned() }))
+    Change::PutApi(Arc::new(Deployed {
+        api: Arc::new(api),
+        revision: model::RevisionId::derived(&["r"]),
+        environment: "Default".to_owned(),
+    }))
 }
 
 pub(crate) fn application() -> Application {

@@ -17,7 +17,8 @@ const ALL: &[(&str, &str)] = &[("GET", "/*"), ("POST", "/*"), ("HEAD", "/*"), ("
 #[tokio::test]
 async fn connections_are_reused() {
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
-    let backend = Backend::start(move |request, _, _| if request.starts_with("HEAD") { Deed::Send(head.to_vec()) } else { ok(request) }).await;
+    let backend =
+        Backend::start(move |request, _, _| if request.starts_with("HEAD") { Deed::Send(head.to_vec()) } else { ok(request) }).await;
     let running = shop(open_api(&backend.url(), ALL)).await;
     for _ in 0..5 {
         assert_eq!(running.ask("POST", "/shop/1.0.0/a", &[], "body").await.status, 200);
@@ -59,7 +60,9 @@ async fn failures_have_their_codes() {
     let close = Backend::start(|_, _, _| Deed::SendAndClose(Vec::new())).await;
     let garbage = Backend::start(|_, _, _| Deed::SendAndClose(b"SMTP ready\r\n\r\n".to_vec())).await;
     let half = Backend::start(|_, _, _| Deed::SendAndClose(b"HTTP/1.1 200 O".to_vec())).await;
-    let switching = Backend::start(|_, _, _| Deed::Send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n".to_vec())).await;
+    let switching =
+        Backend::start(|_, _, _| Deed::Send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n".to_vec()))
+            .await;
     for (url, code) in [
         (format!("http://{refused}"), "101503"),
         ("http://no-such-host.invalid".to_owned(), "101503"),
@@ -90,7 +93,8 @@ async fn failures_have_their_codes() {
 async fn an_endpoints_own_timeout_counts() {
     let hang = Backend::start(|_, _, _| Deed::Hang).await;
     let mut api = open_api(&hang.url(), ALL);
-    api.endpoints = Endpoints(json!({"endpoint_type": "http", "production_endpoints": {"url": hang.url(), "config": {"actionDuration": "200"}}}));
+    api.endpoints =
+        Endpoints(json!({"endpoint_type": "http", "production_endpoints": {"url": hang.url(), "config": {"actionDuration": "200"}}}));
     let running = shop(api).await;
     assert_eq!(running.get("/shop/1.0.0/a", &[]).await.code(), "101504");
 }
@@ -110,7 +114,9 @@ async fn load_is_balanced_and_failover_goes_in_order() {
     assert_eq!(bodies.concat(), "abab");
 
     let mut api = open_api("http://x", ALL);
-    api.endpoints = Endpoints(json!({"endpoint_type": "failover", "failOver": true, "production_endpoints": {"url": format!("http://{dead}")}, "production_failovers": [{"url": a.url()}]}));
+    api.endpoints = Endpoints(
+        json!({"endpoint_type": "failover", "failOver": true, "production_endpoints": {"url": format!("http://{dead}")}, "production_failovers": [{"url": a.url()}]}),
+    );
     running.change(&[put(api)]);
     // Nothing was sent to the dead one, so even a POST goes on to the next.
     assert_eq!(running.ask("POST", "/shop/1.0.0/x", &[], "body").await.body, "a");
@@ -120,7 +126,9 @@ async fn load_is_balanced_and_failover_goes_in_order() {
 async fn a_half_read_answer_ends_its_connection() {
     let big = "x".repeat(4 << 20);
     let text = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{big}", big.len());
-    let backend = Backend::start(move |request, _, _| if request.contains("/big") { Deed::Send(text.clone().into_bytes()) } else { ok("small") }).await;
+    let backend =
+        Backend::start(move |request, _, _| if request.contains("/big") { Deed::Send(text.clone().into_bytes()) } else { ok("small") })
+            .await;
     let running = shop(open_api(&backend.url(), ALL)).await;
     let mut raw = running.connect().await;
     raw.send("GET /shop/1.0.0/big HTTP/1.1\r\nHost: x\r\n\r\n").await;
