@@ -67,6 +67,7 @@ fn changes(backend: &str, key: &token::SigningKey) -> Vec<Change> {
             keys: vec![(key.kid().to_owned(), key.public().clone())],
             consumer_key_claim: None,
             scopes_claim: None,
+            says_aut: false,
         }),
         Change::PutApplication(Application {
             id: application,

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use model::{TenantId, Timestamp};
 use quick_cache::sync::Cache;
+use tokio::sync::Semaphore;
 
 use crate::Config;
 
@@ -58,6 +59,13 @@ impl OpaqueTokens for NoOpaqueTokens {
     }
 }
 
+/// Longest text that is looked up, in bytes. Opaque tokens are a few dozen characters; what is longer is unknown, and is not remembered
+/// either, or the cache's bound in entries would be none in memory.
+const TOKEN_MAX_BYTES: usize = 1_024;
+
+/// Most look-ups at a time. Whoever floods the gateway with made-up tokens waits here, and leaves the database to the others.
+const LOOKUPS_MAX: usize = 16;
+
 /// The look-up with its cache.
 pub(crate) struct Lookup {
     source: Arc<dyn OpaqueTokens>,
@@ -65,6 +73,7 @@ pub(crate) struct Lookup {
     ttl_ms: i64,
     negative_ttl_ms: i64,
     timeout: Duration,
+    places: Semaphore,
     found: metrics::Counter,
     unknown: metrics::Counter,
     failed: metrics::Counter,
@@ -87,6 +96,7 @@ impl Lookup {
             ttl_ms: ms(config.opaque_ttl),
             negative_ttl_ms: ms(config.opaque_negative_ttl),
             timeout: config.opaque_timeout,
+            places: Semaphore::new(LOOKUPS_MAX),
             found: count("found"),
             unknown: count("unknown"),
             failed: count("failed"),
@@ -95,12 +105,19 @@ impl Lookup {
 
     /// The token, `None` if it is not usable. Whether it was revoked since is for the caller to ask the snapshot.
     pub(crate) async fn find(&self, token: &str, now: Timestamp) -> Result<Option<Arc<FoundToken>>, Unavailable> {
+        if token.len() > TOKEN_MAX_BYTES {
+            return Ok(None);
+        }
         if let Some(known) = self.cache.get(token)
             && known.until > now
         {
             return Ok(known.token);
         }
-        let looked_up = tokio::time::timeout(self.timeout, self.source.find(token)).await;
+        let look = async {
+            let _place = self.places.acquire().await.map_err(|closed| Unavailable(Box::new(closed)))?;
+            self.source.find(token).await
+        };
+        let looked_up = tokio::time::timeout(self.timeout, look).await;
         let found = match looked_up.unwrap_or_else(|elapsed| Err(Unavailable(Box::new(elapsed)))) {
             Ok(found) => found,
             Err(unavailable) => {

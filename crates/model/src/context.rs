@@ -14,6 +14,9 @@ pub enum ContextFault {
     /// Longer than 82 characters before the tenant's prefix is added.
     #[error("the context is {0} characters long; at most 82 are allowed")]
     TooLong(usize),
+    /// `/t/…` belongs to the tenant of that domain.
+    #[error("the context '{0}' begins with /t/, which is reserved for tenants")]
+    Reserved(String),
     /// A character that has no place in a path.
     #[error("the context must not contain '{0}'")]
     Character(char),
@@ -32,6 +35,9 @@ pub fn template_of(typed: &str, tenant_domain: &str) -> Result<String, ContextFa
     }
     if path.ends_with('/') || path.contains("//") {
         return Err(ContextFault::EmptySegment(path));
+    }
+    if tenant_domain == SUPER_TENANT_DOMAIN && path.starts_with("/t/") {
+        return Err(ContextFault::Reserved(path));
     }
     let length = typed.chars().count();
     if length > 82 {
@@ -76,5 +82,6 @@ mod tests {
         assert!(matches!(template_of("/a//b", "carbon.super"), Err(ContextFault::EmptySegment(_))));
         assert_eq!(template_of("/a b", "carbon.super"), Err(ContextFault::Character(' ')));
         assert_eq!(template_of("/{x}", "carbon.super"), Err(ContextFault::Character('{')));
+        assert!(matches!(template_of("/t/acme.com/x", "carbon.super"), Err(ContextFault::Reserved(_))));
     }
 }

@@ -11,6 +11,12 @@ use crate::Problem;
 /// Largest body, the interface documents' bound for uploads.
 const BODY_MAX_BYTES: usize = 10 * 1024 * 1024;
 
+/// Largest multipart body: the same, and room for what stands between the parts.
+const UPLOAD_MAX_BYTES: usize = BODY_MAX_BYTES + 64 * 1024;
+
+/// Most parts of an upload; no operation has more than a handful.
+const PARTS_MAX: usize = 64;
+
 /// A JSON body. The type decides what is allowed; give it `#[serde(deny_unknown_fields)]`, as 4.0.0 refuses what it does not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Body<T>(pub T);
@@ -89,6 +95,8 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        // The bound is on the body itself: what stands between parts, or never ends one, is read too.
+        let request = request.map(|body| axum::body::Body::new(Limited::new(body, UPLOAD_MAX_BYTES)));
         let mut form = Multipart::from_request(request, state).await.map_err(|fault: MultipartRejection| {
             let status = fault.status();
             if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
@@ -101,6 +109,9 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
         let mut total = 0usize;
         let broken = |_| Problem::bad_request("The multipart body is malformed.");
         while let Some(mut field) = form.next_field().await.map_err(broken)? {
+            if upload.parts.len() == PARTS_MAX {
+                return Err(Problem::too_large(format!("The upload has more than {PARTS_MAX} parts.")));
+            }
             let mut part = UploadPart {
                 name: field.name().unwrap_or_default().to_owned(),
                 file_name: field.file_name().map(str::to_owned),

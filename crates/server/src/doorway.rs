@@ -5,10 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use rest::Problem;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -19,6 +24,9 @@ const CONNECTIONS_MAX: usize = 4_096;
 
 /// How long a client may take over its TLS handshake or its request head.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long a request may take altogether, its body included: a client that stops in the middle of one must not hold its place for ever.
+const REQUEST_MAX: Duration = Duration::from_secs(120);
 
 /// A port was not to be had.
 #[derive(Debug, thiserror::Error)]
@@ -97,10 +105,11 @@ pub(crate) async fn serve(
         tokio::spawn(async move {
             let _place = place;
             match acceptor {
-                None => converse(stream, peer, router, watcher).await,
+                None => converse(stream, peer, false, router, watcher).await,
                 Some(acceptor) => {
                     if let Some(stream) = shake_hands(&acceptor, stream, peer).await {
-                        converse(stream, peer, router, watcher).await;
+                        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                        converse(stream, peer, http2, router, watcher).await;
                     }
                 }
             }
@@ -109,6 +118,18 @@ pub(crate) async fn serve(
     drop(listener);
     if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
         tracing::warn!(?drain, "requests were still open after the drain time and are cut off");
+    }
+}
+
+/// Ends requests that take longer than [`REQUEST_MAX`]. What a room was doing is rolled back with its transaction.
+pub(crate) async fn not_for_ever(request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    match tokio::time::timeout(REQUEST_MAX, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            tracing::warn!(%method, path, "a request took too long and was ended");
+            Problem::with_code(StatusCode::REQUEST_TIMEOUT, 408, "Request Timeout", "The request was not complete in time.").into_response()
+        }
     }
 }
 
@@ -126,11 +147,13 @@ async fn shake_hands(acceptor: &TlsAcceptor, stream: TcpStream, peer: SocketAddr
     }
 }
 
-async fn converse<S>(stream: S, peer: SocketAddr, router: Router, watcher: hyper_util::server::graceful::Watcher)
+async fn converse<S>(stream: S, peer: SocketAddr, http2: bool, router: Router, watcher: hyper_util::server::graceful::Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    // Which version it is was settled by ALPN. Finding out from the first bytes instead would wait for them without a limit.
     let mut builder = Builder::new(TokioExecutor::new());
+    builder = if http2 { builder.http2_only() } else { builder.http1_only() };
     builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(64 * 1024);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(Some(Duration::from_secs(60))).max_header_list_size(64 * 1024);
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).into_owned();

@@ -19,9 +19,7 @@ pub(crate) fn of(options: &Options, shift_ms: i64) -> Config {
         clock_shift_ms: shift_ms,
         ..Config::default()
     };
-    if !options.trusted_proxies.is_empty() {
-        config.trusted_proxies = options.trusted_proxies.iter().filter_map(|text| range(text)).collect();
-    }
+    config.trusted_proxies = options.trusted_proxies.iter().filter_map(|text| range(text)).collect();
     config
 }
 

@@ -147,6 +147,7 @@ pub async fn start(start: Start) -> Result<Running, StartFault> {
         gateway: Arc::clone(&gateway),
         environment: options.environment.clone(),
         issuer: desk.settings().issuer(),
+        skew_ms: i64::try_from(options.clock_skew.as_millis()).unwrap_or(i64::MAX),
         clock: Arc::clone(&clock),
         applied,
     };
@@ -165,6 +166,7 @@ pub async fn start(start: Start) -> Result<Running, StartFault> {
     let rest = rest_routers(&options, &db, &users, &desk, &clock)?
         .layer(middleware::from_fn_with_state(served, served::hold_back))
         .layer(middleware::from_fn_with_state(cors::Origins::from(options.cors_origins.clone()), cors::answer))
+        .layer(middleware::from_fn(doorway::not_for_ever))
         .merge(portals::router())
         .merge(health.clone());
     let given = options.tls_certificate.as_deref().zip(options.tls_key.as_deref());

@@ -149,6 +149,13 @@ impl<T: FromToml> FromToml for Option<T> {
     }
 }
 
+/// Where load balancers stand, and the default of `gateway.trusted_proxies`.
+const PRIVATE_NETWORKS: [&str; 8] =
+    ["127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10"];
+
+/// Longest `gateway.clock_skew`: revoked tokens are kept in the database for a day after their end, and must be known as long as they are taken.
+const CLOCK_SKEW_MAX: Duration = Duration::from_secs(12 * 60 * 60);
+
 /// Form of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -205,10 +212,10 @@ options! {
     "gateway.backend_ca_files", backend_ca_files: Vec<String> = Vec::new(), "[]", "PEM files of certificate authorities trusted for backends beside the system's own.";
     "gateway.backend_verify", backend_verify: bool = true, "true", "Whether backends' certificates are checked.";
     "gateway.clock_skew", clock_skew: Duration = Duration::from_secs(300), "\"300s\"", "How far a token's clock may be off.";
-    "gateway.max_connections", max_connections: u32 = 65_536, "65536", "Most client connections at a time on each port.";
+    "gateway.max_connections", max_connections: u32 = 65_536, "65536", "Most client connections at a time, both ports together.";
     "gateway.old_resource_order", old_resource_order: bool = false, "false", "Choose resources as 4.0.0 does (exact and /* before templates) instead of the most specific first.";
     "gateway.client_domain_header", client_domain_header: String = "referer".to_owned(), "\"referer\"", "Header that names the calling site, for keys that an old installation restricted to some; ClientDomainHeader there.";
-    "gateway.trusted_proxies", trusted_proxies: Vec<String> = Vec::new(), "[]", "Addresses (or networks, a.b.c.d/n) whose X-Forwarded-For is believed.";
+    "gateway.trusted_proxies", trusted_proxies: Vec<String> = PRIVATE_NETWORKS.map(str::to_owned).to_vec(), "[\"127.0.0.0/8\", \"::1\", \"10.0.0.0/8\", \"172.16.0.0/12\", \"192.168.0.0/16\", \"169.254.0.0/16\", \"fc00::/7\", \"fe80::/10\"]", "Addresses and networks whose X-Forwarded-* headers are believed. [] believes nobody: choose it where strangers arrive from a private address.";
     "oauth.application_token", application_token_secs: i64 = 3_600, "3600", "Life of an application's token in seconds; negative is for ever.";
     "oauth.user_token", user_token_secs: i64 = 3_600, "3600", "Life of a user's token in seconds; negative is for ever.";
     "oauth.refresh_token", refresh_token_secs: i64 = 86_400, "86400", "Life of a refresh token in seconds; negative is for ever.";
@@ -265,6 +272,17 @@ impl Options {
                 key: "server.listen_address".to_owned(),
                 words: format!("'{}' is not an IP address; use 0.0.0.0 for all", self.listen_address),
             });
+        }
+        if self.clock_skew > CLOCK_SKEW_MAX {
+            faults.push(OptionFault { key: "gateway.clock_skew".to_owned(), words: "must not be longer than 12h".to_owned() });
+        }
+        for (key, value) in [("gateway.response_timeout", self.response_timeout), ("gateway.connect_timeout", self.connect_timeout)] {
+            if value.is_zero() {
+                faults.push(OptionFault { key: key.to_owned(), words: "must be longer than nothing".to_owned() });
+            }
+        }
+        if self.max_connections == 0 {
+            faults.push(OptionFault { key: "gateway.max_connections".to_owned(), words: "must be at least 1".to_owned() });
         }
         for text in &self.trusted_proxies {
             if crate::gateway_config::range(text).is_none() {

@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use imbl::shared_ptr::DefaultSharedPtr;
 use model::{
-    AdvancedPolicy, Api, ApiId, Application, ApplicationId, ApplicationPolicy, KeyMapping, KeyMappingId, KeyState, KeyType, PolicyId,
-    RevisionId, Subscription, SubscriptionId, SubscriptionPolicy, SubscriptionState, Tenant, TenantId, Timestamp,
+    AdvancedPolicy, Api, ApiId, Application, ApplicationId, ApplicationPolicy, KeyMapping, KeyMappingId, KeyState, KeyType, LifecycleState,
+    PolicyId, RevisionId, Subscription, SubscriptionId, SubscriptionPolicy, SubscriptionState, Tenant, TenantId, Timestamp,
 };
 use token::{KeySet, VerifyingKey};
 use traffic::{Group, Matcher, Quota};
@@ -108,6 +108,9 @@ pub struct Issuer {
     pub consumer_key_claim: Option<String>,
     /// Claim that holds the scopes; `None` means `scope`.
     pub scopes_claim: Option<String>,
+    /// Its access tokens say on whose behalf they act (claim `aut`), as our own do; what it signs without that, an id token above all, is
+    /// no access token.
+    pub says_aut: bool,
 }
 
 /// See the module head. Cloning is cheap.
@@ -214,6 +217,7 @@ pub(crate) struct IssuerEntry {
     pub(crate) keys: KeySet,
     pub(crate) consumer_key_claim: Option<String>,
     pub(crate) scopes_claim: Option<String>,
+    pub(crate) says_aut: bool,
 }
 
 /// Family of a policy, for its key.
@@ -270,7 +274,8 @@ impl Snapshot {
         if faults.is_empty() { Ok(next) } else { Err(faults) }
     }
 
-    /// This snapshot with those of `changes` made that can be. An API that cannot be compiled stays as it was; the faults say why.
+    /// This snapshot with those of `changes` made that can be. An API that cannot be compiled stays as it was if
+    /// its lifecycle state did too, and is taken out otherwise; the faults say why.
     #[must_use]
     pub fn apply_sound(&self, changes: &[Change]) -> (Self, Vec<CompileFault>) {
         let mut next = self.clone();
@@ -291,9 +296,24 @@ impl Snapshot {
                     self.remove_api(deployed.api.id);
                     return Ok(());
                 }
-                let entry = Arc::new(ApiEntry::compile(&deployed.api, &mut Texts(&mut self.texts))?);
-                self.remove_api(entry.id);
-                self.put_api(entry);
+                match ApiEntry::compile(&deployed.api, &mut Texts(&mut self.texts)) {
+                    Ok(entry) => {
+                        self.remove_api(entry.id);
+                        self.put_api(Arc::new(entry));
+                    }
+                    Err(fault) => {
+                        // What was served before may go on only under the same lifecycle state: a published API must not stay as open as
+                        // the prototype it was, nor a blocked one go on answering.
+                        let state = deployed.api.state;
+                        let same = |old: &ApiEntry| {
+                            old.blocked == (state == LifecycleState::Blocked) && old.prototype == (state == LifecycleState::Prototyped)
+                        };
+                        if !self.apis.get(&deployed.api.id).is_some_and(|old| same(old)) {
+                            self.remove_api(deployed.api.id);
+                        }
+                        return Err(fault);
+                    }
+                }
             }
             Change::RemoveApi(id) => self.remove_api(*id),
             Change::PutApplication(application) => {
@@ -469,6 +489,7 @@ impl Snapshot {
             keys: KeySet::new(issuer.keys.iter().cloned()),
             consumer_key_claim: issuer.consumer_key_claim.clone(),
             scopes_claim: issuer.scopes_claim.clone(),
+            says_aut: issuer.says_aut,
         });
         let name = texts.one(&issuer.issuer);
         let others = self.issuers.get(&name).map(|known| known.to_vec()).unwrap_or_default();
@@ -517,6 +538,11 @@ impl Snapshot {
 
     pub(crate) fn application(&self, id: ApplicationId) -> Option<&Arc<ApplicationEntry>> {
         self.applications.get(&id)
+    }
+
+    /// Whether a tenant is switched off.
+    pub(crate) fn is_inactive(&self, tenant: TenantId) -> bool {
+        !self.inactive_tenants.is_empty() && self.inactive_tenants.contains_key(&tenant)
     }
 
     /// The key mapping of a client at a key manager.

@@ -225,8 +225,8 @@ impl<'a> Segments<'a> {
         let mut used = 0;
         for segment in rest.split('/') {
             match few.get_mut(used) {
-                Some(slot) => *slot = segment,
-                None => return Self::Many(rest.split('/').collect()),
+                Some(slot) => *slot = without_parameters(segment),
+                None => return Self::Many(rest.split('/').map(without_parameters).collect()),
             }
             used += 1;
         }
@@ -262,6 +262,11 @@ fn matches(segments: &[Segment], path: &[&str]) -> bool {
     path.next().is_none()
 }
 
+/// A segment up to its path parameters. Many backends take `/admin;x=1` for `/admin`, so the rules of `/admin` must hold for it here too.
+fn without_parameters(segment: &str) -> &str {
+    segment.split_once(';').map_or(segment, |(name, _)| name)
+}
+
 /// Whether `text` is the parts with at least one character between each two.
 fn fits_parts(parts: &[Box<str>], text: &str) -> bool {
     let Some((first, others)) = parts.split_first() else { return text.is_empty() };
@@ -285,7 +290,7 @@ fn parse(template: &str) -> Box<[Segment]> {
         return segments.into();
     }
     for text in rest.split('/') {
-        let segment = parse_segment(text);
+        let segment = parse_segment(without_parameters(text));
         let is_last = segment == Segment::Rest;
         segments.push(segment);
         if is_last {
@@ -456,6 +461,14 @@ mod tests {
         assert_eq!(find(&all, "HEAD", "/a/b", Precedence::Specific), "405");
         assert_eq!(find(&all, "GET", "/b", Precedence::Specific), "404");
         assert!(matches!(all.find("/a/b", None, Precedence::Specific), Found::OtherVerb));
+    }
+
+    #[test]
+    fn path_parameters_do_not_lead_around_a_resources_rules() {
+        let all = resources(&[("GET", "/*"), ("GET", "/admin"), ("GET", "/admin/{x}.json")]);
+        assert_eq!(find(&all, "GET", "/admin;x=1", Precedence::Specific), "/admin");
+        assert_eq!(find(&all, "GET", "/admin;a/5.json;b=2", Precedence::Specific), "/admin/{x}.json");
+        assert_eq!(find(&all, "GET", "/administrator;x", Precedence::Specific), "/*");
     }
 
     #[test]

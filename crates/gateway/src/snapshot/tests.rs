@@ -120,3 +120,29 @@ fn policy_keys_are_the_same_on_heap_and_stack() {
         with_policy_key(Family::Subscription, TenantId(-1234), name, |other| assert_eq!(other, key));
     }
 }
+
+#[test]
+fn an_api_that_cannot_be_compiled_does_not_stay_as_open_as_it_was() {
+    let mut prototype = api(1);
+    prototype.state = LifecycleState::Prototyped;
+    prototype.security_scheme = vec!["api_key".to_owned()];
+    let snapshot = Snapshot::empty().apply(&[put(prototype.clone())]).unwrap();
+    assert!(found(&snapshot, "/api1/1.0.0").is_some());
+    let mut published = prototype;
+    published.state = LifecycleState::Published;
+    let (snapshot, faults) = snapshot.apply_sound(&[put(published)]);
+    assert_eq!(faults.len(), 1);
+    assert_eq!(found(&snapshot, "/api1/1.0.0"), None);
+}
+
+#[test]
+fn a_faulty_revision_leaves_the_one_before_until_the_api_is_blocked() {
+    let snapshot = Snapshot::empty().apply(&[put(api(1))]).unwrap();
+    let mut faulty = api(1);
+    faulty.endpoints = Endpoints::http(Some("nowhere"), None);
+    let (snapshot, _) = snapshot.apply_sound(&[put(faulty.clone())]);
+    assert!(found(&snapshot, "/api1/1.0.0").is_some());
+    faulty.state = LifecycleState::Blocked;
+    let (snapshot, _) = snapshot.apply_sound(&[put(faulty)]);
+    assert_eq!(found(&snapshot, "/api1/1.0.0"), None);
+}

@@ -141,8 +141,8 @@ impl Verifier {
         let issuers = snapshot.issuers(unproven.iss.as_deref().unwrap_or_default());
         let issuer = issuers.iter().find(|i| i.keys.find(jwt.kid()).is_some()).ok_or(Refused::UnknownKey)?;
         let claims = jwt.verify(&issuer.keys, now, self.skew)?;
-        if claims.is_api_key() || claims.is_internal_key() {
-            // Such keys have their own header and their own rules; as a bearer token they mean nothing.
+        if claims.is_api_key() || claims.is_internal_key() || (issuer.says_aut && claims.aut.is_none()) {
+            // Such keys have their own header and their own rules, and an id token speaks to the client; as bearer tokens they mean nothing.
             return Err(Refused::UnknownKey);
         }
         let consumer_key = match &issuer.consumer_key_claim {

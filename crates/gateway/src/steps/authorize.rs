@@ -34,9 +34,11 @@ pub(crate) fn authorize(
 ) -> Result<Caller, AuthRefusal> {
     let consumer_key = verified.consumer_key.as_deref().ok_or(AuthRefusal::NotSubscribed)?;
     let key = snapshot.key(consumer_key, &verified.key_manager).filter(|k| k.usable).ok_or(AuthRefusal::NotSubscribed)?;
-    // An issuer of one tenant must not speak for another tenant's applications.
-    let application =
-        snapshot.application(key.application).filter(|a| a.approved && a.tenant == verified.tenant).ok_or(AuthRefusal::NotSubscribed)?;
+    // An issuer of one tenant must not speak for another tenant's applications, and those of a tenant that is switched off do not call.
+    let application = snapshot
+        .application(key.application)
+        .filter(|a| a.approved && a.tenant == verified.tenant && !snapshot.is_inactive(a.tenant))
+        .ok_or(AuthRefusal::NotSubscribed)?;
     let subscription = snapshot.subscription(application.id, api.id).ok_or(AuthRefusal::NotSubscribed)?;
     match subscription.state {
         SubscriptionState::Unblocked | SubscriptionState::TierUpdatePending => {}

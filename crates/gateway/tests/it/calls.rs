@@ -182,6 +182,7 @@ async fn tokens_are_asked_for_and_believed_only_if_sound() {
         ("no signature", format!("{head}.")),
         ("two parts", head.to_owned()),
         ("five parts", format!("{sound}.a.b")),
+        ("an id token", token_with(|c| drop(c.as_object_mut().and_then(|claims| claims.remove("aut"))))),
         ("an API key", token_with(|c| c["token_type"] = json!("apiKey"))),
         ("alg none", format!("eyJhbGciOiJub25lIn0.{}.", head.split('.').nth(1).unwrap())),
     ] {
@@ -192,6 +193,27 @@ async fn tokens_are_asked_for_and_believed_only_if_sound() {
         }
     }
     assert_eq!(backend.got().len(), 1);
+}
+
+#[tokio::test]
+async fn applications_of_a_tenant_that_is_switched_off_do_not_call() {
+    let backend = Backend::echo().await;
+    let running = shop(api(&backend.url(), GET)).await;
+    let mut tenant = model::Tenant::super_tenant(NOW);
+    tenant.active = false;
+    running.change(&[Change::PutTenant(tenant.clone())]);
+    assert_eq!(running.get("/shop/1.0.0/a", &[("Authorization", &bearer())]).await.status, 404);
+    tenant.active = true;
+    running.change(&[Change::PutTenant(tenant)]);
+    assert_eq!(running.get("/shop/1.0.0/a", &[("Authorization", &bearer())]).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_overlong_opaque_token_is_unknown_without_a_look_up() {
+    let backend = Backend::echo().await;
+    let running = shop(api(&backend.url(), GET)).await;
+    let answer = running.get("/shop/1.0.0/a", &[("Authorization", &format!("Bearer {}", "x".repeat(2_000)))]).await;
+    assert_eq!((answer.status, answer.code()), (401, "900901".to_owned()));
 }
 
 #[tokio::test]
@@ -270,6 +292,7 @@ async fn a_tenants_issuer_cannot_speak_for_anothers_applications() {
     let mut foreign = issuer();
     foreign.tenant = TenantId(7);
     foreign.issuer = "https://evil".to_owned();
+    foreign.says_aut = false;
     foreign.keys = vec![(evil.kid().to_owned(), evil.public().clone())];
     running.change(&[Change::PutIssuer(foreign)]);
     let token =

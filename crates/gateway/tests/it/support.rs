@@ -372,6 +372,7 @@ pub(crate) fn issuer() -> Issuer {
         keys: vec![(KEY.kid().to_owned(), KEY.public().clone())],
         consumer_key_claim: None,
         scopes_claim: None,
+        says_aut: true,
     }
 }
 

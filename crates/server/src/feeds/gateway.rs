@@ -23,8 +23,8 @@ use crate::opaque::RESIDENT;
 /// How long to wait before a failed reading of the database is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// How long an ended token's revocation is remembered beyond its end, for clocks that differ.
-const FORGET_AFTER_MS: i64 = 15 * 60 * 1_000;
+/// How long an ended token's revocation is remembered beyond its end and the clock skew that is allowed for.
+const MARGIN_MS: i64 = 15 * 60 * 1_000;
 
 /// The gateway could not be filled.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,8 @@ pub(crate) struct GatewayFeed {
     /// Claim `iss` of our own tokens, the same for every tenant.
     pub(crate) issuer: String,
     pub(crate) clock: Clock,
+    /// How long after its end a token is still taken, in milliseconds; its revocation must be known as long.
+    pub(crate) skew_ms: i64,
     /// Number of the last change served.
     pub(crate) applied: watch::Sender<i64>,
 }
@@ -84,6 +86,11 @@ impl GatewayFeed {
         }
     }
 
+    /// Tokens that ended before this moment are taken by nobody any more.
+    fn forget_before(&self) -> Timestamp {
+        (self.clock)().plus_ms(-self.skew_ms.saturating_add(MARGIN_MS))
+    }
+
     fn serve(&self, changes: Vec<GatewayChange>, upto: i64) {
         let (snapshot, faults) = self.gateway.snapshot().apply_sound(&changes);
         // The feed is the only one who swaps, so nothing can come between reading the old snapshot and putting the new one.
@@ -106,7 +113,7 @@ impl GatewayFeed {
         changes.extend(db::applications::list_all(tx).await?.into_iter().map(GatewayChange::PutApplication));
         changes.extend(db::key_mappings::list_all(tx).await?.into_iter().map(GatewayChange::PutKeyMapping));
         changes.extend(db::subscriptions::list_all(tx).await?.into_iter().map(GatewayChange::PutSubscription));
-        for (id, until) in db::tokens::list_revoked(tx, (self.clock)()).await? {
+        for (id, until) in db::tokens::list_revoked(tx, self.forget_before()).await? {
             changes.push(GatewayChange::Revoke { jti: id, until });
         }
         changes.extend(db::served::list(tx, &self.environment).await?.into_iter().map(|served| self.put(served)));
@@ -115,7 +122,7 @@ impl GatewayFeed {
 
     async fn read_again(&self, changed: &[Change]) -> Result<Vec<GatewayChange>, FeedFault> {
         let mut tx = self.db.read().await?;
-        let mut changes = vec![GatewayChange::ForgetRevocations(Timestamp((self.clock)().0 - FORGET_AFTER_MS))];
+        let mut changes = vec![GatewayChange::ForgetRevocations(self.forget_before())];
         // An API and its deployment change together more often than not; each API is read once.
         let mut apis: HashSet<ApiId> = HashSet::new();
         for change in changed {
@@ -220,6 +227,7 @@ impl GatewayFeed {
             keys,
             consumer_key_claim: None,
             scopes_claim: None,
+            says_aut: true,
         })))
     }
 }
