@@ -6,10 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use model::{ScopeBinding, TenantId, default_rest_scopes};
+use model::{PRIMARY_STORE, ScopeBinding, TenantId, default_rest_scopes};
 
 use super::{About, Carried, Desk, RestScopes, roles::Roles};
-use crate::old::people::SUPER_TENANT_ID;
+use crate::old::people::{RolePermission, SUPER_TENANT_ID};
 
 /// The action of a permission of the consoles.
 const EXECUTE: &str = "ui.execute";
@@ -74,17 +74,27 @@ impl Tree {
         *entry = *entry && allowed;
     }
 
-    fn allows(&self, path: &str) -> bool {
+    /// The entry that decides about a path: the one on it, or else the nearest above.
+    fn nearest(&self, path: &str) -> Option<(&str, bool)> {
         let mut path = path;
         loop {
-            if let Some(allowed) = self.0.get(path) {
-                return *allowed;
+            if let Some((at, allowed)) = self.0.get_key_value(path) {
+                return Some((at, *allowed));
             }
             match path.rsplit_once('/') {
                 Some((above, _)) if !above.is_empty() => path = above,
-                _ => return false,
+                _ => return None,
             }
         }
+    }
+
+    fn allows(&self, path: &str) -> bool {
+        self.nearest(path).is_some_and(|(_, allowed)| allowed)
+    }
+
+    /// Paths that are denied and decide about a power.
+    fn denials(&self) -> BTreeSet<&str> {
+        Power::PATHS.into_iter().filter_map(|(_, path)| self.nearest(path)).filter(|(_, allowed)| !allowed).map(|(at, _)| at).collect()
     }
 
     fn powers(&self) -> BTreeSet<Power> {
@@ -97,11 +107,15 @@ impl Tree {
     }
 }
 
+/// A role: tenant, lower-case name, and whether it is an internal one.
+type Holder = (i64, String, bool);
+
 /// Powers of roles and users, by tenant.
 #[derive(Debug, Default)]
 pub(super) struct Effective {
-    /// By tenant, lower-case role name, and whether it is an internal one.
-    roles: HashMap<(i64, String, bool), BTreeSet<Power>>,
+    roles: HashMap<Holder, BTreeSet<Power>>,
+    /// Roles that any row speaks of, also one of a registry path.
+    holders: BTreeSet<Holder>,
     /// By tenant and user name.
     pub(super) users: BTreeMap<(i64, String), BTreeSet<Power>>,
 }
@@ -118,46 +132,31 @@ impl Effective {
             .collect();
         let registry: BTreeSet<(i64, i64)> =
             old.permissions.iter().filter(|p| !p.action.eq_ignore_ascii_case(EXECUTE)).map(|p| (p.tenant_id, p.id)).collect();
-        let known: BTreeSet<(i64, String, bool)> = old
+        let known: BTreeSet<Holder> = old
             .roles
             .iter()
             .map(|r| (r.tenant_id, r.name.to_ascii_lowercase(), false))
             .chain(old.hybrid_roles.iter().map(|r| (r.tenant_id, r.name.to_ascii_lowercase(), true)))
             .collect();
-        let internal: HashMap<(i64, i64), bool> = old
-            .user_domains
-            .iter()
-            .map(|d| ((d.tenant_id, d.id), matches!(d.name.to_ascii_uppercase().as_str(), "INTERNAL" | "APPLICATION" | "WORKFLOW")))
-            .collect();
-        let mut trees: HashMap<(i64, String, bool), Tree> = HashMap::new();
+        let stores = Stores::of(desk);
+        let mut holders = BTreeSet::new();
+        let mut trees: HashMap<Holder, Tree> = HashMap::new();
         for entry in &old.role_permissions {
+            let meant = stores.roles(entry);
+            let found: Vec<Holder> = meant.iter().flatten().filter(|h| known.contains(h)).cloned().collect();
+            holders.extend(found.iter().cloned());
             let Some(path) = paths.get(&(entry.tenant_id, entry.permission_id)) else {
                 let why = if registry.contains(&(entry.tenant_id, entry.permission_id)) { ACL } else { "its permission is gone" };
                 desk.ledger.skipped("UM_ROLE_PERMISSION", why, 1);
                 continue;
             };
-            let name = entry.role.to_ascii_lowercase();
-            let (prefixed, name) = match name.strip_prefix("internal/") {
-                Some(bare) => (true, bare.to_owned()),
-                None => (false, name),
-            };
-            // Without a store the role of either kind is meant.
-            let kinds: Vec<bool> = match entry.domain_id.and_then(|d| internal.get(&(entry.tenant_id, d))) {
-                Some(internal) => vec![*internal || prefixed],
-                None if prefixed => vec![true],
-                None => vec![true, false],
-            };
-            let mut held = false;
-            for kind in kinds {
-                let key = (entry.tenant_id, name.clone(), kind);
-                if known.contains(&key) {
-                    held = true;
-                    trees.entry(key).or_default().put(path, entry.allowed.unwrap_or(true));
-                }
+            match (meant, found.is_empty()) {
+                (None, _) => desk.ledger.skipped("UM_ROLE_PERMISSION", "role of another store", 1),
+                (Some(_), true) => desk.ledger.skipped("UM_ROLE_PERMISSION", "its role does not exist", 1),
+                (Some(_), false) => desk.ledger.merged("UM_ROLE_PERMISSION", 1),
             }
-            match held {
-                true => desk.ledger.merged("UM_ROLE_PERMISSION", 1),
-                false => desk.ledger.skipped("UM_ROLE_PERMISSION", "its role does not exist", 1),
+            for holder in found {
+                trees.entry(holder).or_default().put(path, entry.allowed.unwrap_or(true));
             }
         }
         let mut users: BTreeMap<(i64, String), Tree> = BTreeMap::new();
@@ -176,14 +175,84 @@ impl Effective {
                 false => desk.ledger.skipped("UM_PERMISSION", ACL, 1),
             }
         }
+        for ((tenant, user), tree) in &users {
+            denied(desk, *tenant, user, tree);
+        }
         Self {
+            holders,
             roles: trees.into_iter().map(|(key, tree)| (key, tree.powers())).collect(),
             users: users.into_iter().map(|(key, tree)| (key, tree.powers())).filter(|(_, powers)| !powers.is_empty()).collect(),
         }
     }
 
+    /// Whether a role may do everything.
+    pub(super) fn administers(&self, tenant: i64, name: &str, internal: bool) -> bool {
+        self.role(tenant, name, internal).contains(&Power::Admin)
+    }
+
+    /// Whether anything was ever allowed or denied to a role.
+    pub(super) fn is_holder(&self, tenant: i64, name: &str, internal: bool) -> bool {
+        self.holders.contains(&(tenant, name.to_ascii_lowercase(), internal))
+    }
+
     fn role(&self, tenant: i64, name: &str, internal: bool) -> BTreeSet<Power> {
         self.roles.get(&(tenant, name.to_ascii_lowercase(), internal)).cloned().unwrap_or_default()
+    }
+}
+
+/// User stores by tenant and number: a role is known by its name only together with its store.
+struct Stores(HashMap<(i64, i64), String>);
+
+impl Stores {
+    fn of(desk: &mut Desk<'_>) -> Self {
+        let stores: HashMap<_, _> = desk.old.user_domains.iter().map(|d| ((d.tenant_id, d.id), desk.names.store(&d.name))).collect();
+        let tenants: BTreeSet<i64> = stores.keys().map(|(tenant, _)| *tenant).collect();
+        let primary: BTreeSet<i64> = stores.iter().filter(|(_, name)| *name == PRIMARY_STORE).map(|((tenant, _), _)| *tenant).collect();
+        for tenant in tenants.difference(&primary) {
+            desk.warn(
+                About::Role,
+                "Permissions and members of the primary store's roles are left out. Name the folder of the old installation, which says how its primary store is called.",
+                "UM_DOMAIN",
+                format!("none of the user stores of tenant {tenant} is known to be the primary one"),
+            );
+        }
+        Self(stores)
+    }
+
+    /// The roles a row may mean; `None` for one of a secondary store, which is not carried.
+    fn roles(&self, entry: &RolePermission) -> Option<Vec<Holder>> {
+        let name = entry.role.to_ascii_lowercase();
+        let holder = |name: &str, internal| (entry.tenant_id, name.to_owned(), internal);
+        let internal = name.strip_prefix("internal/");
+        // Without a store the role of either kind is meant.
+        let Some(domain) = entry.domain_id else {
+            return Some(internal.map_or_else(|| vec![holder(&name, true), holder(&name, false)], |bare| vec![holder(bare, true)]));
+        };
+        match (self.0.get(&(entry.tenant_id, domain)).map(String::as_str)?, internal) {
+            (PRIMARY_STORE | "INTERNAL", Some(bare)) => Some(vec![holder(bare, true)]),
+            ("INTERNAL", None) => Some(vec![holder(&name, true)]),
+            (PRIMARY_STORE, None) => Some(vec![holder(&name, false)]),
+            // Their roles stand among the internal ones with the domain in their names.
+            (domain @ ("APPLICATION" | "WORKFLOW"), _) => {
+                let prefix = format!("{}/", domain.to_ascii_lowercase());
+                let full = if name.starts_with(&prefix) { name } else { prefix + &name };
+                Some(vec![holder(&full, true)])
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Tells of what was denied to a user by name: only roles decide here, and roles cannot say that.
+fn denied(desk: &mut Desk<'_>, tenant: i64, user: &str, tree: &Tree) {
+    let name = desk.names.user(user, Some(tenant));
+    for path in tree.denials() {
+        desk.warn(
+            About::User,
+            "The user may gain what was denied to him by name, whatever that costs (calls he pays or you pay, APIs he publishes): here his roles alone decide. Take from him the roles that allow it.",
+            format!("UM_USER_PERMISSION of {name}"),
+            format!("{name} was denied {path}"),
+        );
     }
 }
 

@@ -1,4 +1,10 @@
 //! Roles: those of the user store, the internal ones, and who has which.
+//!
+//! A role keeps its name, because scopes and visibility name it, unless that name means something here that the role was not.
+
+mod special;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -8,6 +14,7 @@ use super::{
     About, Carried, Desk, Role,
     permissions::{Effective, Power},
 };
+use special::{ADMIN, EVERYONE, Special};
 
 /// An old role that is carried.
 #[derive(Debug)]
@@ -31,14 +38,36 @@ pub(super) struct Roles {
     by_number: HashMap<(i64, i64), Vec<String>>,
     /// By full name.
     by_name: HashMap<UserName, Vec<String>>,
+    /// By tenant: the old name of everybody's role, where it was not ours.
+    of_all: HashMap<i64, String>,
 }
+
+/// An old role as it is carried.
+#[derive(Debug)]
+struct Taken {
+    ours: String,
+    /// It is the administrator's, so its members are administrators here.
+    administers: bool,
+}
+
+impl Taken {
+    fn give(&self, to: &mut Vec<String>) {
+        to.push(self.ours.clone());
+        if self.administers && !self.ours.eq_ignore_ascii_case(ADMIN) {
+            to.push(ADMIN.to_owned());
+        }
+    }
+}
+
+/// Old roles by tenant, number and whether internal; `None` for one that nobody is given.
+type ByNumber = HashMap<(i64, i64, bool), Option<Taken>>;
 
 impl Roles {
     /// The roles of a user of the primary store, in order, each once.
     pub(super) fn of(&self, tenant: i64, number: i64, name: &UserName) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
         let all = self.by_number.get(&(tenant, number)).into_iter().chain(self.by_name.get(name)).flatten();
-        for role in all {
+        for role in all.chain(self.of_all.get(&tenant)) {
             if !found.contains(role) {
                 found.push(role.clone());
             }
@@ -49,68 +78,165 @@ impl Roles {
 
 pub(super) fn translate(desk: &mut Desk<'_>, effective: &Effective) -> Roles {
     let mut roles = Roles::default();
-    let clients = client_roles(desk);
-    let everyone = desk.input.settings.and_then(|s| s.everyone_role.clone()).unwrap_or_else(|| "everyone".to_owned());
-    let everyone = everyone.strip_prefix("Internal/").unwrap_or(&everyone).to_ascii_lowercase();
-    let mut names: HashMap<(i64, i64, bool), Option<String>> = HashMap::new();
+    let clients = client_names(desk);
+    let special = Special::of(desk);
+    let mut names = ByNumber::new();
     for role in &desk.old.roles {
-        let taken = take(desk, &mut roles, "UM_ROLE", role.tenant_id, &role.name, false);
+        let old = Old { table: "UM_ROLE", tenant: role.tenant_id, name: &role.name, internal: false };
+        let taken = take(desk, &mut roles, &special, effective, &old);
         names.insert((role.tenant_id, role.id, false), taken);
     }
     for role in &desk.old.hybrid_roles {
-        let key = (role.tenant_id, role.id, true);
-        let lower = role.name.to_ascii_lowercase();
-        if lower == everyone {
-            desk.ledger.merged("UM_HYBRID_ROLE", 1);
-            roles.known.push(Known { tenant: role.tenant_id, old: role.name.clone(), internal: true, ours: model::EVERYONE.to_owned() });
-            names.insert(key, None);
-        } else if lower.starts_with("application/") || clients.contains(&(role.tenant_id, role.name.as_str())) {
-            desk.ledger.skipped("UM_HYBRID_ROLE", CLIENT_ROLE, 1);
-            names.insert(key, None);
+        let old = Old { table: "UM_HYBRID_ROLE", tenant: role.tenant_id, name: &role.name, internal: true };
+        let taken = if special.get(&old.tenant).is_some_and(|s| s.is_everyone(old.name)) {
+            everybodys(desk, &mut roles, &old);
+            None
+        } else if is_of_client(&old, &clients, effective) {
+            desk.ledger.skipped(old.table, CLIENT_ROLE, 1);
+            None
         } else {
-            let taken = take(desk, &mut roles, "UM_HYBRID_ROLE", role.tenant_id, &role.name, true);
-            names.insert(key, taken);
-        }
+            take(desk, &mut roles, &special, effective, &old)
+        };
+        names.insert((role.tenant_id, role.id, true), taken);
     }
     members(desk, &mut roles, &names);
     for ((tenant, user), powers) in &effective.users {
         own_permissions(desk, &mut roles, *tenant, user, powers);
     }
-    administrators(desk, &mut roles);
+    for (tenant, special) in special.iter().filter(|(_, s)| s.configured_admin != ADMIN) {
+        desk.note(
+            About::Role,
+            "Its members get the role admin too, which is the administrator's here.",
+            "user-mgt.xml AdminRole",
+            format!("the administrator's role of tenant {tenant} is {}", special.configured_admin),
+        );
+    }
     roles
 }
 
 const CLIENT_ROLE: &str = "the role of an OAuth client, which allows nothing";
 
+/// A row of a role table.
+#[derive(Debug)]
+struct Old<'a> {
+    table: &'static str,
+    tenant: i64,
+    name: &'a str,
+    internal: bool,
+}
+
 /// Names of service providers and clients, after which the old product named roles.
-fn client_roles<'a>(desk: &Desk<'a>) -> HashSet<(i64, &'a str)> {
+fn client_names<'a>(desk: &Desk<'a>) -> HashSet<(i64, &'a str)> {
     let providers = desk.old.service_providers.iter().map(|p| (p.tenant_id, p.name.as_str()));
     let clients = desk.old.oauth_clients.iter().filter_map(|c| Some((c.tenant_id?, c.name.as_deref()?)));
     providers.chain(clients).collect()
 }
 
-fn take(desk: &mut Desk<'_>, roles: &mut Roles, table: &str, tenant: i64, name: &str, internal: bool) -> Option<String> {
-    let Some(id) = desk.names.tenant(tenant) else {
-        desk.ledger.skipped(table, "its tenant is gone", 1);
-        return None;
+/// Whether an internal role was made for a client: it is named after one in a way people do not name roles, and allows nothing.
+fn is_of_client(old: &Old<'_>, clients: &HashSet<(i64, &str)>, effective: &Effective) -> bool {
+    let client = match old.name.split_once('/') {
+        Some((domain, client)) if domain.eq_ignore_ascii_case("application") => client,
+        _ if has_shape_of_client(old.name) => old.name,
+        _ => return false,
     };
-    let ours = if internal { format!("Internal/{name}") } else { name.to_owned() };
-    let key = format!("{tenant}/{ours}");
-    if roles.list.iter().any(|r| r.key == key) {
-        desk.ledger.merged(table, 1);
-    } else {
-        desk.ledger.imported(table);
-        roles.list.push(Carried { key, value: Role { tenant: id, name: ours.clone() } });
-        roles.known.push(Known { tenant, old: name.to_owned(), internal, ours: ours.clone() });
-    }
-    Some(ours)
+    clients.contains(&(old.tenant, client)) && !effective.is_holder(old.tenant, old.name, true)
 }
 
-fn members(desk: &mut Desk<'_>, roles: &mut Roles, names: &HashMap<(i64, i64, bool), Option<String>>) {
+/// `<user>_<application>_PRODUCTION` or `_SANDBOX`.
+fn has_shape_of_client(name: &str) -> bool {
+    let owned = name.strip_suffix("_PRODUCTION").or_else(|| name.strip_suffix("_SANDBOX"));
+    owned.and_then(|o| o.split_once('_')).is_some_and(|(user, application)| !user.is_empty() && !application.is_empty())
+}
+
+/// Takes the role everybody has. Under another name than ours, scopes and plans still ask for it, so everybody is given it.
+fn everybodys(desk: &mut Desk<'_>, roles: &mut Roles, old: &Old<'_>) {
+    let known = Known { tenant: old.tenant, old: old.name.to_owned(), internal: true, ours: model::EVERYONE.to_owned() };
+    roles.known.push(known);
+    let Some(id) = desk.names.tenant(old.tenant).filter(|_| !old.name.eq_ignore_ascii_case(EVERYONE)) else {
+        desk.ledger.merged(old.table, 1);
+        return;
+    };
+    let name = in_full(old);
+    desk.ledger.imported(old.table);
+    desk.warn(
+        About::Role,
+        "Every user carried gets it as a role of his own, so that scopes, plans and visibility that name it go on working. Users made later lack it: name Internal/everyone there instead.",
+        format!("user-mgt.xml EveryOneRoleName {name}"),
+        format!("everybody's role of tenant {id} is {name}, which is Internal/everyone here"),
+    );
+    roles.list.push(Carried { key: format!("{}/{name}", old.tenant), value: Role { tenant: id, name: name.clone() } });
+    roles.of_all.insert(old.tenant, name);
+}
+
+/// As scopes and visibility name it.
+fn in_full(old: &Old<'_>) -> String {
+    let has_domain = |domain: &str| old.name.split_once('/').is_some_and(|(d, _)| d.eq_ignore_ascii_case(domain));
+    match old.internal && !has_domain("application") && !has_domain("workflow") {
+        true => format!("Internal/{}", old.name),
+        false => old.name.to_owned(),
+    }
+}
+
+fn take(desk: &mut Desk<'_>, roles: &mut Roles, special: &BTreeMap<i64, Special>, effective: &Effective, old: &Old<'_>) -> Option<Taken> {
+    let Some(id) = desk.names.tenant(old.tenant) else {
+        desk.ledger.skipped(old.table, "its tenant is gone", 1);
+        return None;
+    };
+    let administers = special.get(&old.tenant).is_some_and(|s| s.is_admin(old.name, old.internal));
+    let mut ours = in_full(old);
+    let would_administer = ours.eq_ignore_ascii_case(ADMIN) && !administers && !effective.administers(old.tenant, old.name, old.internal);
+    if would_administer || ours.eq_ignore_ascii_case(model::EVERYONE) {
+        let renamed = in_full(&Old { name: &free_name(desk, old), ..*old });
+        desk.warn(
+            About::Role,
+            "That name means more here than there, so the role got another and its members and powers with it. Scopes, plans and visibility that name the old one now mean the administrators, or everybody: name the new one there.",
+            format!("{} {} in tenant {id}", old.table, old.name),
+            format!("{ours} is carried as {renamed}"),
+        );
+        ours = renamed;
+    }
+    let key = format!("{}/{ours}", old.tenant);
+    if roles.list.iter().any(|r| r.key == key) {
+        desk.ledger.merged(old.table, 1);
+    } else {
+        desk.ledger.imported(old.table);
+        roles.list.push(Carried { key, value: Role { tenant: id, name: ours.clone() } });
+        roles.known.push(Known { tenant: old.tenant, old: old.name.to_owned(), internal: old.internal, ours: ours.clone() });
+    }
+    Some(Taken { ours, administers })
+}
+
+/// `admin_of_old`, or with a number where the tenant has a role of that name. The same on each run.
+fn free_name(desk: &Desk<'_>, old: &Old<'_>) -> String {
+    let external = desk.old.roles.iter().map(|r| (r.tenant_id, &r.name)).filter(|_| !old.internal);
+    let internal = desk.old.hybrid_roles.iter().map(|r| (r.tenant_id, &r.name)).filter(|_| old.internal);
+    let used: HashSet<String> =
+        external.chain(internal).filter(|(tenant, _)| *tenant == old.tenant).map(|(_, name)| name.to_ascii_lowercase()).collect();
+    let mut name = format!("{}_of_old", old.name.to_ascii_lowercase());
+    let wanted = name.clone();
+    let mut number = 1u32;
+    while used.contains(&name) {
+        number += 1;
+        name = format!("{wanted}_{number}");
+    }
+    name
+}
+
+fn members(desk: &mut Desk<'_>, roles: &mut Roles, names: &ByNumber) {
     let users: HashSet<(i64, i64)> = desk.old.users.iter().map(|u| (u.tenant_id, u.id)).collect();
     let mut external = |desk: &mut Desk<'_>, table: &str, role: (i64, i64), user: (i64, i64)| match names.get(&(role.0, role.1, false)) {
-        Some(Some(name)) if users.contains(&user) => {
-            roles.by_number.entry(user).or_default().push(name.clone());
+        Some(Some(_)) if role.0 != user.0 => {
+            // By its name it would be the user's own tenant's role, which is another one.
+            desk.ledger.skipped(table, "a role of another tenant", 1);
+            desk.warn(
+                About::Role,
+                "The user does not have it here: roles do not reach into other tenants.",
+                format!("{table} {} {}", role.0, role.1),
+                format!("user {} of tenant {} has a role of tenant {}", user.1, user.0, role.0),
+            );
+        }
+        Some(Some(role)) if users.contains(&user) => {
+            role.give(roles.by_number.entry(user).or_default());
             desk.ledger.merged(table, 1);
         }
         _ => desk.ledger.skipped(table, "its user or role is gone", 1),
@@ -141,7 +267,7 @@ fn members(desk: &mut Desk<'_>, roles: &mut Roles, names: &HashMap<(i64, i64, bo
         let name = desk.names.user_in(&link.user_name, Some(store), Some(link.tenant_id));
         if local.contains(&name) {
             desk.ledger.merged(TABLE, 1);
-            roles.by_name.entry(name).or_default().push(role.clone());
+            role.give(roles.by_name.entry(name).or_default());
         } else {
             desk.ledger.skipped(TABLE, "its user is not in the primary store", 1);
         }
@@ -161,44 +287,4 @@ fn own_permissions(desk: &mut Desk<'_>, roles: &mut Roles, tenant: i64, user: &s
     roles.list.push(Carried { key: format!("{tenant}/{role}"), value: Role { tenant: id, name: role.clone() } });
     roles.generated.push((id, role.clone(), powers.clone()));
     roles.by_name.entry(name).or_default().push(role);
-}
-
-/// Whoever has the old administrator's role also gets ours, when it has another name there.
-fn administrators(desk: &mut Desk<'_>, roles: &mut Roles) {
-    let mut named: BTreeMap<i64, String> = BTreeMap::new();
-    let of_site = desk.input.settings.and_then(|s| s.admin_role.clone());
-    named.insert(crate::old::people::SUPER_TENANT_ID, of_site.clone().unwrap_or_else(|| "admin".to_owned()));
-    for tenant in &desk.old.tenants {
-        let own = tenant.realm().ok().flatten().and_then(|r| r.admin_role);
-        named.insert(tenant.id, own.or_else(|| of_site.clone()).unwrap_or_else(|| "admin".to_owned()));
-    }
-    let domains: HashMap<i64, String> = named.keys().filter_map(|t| Some((*t, desk.names.domain(*t)?.to_owned()))).collect();
-    let is_admin = |tenant: i64, role: &str| {
-        let bare = |r: &str| r.strip_prefix("Internal/").unwrap_or(r).to_ascii_lowercase();
-        named.get(&tenant).is_some_and(|n| bare(n) == bare(role))
-    };
-    for ((tenant, _), held) in &mut roles.by_number {
-        if held.iter().any(|r| is_admin(*tenant, r)) && !held.iter().any(|r| r == "admin") {
-            held.push("admin".to_owned());
-        }
-    }
-    for (name, held) in &mut roles.by_name {
-        let tenant = domains.iter().find(|(_, d)| **d == name.tenant).map(|(t, _)| *t);
-        if let Some(tenant) = tenant
-            && held.iter().any(|r| is_admin(tenant, r))
-            && !held.iter().any(|r| r == "admin")
-        {
-            held.push("admin".to_owned());
-        }
-    }
-    for (tenant, role) in named {
-        if role.strip_prefix("Internal/").unwrap_or(&role) != "admin" || role != "admin" {
-            desk.note(
-                About::Role,
-                "Its members get the role admin too, which is the administrator's here.",
-                "user-mgt.xml AdminRole",
-                format!("the administrator's role of tenant {tenant} is {role}"),
-            );
-        }
-    }
 }
