@@ -235,7 +235,13 @@ fn one(
     }
     let policy = old.row.as_ref().and_then(|r| said(r.tier.as_deref())).or_else(|| get("overview_apiPolicy"));
     api.api_policy = policy.filter(|p| *p != model::UNLIMITED).map(|p| limits.of_operation(desk, tenant, Some(p), origin));
+    let unread = is_unread(old);
     access(desk, artifact, &mut api, origin);
+    if unread {
+        // To nobody: without the artifact nobody knows to whom.
+        api.visibility = Visibility::Restricted;
+        api.visible_roles.clear();
+    }
     backend(desk, old, artifact, &mut api, origin);
     rest_of_artifact(desk, artifact, &mut api, origin);
     api.scopes = scopes.of_api(&old.scope_ids);
@@ -244,7 +250,7 @@ fn one(
     let definition = definitions::finished(desk, parsed.as_ref(), &api);
     let served =
         matches!(api.state, LifecycleState::Published | LifecycleState::Prototyped | LifecycleState::Deprecated | LifecycleState::Blocked);
-    let deployed = served && get("overview_environments") != Some("none");
+    let deployed = served && !unread && get("overview_environments") != Some("none");
     let key = old.row.as_ref().map_or_else(|| artifact.path.clone(), |r| r.id.to_string());
     Some(Carried { key, value: CarriedApi { api, definition, events, deployed } })
 }
@@ -260,15 +266,25 @@ fn fail(desk: &mut Desk<'_>, old: &OldApi, reason: &str, origin: &str) {
     desk.block(About::Api, "The API and its subscriptions would be lost.", origin, format!("{}: {reason}", old.identity().1));
 }
 
+/// Whether the artifact, which alone says who may see the API and where its calls go, is missing or says nothing.
+fn is_unread(old: &OldApi) -> bool {
+    old.artifact.as_ref().is_none_or(|a| a.fault.is_some() || a.fields.is_empty())
+}
+
 fn incomplete(desk: &mut Desk<'_>, old: &OldApi, shown: &str, origin: &str) {
     let fault = old.artifact.as_ref().and_then(|a| a.fault.clone());
     let words = match (&old.row, &old.artifact, fault) {
-        (Some(_), None, _) => format!("{shown} has no artifact in the registry"),
-        (None, Some(_), _) => format!("{shown} has an artifact but no row in the database"),
-        (_, _, Some(fault)) => format!("the artifact of {shown} does not read: {fault}"),
-        _ => return,
+        (_, None, _) => format!("{shown} has no artifact in the registry"),
+        (_, Some(_), Some(fault)) => format!("the artifact of {shown} does not read: {fault}"),
+        (_, Some(_), None) if is_unread(old) => format!("the artifact of {shown} says nothing"),
+        (None, Some(_), None) => format!("{shown} has an artifact but no row in the database"),
+        (Some(_), Some(_), None) => return,
     };
-    desk.warn(About::Api, "What there is of it is carried; look it through before you rely on it.", origin, words);
+    let consequence = match is_unread(old) {
+        true => "Nothing says who may see it: it is shown to nobody and not deployed until somebody has completed it.",
+        false => "What there is of it is carried; look it through before you rely on it.",
+    };
+    desk.warn(About::Api, consequence, origin, words);
 }
 
 fn events(desk: &mut Desk<'_>, old: &OldApi) -> Vec<LifecycleEvent> {
@@ -491,7 +507,10 @@ fn property_of(api: &mut Api, name: &str, value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::policies::bare;
+    use super::super::{Finding, Severity};
     use super::*;
+    use crate::old::apis::ApiRow;
 
     #[test]
     fn cors_of_an_api_reads() {
@@ -511,5 +530,75 @@ mod tests {
         assert!(property_of(&mut api, "a b", &"x".repeat(1000)));
         assert!(!property_of(&mut api, "AB", "y"));
         assert_eq!((api.properties[0].name.as_str(), api.properties[0].value.len()), ("ab", 900));
+    }
+
+    fn published(artifact: Option<Artifact>) -> OldApi {
+        let row = ApiRow {
+            id: 1,
+            provider: "admin".to_owned(),
+            name: "Payroll".to_owned(),
+            version: "1.0".to_owned(),
+            context: Some("/pay/1.0".to_owned()),
+            context_template: Some("/pay/{version}".to_owned()),
+            created_by: None,
+            created: None,
+            updated_by: None,
+            updated: None,
+            tier: None,
+        };
+        let event = crate::old::apis::LifecycleEvent {
+            id: 1,
+            api_id: 1,
+            previous: Some("CREATED".to_owned()),
+            new: "PUBLISHED".to_owned(),
+            user_id: None,
+            tenant_id: Some(-1234),
+            at: None,
+        };
+        OldApi { tenant_id: -1234, row: Some(row), artifact, lifecycle_events: vec![event], ..OldApi::default() }
+    }
+
+    fn artifact(fields: &[(&str, &str)], fault: Option<&str>) -> Artifact {
+        Artifact {
+            path: String::new(),
+            fields: fields.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+            fault: fault.map(str::to_owned),
+            properties: Vec::new(),
+            creator: None,
+            created: None,
+            updated: None,
+        }
+    }
+
+    fn carried(api: OldApi) -> (CarriedApi, Vec<Finding>) {
+        let mut old = bare::installation();
+        old.apis = vec![api];
+        let done = bare::with_desk(&old, |desk| translate(desk, &mut Scopes::default(), &mut Limits::default()).remove(0).value);
+        (done.value, done.findings)
+    }
+
+    #[test]
+    fn an_api_whose_artifact_does_not_read_is_shown_to_nobody_and_not_deployed() {
+        for (old, words) in [
+            (published(None), "Payroll 1.0 has no artifact in the registry"),
+            (published(Some(artifact(&[], Some("torn")))), "the artifact of Payroll 1.0 does not read: torn"),
+            (published(Some(artifact(&[], None))), "the artifact of Payroll 1.0 says nothing"),
+        ] {
+            let (carried, findings) = carried(old);
+            let told = findings.iter().find(|f| f.words == words).unwrap();
+            assert!(told.consequence.contains("shown to nobody and not deployed"));
+            assert_eq!((carried.api.visibility, carried.api.visible_roles.len()), (Visibility::Restricted, 0));
+            assert!(!carried.deployed && carried.api.state == LifecycleState::Published);
+        }
+        let (whole, _) = carried(published(Some(artifact(&[("overview_visibility", "public")], None))));
+        assert!(whole.deployed && whole.api.visibility == Visibility::Public);
+    }
+
+    #[test]
+    fn an_api_of_scripts_is_told_by_name() {
+        let (api, findings) = carried(published(Some(artifact(&[("overview_implementation", "INLINE")], None))));
+        assert_eq!(api.api.implementation, EndpointImplementation::Inline);
+        let told = findings.iter().find(|f| f.words == "Payroll 1.0 answers from scripts of its operations").unwrap();
+        assert!(told.severity == Severity::Warning && told.consequence.contains("calls to it fail"));
     }
 }

@@ -1,6 +1,8 @@
 //! What an API offers, from its URL mappings: those rows, not the definition and not the artifact, decided what could be called.
 
-use model::{Api, AuthType, Operation, UNLIMITED};
+use std::cmp::Ordering;
+
+use model::{Api, AuthType, Operation};
 
 use super::{About, Desk, decoded, policies::Limits, said, scopes::Scopes};
 use crate::old::apis::{OldApi, UrlMapping};
@@ -22,8 +24,13 @@ pub(super) fn translate(desk: &mut Desk<'_>, old: &OldApi, api: &mut Api, define
                 desk.ledger.merged(TABLE, 1);
                 if *first != operation {
                     let words = format!("{} {} stands twice with different rules", operation.verb, operation.target);
+                    let (merged, unordered) = stricter(first.clone(), operation, |a, b| limits.stricter(api.tenant, a, b));
+                    for what in unordered {
+                        let words = format!("{words}, and neither {what} is the stricter");
+                        desk.warn(About::Scope, "The first of the two is carried; check which one should hold.", origin.as_str(), words);
+                    }
                     desk.warn(About::Scope, "The stricter rule is carried.", origin, words);
-                    *first = stricter(first.clone(), operation);
+                    *first = merged;
                 }
                 continue;
             }
@@ -100,6 +107,14 @@ fn one(
             words,
         );
     }
+    if wanted.lost {
+        desk.warn(
+            About::Scope,
+            "Callers without any scope will get in: protect it anew.",
+            origin,
+            format!("{verb} {target} is bound to a scope that is gone or could not be carried"),
+        );
+    }
     for scope in &wanted.scopes {
         if !api.scopes.iter().any(|s| s.name == scope.name) {
             api.scopes.push(scope.clone());
@@ -127,17 +142,30 @@ fn names(scopes: &[model::ApiScope]) -> String {
     if names.is_empty() { "no scope".to_owned() } else { names.join(", ") }
 }
 
-/// Of two rules for one operation the one that lets less through, field by field.
-fn stricter(a: Operation, b: Operation) -> Operation {
+/// Of two rules for one operation the one that lets less through, field by field, and the fields, in words, that have no stricter
+/// one. `limits` orders two policies, the stricter being `Less`.
+fn stricter(a: Operation, b: Operation, limits: impl Fn(&str, &str) -> Option<Ordering>) -> (Operation, Vec<String>) {
     let rank = |auth: AuthType| match auth {
         AuthType::None => 0,
         AuthType::Any => 1,
+        // Each lets in tokens the other refuses.
         AuthType::Application | AuthType::ApplicationUser => 2,
     };
+    let mut unordered = Vec::new();
+    if rank(a.auth) == rank(b.auth) && a.auth != b.auth {
+        unordered.push(format!("scheme ({} or {})", a.auth.name(), b.auth.name()));
+    }
     let auth = if rank(b.auth) > rank(a.auth) { b.auth } else { a.auth };
-    let policy = if a.policy == UNLIMITED { b.policy } else { a.policy };
+    let policy = match limits(&a.policy, &b.policy) {
+        Some(Ordering::Greater) => b.policy,
+        Some(_) => a.policy,
+        None => {
+            unordered.push(format!("tier ({} or {})", a.policy, b.policy));
+            a.policy
+        }
+    };
     let scopes = if a.scopes.is_empty() { b.scopes } else { a.scopes };
-    Operation { auth, policy, scopes, script: a.script.or(b.script), ..a }
+    (Operation { auth, policy, scopes, script: a.script.or(b.script), ..a }, unordered)
 }
 
 /// An API whose rows are gone: what its definition or artifact lists.
@@ -177,13 +205,74 @@ fn without_rows(desk: &mut Desk<'_>, old: &OldApi, defined: &[Operation], shown:
 
 #[cfg(test)]
 mod tests {
+    use model::{ApiId, TenantId, Timestamp};
+
+    use super::super::policies::{self, bare};
     use super::*;
+    use crate::old::limits::ApiPolicy;
+
+    fn merged(a: &Operation, b: &Operation) -> (Operation, Vec<String>) {
+        // By number, none being unlimited; `odd` compares with nothing.
+        let number = |p: &str| p.parse::<u32>().unwrap_or(u32::MAX);
+        stricter(a.clone(), b.clone(), |a, b| (a != "odd" && b != "odd").then(|| number(a).cmp(&number(b))))
+    }
 
     #[test]
-    fn of_two_rules_the_stricter_holds() {
+    fn of_two_rules_the_stricter_holds_field_by_field() {
         let open = Operation { auth: AuthType::None, ..Operation::new("GET", "/*") };
-        let closed = Operation { policy: "Gold".to_owned(), scopes: vec!["s".to_owned()], ..Operation::new("GET", "/*") };
-        assert_eq!(stricter(open.clone(), closed.clone()), closed);
-        assert_eq!(stricter(closed.clone(), open), closed);
+        let closed = Operation { policy: "20".to_owned(), scopes: vec!["s".to_owned()], ..Operation::new("GET", "/*") };
+        assert_eq!(merged(&open, &closed), (closed.clone(), Vec::new()));
+        assert_eq!(merged(&closed, &open), (closed.clone(), Vec::new()));
+        // Two limits, of which the second is the smaller.
+        let smaller = Operation { policy: "5".to_owned(), auth: AuthType::Application, ..closed.clone() };
+        assert_eq!(merged(&closed, &smaller), (smaller.clone(), Vec::new()));
+        assert_eq!(merged(&smaller, &closed), (smaller, Vec::new()));
+    }
+
+    #[test]
+    fn where_neither_is_stricter_the_first_stays_and_it_is_said() {
+        let first = Operation { auth: AuthType::Application, policy: "odd".to_owned(), ..Operation::new("GET", "/*") };
+        let second = Operation { auth: AuthType::ApplicationUser, policy: "5".to_owned(), ..first.clone() };
+        let (kept, unordered) = merged(&first, &second);
+        assert_eq!((kept, unordered.len()), (first, 2));
+    }
+
+    #[test]
+    fn doubled_rows_keep_the_smaller_limit() {
+        let row = |id, tier: &str| UrlMapping {
+            id,
+            api_id: 1,
+            verb: Some("GET".to_owned()),
+            auth_scheme: Some("Any".to_owned()),
+            pattern: Some("/x".to_owned()),
+            tier: Some(tier.to_owned()),
+            mediation_script: None,
+        };
+        let policy = |id, name: &str, quota| ApiPolicy {
+            id,
+            name: name.to_owned(),
+            display_name: None,
+            tenant_id: -1234,
+            description: None,
+            quota_type: "requestCount".to_owned(),
+            quota,
+            quota_unit: None,
+            unit_time: 1,
+            time_unit: "min".to_owned(),
+            level: None,
+            deployed: None,
+            uuid: None,
+        };
+        let mut old = bare::installation();
+        old.policies.api = vec![policy(1, "Wide", 100), policy(2, "Narrow", 10)];
+        let one = OldApi { tenant_id: -1234, url_mappings: vec![row(1, "Wide"), row(2, "Narrow")], ..OldApi::default() };
+        let kept = bare::with_desk(&old, |desk| {
+            let mut api = Api::new(ApiId::random(), TenantId::SUPER, "a", "N", "1", "/n/{version}", Timestamp(0));
+            let mut limits = policies::translate(desk);
+            translate(desk, &one, &mut api, &[], &mut Scopes::default(), &mut limits);
+            api.operations.into_iter().map(|o| o.policy).collect::<Vec<_>>()
+        });
+        assert_eq!(kept.value, ["Narrow"]);
+        assert!(kept.findings.iter().any(|f| f.words.contains("stands twice")));
     }
 }

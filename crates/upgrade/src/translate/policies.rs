@@ -2,9 +2,16 @@
 //!
 //! Up to 1.9 one tier file serves subscriptions, applications and resources; 1.10 has a file for each; 2.x has tables, unless its
 //! advanced throttling was switched off, when the files still rule. A tier that records name and nobody defines is made without a
-//! limit, because that is what the old gateway did with it, and reported first.
+//! limit, because that is what the old gateway did with it, and reported first. That holds for names a new installation knows too:
+//! a limit nobody asked for must not come from there.
 
-use std::collections::BTreeMap;
+#[cfg(test)]
+pub(super) mod bare;
+mod refused;
+mod stricter;
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
     AdvancedPolicy, ApplicationPolicy, BillingPlan, Burst, Condition, ConditionKind, ConditionalGroup, Limit, PlanPermission, PolicyId,
@@ -18,11 +25,52 @@ use crate::old::limits::{ApiPolicy, Policies, Tier, TierLevel, TierPermission};
 use crate::old::people::SUPER_TENANT_ID;
 use crate::source::Version;
 
+/// What a limit is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Family {
+    Plan,
+    Application,
+    Resource,
+}
+
+impl Family {
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Plan => "business plan",
+            Self::Application => "application tier",
+            Self::Resource => "resource tier",
+        }
+    }
+
+    fn of(level: TierLevel) -> Self {
+        match level {
+            TierLevel::Subscription => Self::Plan,
+            TierLevel::Application => Self::Application,
+            TierLevel::Resource => Self::Resource,
+        }
+    }
+
+    /// What a new installation gives the name.
+    fn default_limit(self, name: &str) -> Option<Limit> {
+        let any = TenantId::SUPER;
+        match self {
+            Self::Plan => default_subscription_policies(any).into_iter().find(|p| p.name == name).map(|p| p.limit),
+            Self::Application => default_application_policies(any).into_iter().find(|p| p.name == name).map(|p| p.limit),
+            Self::Resource => default_advanced_policies(any).into_iter().find(|p| p.name == name).map(|p| p.limit),
+        }
+    }
+
+    /// Whether the old product knew the name without anybody's definition.
+    fn built_in(self, name: &str) -> bool {
+        name == UNLIMITED || (self == Self::Plan && name == "Unauthenticated")
+    }
+}
+
 /// The three families while they are being gathered, by tenant and name.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Limits {
-    /// Names every tenant has from the start, by family.
-    defaults: [Vec<String>; 3],
+    /// Where a definition may stand that does not read; `None` is any tenant.
+    unread: BTreeSet<(Option<TenantId>, Family)>,
     subscription: BTreeMap<(TenantId, String), Carried<SubscriptionPolicy>>,
     application: BTreeMap<(TenantId, String), Carried<ApplicationPolicy>>,
     advanced: BTreeMap<(TenantId, String), Carried<AdvancedPolicy>>,
@@ -30,33 +78,28 @@ pub(super) struct Limits {
 
 const UNKNOWN: &str =
     "The name stays and has no limit, which is how the old gateway treated a tier it did not know; give it the limit it should have.";
+const UNREAD: &str = "Its limit cannot be told, and none must be made up; mend the tier file or policy row in the old installation.";
 
 /// Business plans, application policies, advanced policies.
 type Families = (Vec<Carried<SubscriptionPolicy>>, Vec<Carried<ApplicationPolicy>>, Vec<Carried<AdvancedPolicy>>);
 
-impl Default for Limits {
-    fn default() -> Self {
-        let any = TenantId::SUPER;
-        let defaults = [
-            default_subscription_policies(any).into_iter().map(|p| p.name).collect(),
-            default_application_policies(any).into_iter().map(|p| p.name).collect(),
-            default_advanced_policies(any).into_iter().map(|p| p.name).collect(),
-        ];
-        Self { defaults, subscription: BTreeMap::new(), application: BTreeMap::new(), advanced: BTreeMap::new() }
-    }
-}
-
 impl Limits {
-    fn is_default(&self, family: usize, name: &str) -> bool {
-        self.defaults.get(family).is_some_and(|names| names.iter().any(|n| n == name))
+    /// Says that a record names what nobody defines.
+    fn undefined(&self, desk: &mut Desk<'_>, tenant: TenantId, family: Family, name: &str, origin: &str) {
+        let noun = family.noun();
+        if self.unread.contains(&(Some(tenant), family)) || self.unread.contains(&(None, family)) {
+            desk.block(About::Limit, UNREAD, origin, format!("{noun} {name} is used, and definitions of tenant {tenant} do not read"));
+            return;
+        }
+        let not = family.default_limit(name).map(|d| format!(": no limit holds, not a new installation's {}", limits::words(&d)));
+        desk.warn(About::Limit, UNKNOWN, origin, format!("{noun} {name} is defined nowhere{}", not.unwrap_or_default()));
     }
 
     /// The name of a business plan a record of `tenant` names, made when nobody defines it.
     pub(super) fn plan(&mut self, desk: &mut Desk<'_>, tenant: TenantId, name: Option<&str>, origin: &str) -> String {
         let name = said(name).unwrap_or(UNLIMITED).to_owned();
-        let known = self.is_default(0, &name) || self.subscription.contains_key(&(tenant, name.clone()));
-        if !known {
-            desk.warn(About::Limit, UNKNOWN, origin, format!("business plan {name} is defined nowhere"));
+        if !Family::Plan.built_in(&name) && !self.subscription.contains_key(&(tenant, name.clone())) {
+            self.undefined(desk, tenant, Family::Plan, &name, origin);
             let policy = plan(tenant, &name, Limit::unlimited());
             self.subscription.insert((tenant, name.clone()), Carried { key: key(tenant, &name), value: policy });
         }
@@ -66,9 +109,8 @@ impl Limits {
     /// As [`Limits::plan`], for an application.
     pub(super) fn of_application(&mut self, desk: &mut Desk<'_>, tenant: TenantId, name: Option<&str>, origin: &str) -> String {
         let name = said(name).unwrap_or(UNLIMITED).to_owned();
-        let known = self.is_default(1, &name) || self.application.contains_key(&(tenant, name.clone()));
-        if !known {
-            desk.warn(About::Limit, UNKNOWN, origin, format!("application tier {name} is defined nowhere"));
+        if !Family::Application.built_in(&name) && !self.application.contains_key(&(tenant, name.clone())) {
+            self.undefined(desk, tenant, Family::Application, &name, origin);
             let policy = application(tenant, &name, Limit::unlimited());
             self.application.insert((tenant, name.clone()), Carried { key: key(tenant, &name), value: policy });
         }
@@ -78,13 +120,18 @@ impl Limits {
     /// As [`Limits::plan`], for an API or one of its operations.
     pub(super) fn of_operation(&mut self, desk: &mut Desk<'_>, tenant: TenantId, name: Option<&str>, origin: &str) -> String {
         let name = said(name).unwrap_or(UNLIMITED).to_owned();
-        let known = self.is_default(2, &name) || self.advanced.contains_key(&(tenant, name.clone()));
-        if !known {
-            desk.warn(About::Limit, UNKNOWN, origin, format!("resource tier {name} is defined nowhere"));
+        if !Family::Resource.built_in(&name) && !self.advanced.contains_key(&(tenant, name.clone())) {
+            self.undefined(desk, tenant, Family::Resource, &name, origin);
             let policy = advanced(tenant, &name, Limit::unlimited());
             self.advanced.insert((tenant, name.clone()), Carried { key: key(tenant, &name), value: policy });
         }
         name
+    }
+
+    /// Of two names [`Limits::of_operation`] gave, whether the first is the stricter (`Less`); `None` when neither always is.
+    pub(super) fn stricter(&self, tenant: TenantId, a: &str, b: &str) -> Option<Ordering> {
+        let policy = |name: &str| self.advanced.get(&(tenant, name.to_owned())).map(|c| &c.value);
+        if a == b { Some(Ordering::Equal) } else { stricter::compare(policy(a), policy(b)) }
     }
 
     /// The families in order.
@@ -101,6 +148,7 @@ pub(super) fn translate(desk: &mut Desk<'_>) -> Limits {
     let mut limits = Limits::default();
     let uses_tables = desk.old.version.has_policy_tables() && desk.input.settings.and_then(|s| s.advanced_throttling) != Some(false);
     if uses_tables {
+        unread_rows(desk, &mut limits);
         tables(desk, &mut limits);
     } else {
         files(desk, &mut limits);
@@ -120,7 +168,21 @@ pub(super) fn translate(desk: &mut Desk<'_>) -> Limits {
     permissions(desk, &mut limits, ruling, ruling_rows);
     desk.ledger.skipped(idle, "not the table this version used", u64::try_from(idle_rows.len()).unwrap_or(u64::MAX));
     kept(desk, &limits);
+    refused::tell(desk);
     limits
+}
+
+/// A policy's row that does not read may be any tenant's, of any name.
+fn unread_rows(desk: &Desk<'_>, limits: &mut Limits) {
+    for (table, family) in [
+        ("AM_POLICY_SUBSCRIPTION", Family::Plan),
+        ("AM_POLICY_APPLICATION", Family::Application),
+        ("AM_API_THROTTLE_POLICY", Family::Resource),
+    ] {
+        if desk.old.unreadable.iter().any(|fault| fault.table.eq_ignore_ascii_case(table)) {
+            limits.unread.insert((None, family));
+        }
+    }
 }
 
 /// Says which plans are smaller or larger than those of their name in a new installation.
@@ -145,7 +207,11 @@ fn files(desk: &mut Desk<'_>, limits: &mut Limits) {
             let origin = format!("tier file of tenant {tenant}");
             match &file.tiers {
                 Ok(tiers) => tiers.iter().for_each(|tier| put_tier(desk, limits, id, level, tier, &format!("{origin}, {}", tier.name))),
-                Err(fault) => desk.warn(About::Limit, UNKNOWN, origin, format!("the file does not read: {fault}")),
+                Err(fault) => {
+                    limits.unread.insert((Some(id), Family::of(level)));
+                    let words = format!("the file does not read: {fault}");
+                    desk.warn(About::Limit, "Its limits are not known; each that is in use stops the upgrade.", origin, words);
+                }
             }
         }
     }
@@ -386,7 +452,11 @@ fn permissions(desk: &mut Desk<'_>, limits: &mut Limits, table: &str, rows: &[Ti
         if !limits.subscription.contains_key(&at)
             && let Some(value) = default()
         {
-            limits.subscription.insert(at.clone(), Carried { key: key(tenant, &name), value });
+            if Family::Plan.built_in(&name) {
+                limits.subscription.insert(at.clone(), Carried { key: key(tenant, &name), value });
+            } else {
+                limits.plan(desk, tenant, Some(&name), &format!("{table} {name}"));
+            }
         }
         match limits.subscription.get_mut(&at) {
             Some(policy) => {
@@ -447,6 +517,9 @@ fn advanced(tenant: TenantId, name: &str, limit: Limit) -> AdvancedPolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::old::limits::TierFile;
+    use crate::source::{CellError, Misfit, XmlError};
+    use crate::translate::Severity;
 
     #[test]
     fn url_encoding_is_undone_where_it_is_one() {
@@ -465,5 +538,74 @@ mod tests {
         assert_eq!(application(tenant, "50PerMin", Limit::per_minute(20)).id, default.id);
         let default = default_advanced_policies(tenant).into_iter().find(|p| p.name == "10KPerMin").unwrap();
         assert_eq!(advanced(tenant, "10KPerMin", Limit::per_minute(20)).id, default.id);
+    }
+
+    fn origin_names(desk: &mut Desk<'_>) -> Limits {
+        let mut limits = translate(desk);
+        let tenant = TenantId::SUPER;
+        for name in ["Gold", UNLIMITED, "Unauthenticated"] {
+            assert_eq!(limits.plan(desk, tenant, Some(name), "test"), name);
+        }
+        limits.of_application(desk, tenant, Some("50PerMin"), "test");
+        limits.of_operation(desk, tenant, Some("10KPerMin"), "test");
+        limits
+    }
+
+    #[test]
+    fn a_default_name_nobody_defines_gets_no_limit_of_ours() {
+        let done = bare::with_desk(&bare::installation(), origin_names);
+        let told: Vec<(Severity, &str)> = done.findings.iter().map(|f| (f.severity, f.words.as_str())).collect();
+        let words = |noun, limit| format!("{noun} is defined nowhere: no limit holds, not a new installation's {limit} requests per 1 min");
+        assert_eq!(
+            told,
+            [
+                (Severity::Warning, words("business plan Gold", 5_000).as_str()),
+                (Severity::Warning, words("application tier 50PerMin", 50).as_str()),
+                (Severity::Warning, words("resource tier 10KPerMin", 10_000).as_str()),
+            ]
+        );
+        let (plans, applications, resources) = done.value.finish();
+        let gold = default_subscription_policies(TenantId::SUPER).into_iter().find(|p| p.name == "Gold").unwrap();
+        // The same id, so that it takes the default's place.
+        assert_eq!(plans.iter().map(|p| (p.value.id, p.value.limit)).collect::<Vec<_>>(), [(gold.id, Limit::unlimited())]);
+        assert!(applications.len() == 1 && applications.iter().all(|p| p.value.limit.is_unlimited()));
+        assert!(resources.len() == 1 && resources.iter().all(|p| p.value.limit.is_unlimited()));
+    }
+
+    #[test]
+    fn a_limit_that_does_not_read_stops_the_upgrade_where_it_is_used() {
+        let mut old = bare::installation();
+        old.version = Version::V1_9_0;
+        let file = |tenant_id| TierFile { tenant_id, level: TierLevel::Subscription, tiers: Err(XmlError::TooLarge) };
+        old.tier_files = vec![file(SUPER_TENANT_ID)];
+        let blocking = |old| {
+            let findings = bare::with_desk(old, origin_names).findings;
+            findings.iter().filter(|f| f.severity == Severity::Blocking).count()
+        };
+        assert_eq!(blocking(&old), 3);
+        // A row of the tables that rule from 2.0 on.
+        let mut old = bare::installation();
+        let table = "AM_POLICY_SUBSCRIPTION".to_owned();
+        old.unreadable = vec![CellError { table, column: "QUOTA".to_owned(), row: 1, misfit: Misfit::Missing }];
+        assert_eq!(blocking(&old), 1);
+    }
+
+    #[test]
+    fn a_permission_brings_no_limit_of_ours_with_it() {
+        let mut old = bare::installation();
+        let of = |tier: &str| TierPermission {
+            tier: tier.to_owned(),
+            kind: Some("allow".to_owned()),
+            roles: Some("vip".to_owned()),
+            tenant_id: Some(SUPER_TENANT_ID),
+        };
+        old.policy_permissions = vec![of("Gold"), of(UNLIMITED)];
+        let done = bare::with_desk(&old, translate);
+        assert!(
+            done.findings.iter().any(|f| f.severity == Severity::Warning && f.words.starts_with("business plan Gold is defined nowhere"))
+        );
+        let plans = done.value.finish().0;
+        assert_eq!(plans.len(), 2);
+        assert!(plans.iter().all(|p| p.value.limit.is_unlimited() && p.value.permission.is_some()));
     }
 }

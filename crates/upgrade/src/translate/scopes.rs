@@ -44,6 +44,13 @@ pub(super) fn translate(desk: &mut Desk<'_>) -> Scopes {
         };
         let Some(tenant) = desk.names.tenant(row.tenant_id.unwrap_or(SUPER_TENANT_ID)) else {
             desk.ledger.skipped(TABLE, "its tenant is gone", 1);
+            let words = format!("scope {key} belongs to tenant {}, which is gone", row.tenant_id.unwrap_or(SUPER_TENANT_ID));
+            desk.warn(
+                About::Scope,
+                "The scope is left out; a resource that asks for it is told of its own.",
+                format!("{TABLE} {}", row.id),
+                words,
+            );
             continue;
         };
         let roles = bindings.get(&row.id).cloned().unwrap_or_else(|| list(row.roles.as_deref()));
@@ -127,7 +134,14 @@ fn group(desk: &mut Desk<'_>, scopes: &mut Scopes, tenant: TenantId, key: &str, 
                 desk.ledger.merged(TABLE, 1);
                 scopes.by_id.insert(row.id, (tenant, scope));
             }
-            None if BUILT_IN.contains(&key) => desk.ledger.skipped(TABLE, "every key manager has it", 1),
+            None if BUILT_IN.contains(&key) => {
+                // Nobody's shared scope, but a resource may want it all the same.
+                match scopes.by_path.values().any(|ids| ids.contains(&row.id)) {
+                    true => desk.ledger.merged(TABLE, 1),
+                    false => desk.ledger.skipped(TABLE, "every key manager has it", 1),
+                }
+                scopes.by_id.insert(row.id, (tenant, scope));
+            }
             None => {
                 // A resource may want it all the same.
                 scopes.by_id.insert(row.id, (tenant, ApiScope { shared: true, ..scope.clone() }));
@@ -156,9 +170,11 @@ impl Scopes {
         let once = format!("{context}{pattern}:{verb}");
         let mut found = Vec::new();
         let mut only_once = false;
+        let mut bound = false;
         for (spelling, path) in [(2, &twice), (1, &once)] {
             let Some(ids) = self.by_path.get(path) else { continue };
             self.used_paths.insert(path.clone());
+            bound |= !ids.is_empty();
             // The later spelling decides where both stand.
             if found.is_empty() {
                 only_once = spelling == 1;
@@ -169,7 +185,7 @@ impl Scopes {
                 }
             }
         }
-        Wanted { scopes: found, only_once }
+        Wanted { lost: bound && found.is_empty(), scopes: found, only_once }
     }
 
     /// The scopes that belong to no single API; accounts for resource scopes nobody asked for.
@@ -213,11 +229,15 @@ pub(super) struct Wanted {
     pub(super) scopes: Vec<ApiScope>,
     /// Only 1.8's spelling names them, which 1.9 and later no longer looked up.
     pub(super) only_once: bool,
+    /// It is bound to scopes, and none of them could be carried.
+    pub(super) lost: bool,
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::policies::bare;
     use super::*;
+    use crate::old::oauth::ResourceScope;
 
     fn scope(name: &str) -> ApiScope {
         ApiScope { name: name.to_owned(), display_name: name.to_owned(), description: None, roles: Vec::new(), shared: false }
@@ -237,5 +257,43 @@ mod tests {
         assert_eq!((old.scopes[0].name.as_str(), old.only_once), ("b", true));
         assert!(scopes.of_resource("/w/1.0", "1.0", "/y", "GET").scopes.is_empty());
         assert_eq!(scopes.used_paths.len(), 3);
+    }
+
+    fn row(id: i64, key: &str, tenant: i64) -> Scope {
+        Scope {
+            id,
+            scope_key: Some(key.to_owned()),
+            name: Some(key.to_owned()),
+            display_name: None,
+            description: None,
+            tenant_id: Some(tenant),
+            roles: Some("vip".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_resource_keeps_a_scope_that_every_key_manager_has() {
+        let mut old = bare::installation();
+        old.oauth_scopes = vec![row(1, "openid", SUPER_TENANT_ID), row(2, "email", SUPER_TENANT_ID)];
+        old.resource_scopes = vec![ResourceScope { resource_path: "/w/1.0/1.0/x:GET".to_owned(), scope_id: 1, tenant_id: None }];
+        let done = bare::with_desk(&old, |desk| {
+            let mut scopes = translate(desk);
+            let wanted = scopes.of_resource("/w/1.0", "1.0", "/x", "GET");
+            let account = desk.ledger.of(TABLE).cloned().unwrap();
+            (wanted, account.merged, account.skipped.len(), scopes.shared(desk).len())
+        });
+        let (wanted, merged, skipped, shared) = done.value;
+        assert_eq!(wanted.scopes.iter().map(|s| (s.name.as_str(), s.roles.join(","))).collect::<Vec<_>>(), [("openid", "vip".to_owned())]);
+        assert_eq!((wanted.lost, merged, skipped, shared), (false, 1, 1, 0));
+    }
+
+    #[test]
+    fn a_scope_of_a_gone_tenant_is_told_and_its_resource_knows() {
+        let mut old = bare::installation();
+        old.oauth_scopes = vec![row(1, "orders", 99)];
+        old.resource_scopes = vec![ResourceScope { resource_path: "/w/1.0/1.0/x:GET".to_owned(), scope_id: 1, tenant_id: None }];
+        let done = bare::with_desk(&old, |desk| translate(desk).of_resource("/w/1.0", "1.0", "/x", "GET"));
+        assert_eq!(done.value, Wanted { scopes: Vec::new(), only_once: false, lost: true });
+        assert!(done.findings.iter().any(|f| f.words == "scope orders belongs to tenant 99, which is gone"));
     }
 }

@@ -1,0 +1,82 @@
+//! For tests: an installation without a record, and a desk to translate at.
+
+use crate::old::limits::Policies;
+use crate::old::registry::Registry;
+use crate::old::{Encryption, Installation};
+use crate::source::{Version, clock::Clock};
+use crate::translate::{Desk, EndpointMap, Finding, Input, Serving};
+
+/// Of 2.6.0, empty.
+pub(in crate::translate) fn installation() -> Installation {
+    Installation {
+        version: Version::V2_6_0,
+        taken_at_ms: 0,
+        tenants: Vec::new(),
+        user_domains: Vec::new(),
+        users: Vec::new(),
+        user_attributes: Vec::new(),
+        identity_user_data: Vec::new(),
+        roles: Vec::new(),
+        role_assignments: Vec::new(),
+        shared_role_assignments: Vec::new(),
+        hybrid_roles: Vec::new(),
+        hybrid_assignments: Vec::new(),
+        permissions: Vec::new(),
+        role_permissions: Vec::new(),
+        user_permissions: Vec::new(),
+        dialects: Vec::new(),
+        claims: Vec::new(),
+        tier_files: Vec::new(),
+        policies: Policies::default(),
+        tier_permissions: Vec::new(),
+        policy_permissions: Vec::new(),
+        block_conditions: Vec::new(),
+        apis: Vec::new(),
+        default_versions: Vec::new(),
+        subscribers: Vec::new(),
+        applications: Vec::new(),
+        application_attributes: Vec::new(),
+        application_groups: Vec::new(),
+        registrations: Vec::new(),
+        key_mappings: Vec::new(),
+        key_domains: Vec::new(),
+        subscriptions: Vec::new(),
+        subscription_keys: Vec::new(),
+        workflows: Vec::new(),
+        oauth_clients: Vec::new(),
+        service_providers: Vec::new(),
+        inbound_auths: Vec::new(),
+        oauth_scopes: Vec::new(),
+        scope_bindings: Vec::new(),
+        resource_scopes: Vec::new(),
+        tenant_files: Vec::new(),
+        registry: Registry::default(),
+        encryption: Encryption { configured: None, encrypted_secrets: 0 },
+        counts: Vec::new(),
+        unreadable: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+/// What came of work at a desk.
+pub(in crate::translate) struct Done<T> {
+    pub(in crate::translate) value: T,
+    pub(in crate::translate) findings: Vec<Finding>,
+}
+
+/// Does `work` at a desk over `old`.
+pub(in crate::translate) fn with_desk<T>(old: &Installation, work: impl FnOnce(&mut Desk<'_>) -> T) -> Done<T> {
+    let input = Input {
+        old,
+        settings: None,
+        secondary_stores: 0,
+        clock: Clock::new(chrono_tz::UTC),
+        source: "test",
+        endpoint_map: &EndpointMap::default(),
+        as_of: model::Timestamp(0),
+        serving: Serving::default(),
+    };
+    let mut desk = Desk::new(&input);
+    let value = work(&mut desk);
+    Done { value, findings: desk.findings }
+}
