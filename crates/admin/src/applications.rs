@@ -109,6 +109,9 @@ async fn change_owner(
     let owner = owner.ok_or_else(|| entry::PARAMETER_MISSING.with("The query parameter 'owner' is missing."))?;
     let name = name_in(&room, &caller, &owner).await?;
     let mut tx = room.db.write().await?;
+    if let Ok(id) = id.parse::<ApplicationId>() {
+        db::applications::lock(&mut tx, id).await?;
+    }
     let mut application = find(&mut tx, &caller, &id).await?;
     if db::users::find(&mut tx, caller.tenant, &name.store, &name.name).await?.is_none() {
         return Err(Refusal::Bad(format!("There is no user '{name}' who could own the application.")));
@@ -124,6 +127,7 @@ async fn change_owner(
     }
     for mapping in db::key_mappings::list(&mut tx, application.id).await? {
         let Some(client) = &mapping.consumer_key else { continue };
+        db::clients::lock(&mut tx, client).await?;
         if let Some(mut client) = db::clients::find(&mut tx, client).await? {
             client.owner.clone_from(&owner);
             db::clients::update(&mut tx, &client).await?;

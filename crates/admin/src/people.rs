@@ -104,10 +104,7 @@ async fn list(State(room): State<Room>, caller: Caller, Query(asked): Query<Aske
     let mut tx = room.db.read().await?;
     let filter = UserFilter { tenant: caller.tenant, name_like: name.clone(), limit: paging.limit, offset: paging.offset };
     let found = db::users::list(&mut tx, &filter).await?;
-    let total = match &name {
-        None => db::users::count(&mut tx, caller.tenant).await?,
-        Some(_) => all(&mut tx, &caller, name.clone()).await?.len() as u64,
-    };
+    let total = db::users::count_matching(&mut tx, &filter).await?;
     let items: Vec<Shown> = found.iter().map(|user| show(user, &caller.tenant_domain)).collect();
     let tail: Vec<(&str, &str)> = name.iter().map(|name| ("name", name.as_str())).collect();
     Ok(Json(rest::list(&items, total, paging, "/users", &tail)))
@@ -136,7 +133,7 @@ async fn get(State(room): State<Room>, caller: Caller, Path(name): Path<String>)
 async fn delete(State(room): State<Room>, caller: Caller, Path(name): Path<String>) -> Result<(), Refusal> {
     let wanted = name_in(&room, &caller, &name).await?;
     let mut tx = room.db.write().await?;
-    let user = find(&mut tx, &caller, &wanted).await?;
+    let user = to_change(&mut tx, &caller, &wanted).await?;
     refuse_last_administrator(&mut tx, &caller, &user).await?;
     db::users::delete(&mut tx, user.id).await?;
     Ok(tx.commit().await?)
@@ -150,7 +147,7 @@ async fn set_roles(
 ) -> Result<Json<Shown>, Refusal> {
     let wanted = name_in(&room, &caller, &name).await?;
     let mut tx = room.db.write().await?;
-    let mut user = find(&mut tx, &caller, &wanted).await?;
+    let mut user = to_change(&mut tx, &caller, &wanted).await?;
     let roles = known_roles(&mut tx, &caller, sent.roles).await?;
     if !is_administrator(&roles) {
         refuse_last_administrator(&mut tx, &caller, &user).await?;
@@ -179,7 +176,7 @@ async fn set_locked(
 ) -> Result<Json<Shown>, Refusal> {
     let wanted = name_in(&room, &caller, &name).await?;
     let mut tx = room.db.write().await?;
-    let mut user = find(&mut tx, &caller, &wanted).await?;
+    let mut user = to_change(&mut tx, &caller, &wanted).await?;
     if sent.locked {
         refuse_last_administrator(&mut tx, &caller, &user).await?;
     }
@@ -264,9 +261,12 @@ async fn find(tx: &mut db::Tx, caller: &Caller, name: &UserName) -> Result<User,
     found.ok_or_else(|| Refusal::NotFound { what: "User", id: name.without_tenant() })
 }
 
-async fn all(tx: &mut db::Tx, caller: &Caller, name_like: Option<String>) -> Result<Vec<User>, Refusal> {
-    let filter = UserFilter { tenant: caller.tenant, name_like, limit: u32::MAX, offset: 0 };
-    Ok(db::users::list(tx, &filter).await?)
+/// The user, to be written as a whole. The tenant is locked first, so that of two administrators who remove each other at once the second
+/// counts those that are left.
+async fn to_change(tx: &mut db::Tx, caller: &Caller, name: &UserName) -> Result<User, Refusal> {
+    db::tenants::lock(tx, caller.tenant).await?;
+    db::users::lock(tx, caller.tenant, &name.store, &name.name).await?;
+    find(tx, caller, name).await
 }
 
 async fn known_roles(tx: &mut db::Tx, caller: &Caller, wanted: Vec<String>) -> Result<Vec<String>, Refusal> {
@@ -282,13 +282,13 @@ async fn known_roles(tx: &mut db::Tx, caller: &Caller, wanted: Vec<String>) -> R
     Ok(roles)
 }
 
-/// Refuses what would leave the tenant without an administrator who can sign in. Runs in the transaction that makes the change.
+/// Refuses what would leave the tenant without an administrator who can sign in. Runs in the transaction that makes the change
+/// and got the user by [`to_change`].
 async fn refuse_last_administrator(tx: &mut db::Tx, caller: &Caller, user: &User) -> Result<(), Refusal> {
     if !can_administrate(user) {
         return Ok(());
     }
-    let others = all(tx, caller, None).await?;
-    if others.iter().any(|other| other.id != user.id && can_administrate(other)) {
+    if db::users::another_has_role(tx, caller.tenant, ADMIN, user.id).await? {
         return Ok(());
     }
     Err(Refusal::Conflict(format!("The user '{}' is the last administrator of the tenant.", user.name)))

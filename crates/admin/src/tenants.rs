@@ -8,7 +8,7 @@ use model::{SUPER_TENANT_DOMAIN, Secret, Tenant, TenantId, UserName};
 use rest::{Access, Body, Caller, Door};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use users::{ChangeError, NewUser};
+use users::NewUser;
 
 use crate::Room;
 use crate::people::{decoded, refused};
@@ -72,10 +72,8 @@ async fn create(State(room): State<Room>, caller: Caller, Body(sent): Body<NewTe
         attributes: Vec::new(),
         must_change_password: false,
     };
-    match room.users.create(new).await {
-        Ok(_) | Err(ChangeError::Exists(_)) => {}
-        Err(error) => return Err(refused(error)),
-    }
+    // A user that is there already was made by another request for the same tenant, which had a password of its own.
+    room.users.create(new).await.map_err(refused)?;
     tenant.active = true;
     let mut tx = room.db.write().await?;
     db::tenants::update(&mut tx, &tenant).await?;
@@ -86,6 +84,8 @@ async fn create(State(room): State<Room>, caller: Caller, Body(sent): Body<NewTe
 /// The inactive tenant that an earlier, failed request left, or a new one. An inactive tenant with users is one that was switched off.
 async fn found(room: &Room, domain: &str, email: Option<String>) -> Result<Tenant, Refusal> {
     let mut tx = room.db.write().await?;
+    // The number below is free only as long as nobody else takes one.
+    db::tenants::one_at_a_time(&mut tx).await?;
     if let Some(known) = db::tenants::find_by_domain(&mut tx, domain).await? {
         if known.active || db::users::count(&mut tx, known.id).await? > 0 {
             return Err(Refusal::Conflict(format!("There is already a tenant '{domain}'.")));
@@ -114,7 +114,9 @@ async fn update(
     refuse_other_tenants(&caller)?;
     let mut tx = room.db.write().await?;
     let found = db::tenants::find_by_domain(&mut tx, &domain).await?;
-    let mut tenant = found.ok_or(Refusal::NotFound { what: "Tenant", id: domain })?;
+    let id = found.ok_or_else(|| Refusal::NotFound { what: "Tenant", id: domain.clone() })?.id;
+    db::tenants::lock(&mut tx, id).await?;
+    let mut tenant = db::tenants::find(&mut tx, id).await?.ok_or(Refusal::NotFound { what: "Tenant", id: domain })?;
     if tenant.id == TenantId::SUPER && !sent.active {
         return Err(Refusal::Conflict(format!("The tenant '{SUPER_TENANT_DOMAIN}' cannot be switched off.")));
     }

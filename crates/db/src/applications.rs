@@ -131,6 +131,14 @@ pub async fn list_all(tx: &mut Tx) -> Result<Vec<Application>> {
     read_all(tx, &rows).await
 }
 
+/// Makes the application the transaction's own until it ends, as [`crate::apis::lock`] does for an API. Its clients are locked after it.
+pub async fn lock(tx: &mut Tx, id: ApplicationId) -> Result<()> {
+    if tx.is_postgres() {
+        tx.row("SELECT id FROM application WHERE id = $1 FOR UPDATE", args![id]).await?;
+    }
+    Ok(())
+}
+
 /// Writes everything but number and creation time; whether there was such an application.
 ///
 /// # Errors

@@ -50,6 +50,14 @@ pub async fn list(tx: &mut Tx, tenant: TenantId) -> Result<Vec<OAuthClient>> {
     rows.iter().map(|r| read(&tx.sealer, r)).collect()
 }
 
+/// Makes the client the transaction's own until it ends, as [`crate::apis::lock`] does for an API.
+pub async fn lock(tx: &mut Tx, id: &str) -> Result<()> {
+    if tx.is_postgres() {
+        tx.row("SELECT id FROM client WHERE id = $1 FOR UPDATE", args![id]).await?;
+    }
+    Ok(())
+}
+
 /// Writes everything but id and creation time; whether there was such a client.
 pub async fn update(tx: &mut Tx, client: &OAuthClient) -> Result<bool> {
     let sql = "UPDATE client SET secret = $2, name = $3, owner = $4, tenant = $5, origin = $6, active = $7, body = $8 WHERE id = $1";

@@ -33,6 +33,15 @@ pub async fn list(tx: &mut Tx) -> Result<Vec<Tenant>> {
     tx.rows("SELECT * FROM tenant ORDER BY id", args![]).await?.iter().map(read).collect()
 }
 
+/// Makes the tenant the transaction's own until it ends, for what is decided over all of its users. Taken before any lock on what belongs to
+/// the tenant. It is the weaker lock that excludes only others of its kind, so that rows of the tenant may still be added meanwhile.
+pub async fn lock(tx: &mut Tx, id: TenantId) -> Result<()> {
+    if tx.is_postgres() {
+        tx.row("SELECT id FROM tenant WHERE id = $1 FOR NO KEY UPDATE", args![id]).await?;
+    }
+    Ok(())
+}
+
 /// Writes domain, address and activity; whether there was such a tenant.
 pub async fn update(tx: &mut Tx, tenant: &Tenant) -> Result<bool> {
     let sql = "UPDATE tenant SET domain = $2, domain_fold = $3, email = $4, active = $5 WHERE id = $1";
@@ -52,8 +61,8 @@ fn read(row: &Row) -> Result<Tenant> {
     })
 }
 
-/// Waits for whoever else makes a tenant, so that of two processes that start at once the second finds what the first made.
-pub(crate) async fn one_at_a_time(tx: &mut Tx) -> Result<()> {
+/// Waits for whoever else makes a tenant, so that of two that are made at once the second finds what the first made.
+pub async fn one_at_a_time(tx: &mut Tx) -> Result<()> {
     /// Any number nobody else uses for `pg_advisory_xact_lock` in the same database.
     const LOCK: i64 = 0x7469_6465_7465_6e61;
     if tx.is_postgres() {

@@ -56,14 +56,20 @@ pub async fn find_by_id(tx: &mut Tx, id: UserId) -> Result<Option<User>> {
 
 /// Users that match, by name and store.
 pub async fn list(tx: &mut Tx, filter: &UserFilter) -> Result<Vec<User>> {
-    let mut sql = Sql::new("SELECT * FROM account WHERE tenant = ");
-    sql.bind(filter.tenant);
-    if let Some(part) = &filter.name_like {
-        sql.push(" AND name_fold LIKE ").bind(anywhere(part)).push(" ESCAPE '\\'");
-    }
+    let mut sql = Sql::new("SELECT * FROM account WHERE ");
+    matching(&mut sql, filter);
     sql.push(" ORDER BY name, store LIMIT ").bind(filter.limit).push(" OFFSET ").bind(filter.offset);
     let rows = tx.rows_sql(sql).await?;
     read_all(tx, &rows).await
+}
+
+/// Makes the user the transaction's own until it ends, as [`crate::apis::lock`] does for an API. Named like [`find`], which reads it next.
+pub async fn lock(tx: &mut Tx, tenant: TenantId, store: &str, name: &str) -> Result<()> {
+    if tx.is_postgres() {
+        let sql = "SELECT id FROM account WHERE tenant = $1 AND store = $2 AND name = $3 FOR UPDATE";
+        tx.row(sql, args![tenant, store, name]).await?;
+    }
+    Ok(())
 }
 
 /// Writes everything but tenant and creation time, roles included; whether there was such a user.
@@ -108,6 +114,28 @@ pub async fn delete(tx: &mut Tx, id: UserId) -> Result<bool> {
 /// How many users the tenant has.
 pub async fn count(tx: &mut Tx, tenant: TenantId) -> Result<u64> {
     tx.count("SELECT COUNT(*) AS n FROM account WHERE tenant = $1", args![tenant]).await
+}
+
+/// How many users match, on all pages.
+pub async fn count_matching(tx: &mut Tx, filter: &UserFilter) -> Result<u64> {
+    let mut sql = Sql::new("SELECT COUNT(*) AS n FROM account WHERE ");
+    matching(&mut sql, filter);
+    let (text, values) = sql.into_parts();
+    tx.count(text, values).await
+}
+
+/// Whether anybody but `user` has this role, in any letter case, and is not locked.
+pub async fn another_has_role(tx: &mut Tx, tenant: TenantId, role: &str, user: UserId) -> Result<bool> {
+    let sql = "SELECT a.id FROM account a JOIN account_role r ON r.account = a.id \
+               WHERE a.tenant = $1 AND a.id <> $2 AND a.locked = $3 AND LOWER(r.role) = LOWER($4) LIMIT 1";
+    Ok(tx.row(sql, args![tenant, user, false, role]).await?.is_some())
+}
+
+fn matching(sql: &mut Sql, filter: &UserFilter) {
+    sql.push("tenant = ").bind(filter.tenant);
+    if let Some(part) = &filter.name_like {
+        sql.push(" AND name_fold LIKE ").bind(anywhere(part)).push(" ESCAPE '\\'");
+    }
 }
 
 fn columns(user: &User) -> Result<Vec<Value>> {

@@ -14,8 +14,7 @@ impl Desk {
     /// [`Denied`].
     pub async fn bearer_caller(&self, token: &str) -> Result<Caller, Denied> {
         let found = self.find_token(token).await.map_err(unavailable)?.ok_or(Denied::Unknown)?;
-        let name = self.users.parse_name(found.holder.user()).await.map_err(|e| unavailable(e.into()))?;
-        let account = self.users.find(&name).await.map_err(|e| unavailable(e.into()))?;
+        let account = self.account_of(&found.holder, found.tenant).await.map_err(|e| unavailable(e.into()))?;
         let account = account.filter(Account::may_act).ok_or(Denied::Unknown)?;
         Ok(caller(account, found.scopes))
     }

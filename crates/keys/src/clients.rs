@@ -113,7 +113,7 @@ impl Desk {
     /// [`DeskError::UnknownClient`], [`DeskError::Store`].
     pub async fn update_client(&self, client_id: &str, change: ClientChange) -> Result<OAuthClient, DeskError> {
         let mut tx = self.db.write().await?;
-        let mut client = known(&mut tx, client_id).await?;
+        let mut client = to_change(&mut tx, client_id).await?;
         let ClientChange { grants, callback_url, lifetimes, token_format, name, owner, active } = change;
         client.grants = grants.unwrap_or(client.grants);
         client.callback_url = callback_url.unwrap_or(client.callback_url);
@@ -136,7 +136,7 @@ impl Desk {
     /// [`DeskError::UnknownClient`], [`DeskError::Store`].
     pub async fn regenerate_secret(&self, client_id: &str) -> Result<Secret<String>, DeskError> {
         let mut tx = self.db.write().await?;
-        let mut client = known(&mut tx, client_id).await?;
+        let mut client = to_change(&mut tx, client_id).await?;
         client.secret = token::random::client_secret();
         db::clients::update(&mut tx, &client).await?;
         db::tokens::revoke_of_client(&mut tx, client_id, self.now()).await?;
@@ -156,6 +156,8 @@ impl Desk {
     }
 }
 
-async fn known(tx: &mut db::Tx, client_id: &str) -> Result<OAuthClient, DeskError> {
+/// The client as it now is, which nobody else changes until the transaction ends: it is written as a whole.
+async fn to_change(tx: &mut db::Tx, client_id: &str) -> Result<OAuthClient, DeskError> {
+    db::clients::lock(tx, client_id).await?;
     db::clients::find(tx, client_id).await?.ok_or_else(|| DeskError::UnknownClient(client_id.to_owned()))
 }

@@ -13,6 +13,7 @@ mod clients;
 mod desk;
 mod discovery;
 mod grants;
+mod holders;
 pub mod http;
 mod introspect;
 mod issue;

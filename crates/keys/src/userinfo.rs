@@ -36,8 +36,7 @@ impl Desk {
         if !found.scopes.iter().any(|scope| scope == "openid") {
             return Err(NotTold::InsufficientScope);
         }
-        let name = self.users.parse_name(user).await.map_err(DeskError::from)?;
-        let account = self.users.find(&name).await.map_err(DeskError::from)?.ok_or(NotTold::InvalidToken)?;
+        let account = self.account_of(&found.holder, found.tenant).await.map_err(DeskError::from)?.ok_or(NotTold::InvalidToken)?;
         Ok(Value::Object(claims(user, &account.user, &found.scopes)))
     }
 }

@@ -166,7 +166,7 @@ async fn get(State(room): State<Room>, caller: Caller, Path(id): Path<String>) -
 
 async fn update(State(room): State<Room>, caller: Caller, Path(id): Path<String>, Body(sent): Body<Sent>) -> Result<Json<Value>, Refusal> {
     let mut tx = room.db.write().await?;
-    let stored = reach(&mut tx, &caller, &id).await?;
+    let stored = reach_to_change(&mut tx, &caller, &id).await?;
     let wanted = sent.token_type.as_deref().map(token_type).transpose()?;
     let mut application = Application { updated_at: room.now(), ..stored.clone() };
     fill(&mut tx, &mut application, sent).await?;
@@ -188,7 +188,7 @@ async fn update(State(room): State<Room>, caller: Caller, Path(id): Path<String>
 /// along stays its owner's.
 async fn delete(State(room): State<Room>, caller: Caller, Path(id): Path<String>) -> Result<(), Refusal> {
     let mut tx = room.db.write().await?;
-    let application = reach(&mut tx, &caller, &id).await?;
+    let application = reach_to_change(&mut tx, &caller, &id).await?;
     for mapping in db::key_mappings::list(&mut tx, application.id).await? {
         if let (Some(client), KeyMappingMode::Created) = (&mapping.consumer_key, mapping.mode) {
             db::clients::delete(&mut tx, client, room.now()).await?;
@@ -212,6 +212,14 @@ pub(crate) async fn reach(tx: &mut Tx, caller: &Caller, id: &str) -> Result<Appl
         return Err(Refusal::Forbidden(format!("The application with the id '{id}' belongs to another user.")));
     }
     Ok(application)
+}
+
+/// As [`reach`], for what writes the application or gives it a key: its owner stays who they are until the transaction ends.
+pub(crate) async fn reach_to_change(tx: &mut Tx, caller: &Caller, id: &str) -> Result<Application, Refusal> {
+    if let Ok(id) = id.parse::<ApplicationId>() {
+        db::applications::lock(tx, id).await?;
+    }
+    reach(tx, caller, id).await
 }
 
 pub(crate) async fn subscription_count(tx: &mut Tx, id: ApplicationId) -> Result<u64, Refusal> {
@@ -257,6 +265,7 @@ fn token_type(text: &str) -> Result<ApplicationTokenType, Refusal> {
 async fn use_jwt(tx: &mut Tx, application: ApplicationId) -> Result<(), Refusal> {
     for mapping in db::key_mappings::list(tx, application).await? {
         let Some(client) = &mapping.consumer_key else { continue };
+        db::clients::lock(tx, client).await?;
         if let Some(mut client) = db::clients::find(tx, client).await? {
             client.token_format = TokenFormat::Jwt;
             db::clients::update(tx, &client).await?;

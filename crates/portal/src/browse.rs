@@ -48,21 +48,18 @@ async fn find(State(room): State<Room>, visitor: Visitor, Query(asked): Query<As
 
 async fn matching(room: &Room, visitor: &Visitor, query: &str, bare: &Field, paging: Paging) -> Result<(Vec<Api>, u64), Refusal> {
     let Search::Apis(terms) = search::parse(query, bare)? else { return Ok((Vec::new(), 0)) };
+    let query = ApiQuery { terms, limit: paging.limit, offset: paging.offset, ..offered(room, visitor) };
+    let page = db::apis::list(&mut room.db.read().await?, &query).await?;
+    Ok((page.items, page.total))
+}
+
+/// What this visitor finds in the portal.
+fn offered(room: &Room, visitor: &Visitor) -> ApiQuery {
     let mut states = vec![LifecycleState::Published, LifecycleState::Prototyped];
     if room.config.list_deprecated {
         states.push(LifecycleState::Deprecated);
     }
-    let query = ApiQuery {
-        tenant: Some(visitor.portal.id),
-        terms,
-        states: Some(states),
-        visible_to: Some(visitor.viewer()),
-        limit: paging.limit,
-        offset: paging.offset,
-        ..ApiQuery::default()
-    };
-    let page = db::apis::list(&mut room.db.read().await?, &query).await?;
-    Ok((page.items, page.total))
+    ApiQuery { tenant: Some(visitor.portal.id), states: Some(states), visible_to: Some(visitor.viewer()), ..ApiQuery::default() }
 }
 
 async fn get(State(room): State<Room>, visitor: Visitor, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
@@ -167,9 +164,9 @@ async fn subscription_policies(State(room): State<Room>, visitor: Visitor, Path(
     Ok(Json(Value::Array(offered.map(plans::show_subscription).collect())))
 }
 
-/// Tags of what the portal offers. They are counted over all offered APIs; the count tells nothing of which those are.
+/// Tags of what the visitor finds in the portal: a tag that only hidden APIs have would tell of them.
 async fn tags(State(room): State<Room>, visitor: Visitor, paging: Paging) -> Result<Json<Value>, Refusal> {
-    let found = db::apis::tags(&mut room.db.read().await?, visitor.portal.id, true).await?;
+    let found = db::apis::tags(&mut room.db.read().await?, &offered(&room, &visitor)).await?;
     let total = found.len() as u64;
     let items: Vec<Value> = page(found.into_iter(), paging).map(|(value, count)| json!({ "value": value, "count": count })).collect();
     Ok(Json(rest::list(&items, total, paging, "/tags", &[])))

@@ -17,7 +17,7 @@ use model::{
 use rest::{Body, Caller, Door};
 use serde_json::{Value, json};
 
-use crate::applications::reach;
+use crate::applications::{reach, reach_to_change};
 use crate::key_managers::{self, RESIDENT};
 use crate::refusal::{Refusal, entry};
 use crate::{APPLICATIONS, Room};
@@ -109,8 +109,9 @@ async fn attach(
     wanted: NewClient,
 ) -> Result<(KeyMapping, OAuthClient), Refusal> {
     let mut tx = room.db.write().await?;
-    let application = reach(&mut tx, caller, &application.id.to_string()).await?;
+    let application = reach_to_change(&mut tx, caller, &application.id.to_string()).await?;
     refuse_second(&mut tx, &application, key_type, key_manager).await?;
+    db::clients::lock(&mut tx, &client.id).await?;
     let known = db::clients::find(&mut tx, &client.id).await?;
     let known = known.ok_or_else(|| keys::DeskError::UnknownClient(client.id.clone()))?;
     let client = OAuthClient {
@@ -142,7 +143,7 @@ async fn map(State(room): State<Room>, caller: Caller, Path(id): Path<String>, B
         return Err(entry::NO_MAPPING.with("Attaching existing OAuth clients is switched off."));
     }
     let mut tx = room.db.write().await?;
-    let application = reach(&mut tx, &caller, &id).await?;
+    let application = reach_to_change(&mut tx, &caller, &id).await?;
     refuse_unapproved(&application)?;
     refuse_second(&mut tx, &application, sent.key_type, key_manager).await?;
     // Whether the client is unknown, another tenant's or its secret wrong is not told: each would help somebody who guesses.

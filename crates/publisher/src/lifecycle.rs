@@ -141,7 +141,7 @@ fn may_be_published(api: &Api) -> Result<(), Refusal> {
 }
 
 async fn after_publishing(tx: &mut Tx, caller: &Caller, api: &Api, checklist: Checklist, now: Timestamp) -> Result<(), Refusal> {
-    let older = older_versions(tx, api).await?;
+    let older = older_among(apis::versions_to_change(tx, api).await?, api);
     if !checklist.re_subscribe {
         copy_subscriptions(tx, api, &older, now).await?;
     }
@@ -155,10 +155,14 @@ async fn after_publishing(tx: &mut Tx, caller: &Caller, api: &Api, checklist: Ch
 
 /// Older versions of the same API that somebody may be subscribed to, the newest of them first.
 async fn older_versions(tx: &mut Tx, api: &Api) -> Result<Vec<Api>, Refusal> {
-    let mut older: Vec<Api> = db::apis::versions(tx, api.tenant, &api.name).await?;
+    Ok(older_among(db::apis::versions(tx, api.tenant, &api.name).await?, api))
+}
+
+fn older_among(versions: Vec<Api>, api: &Api) -> Vec<Api> {
+    let mut older = versions;
     older.retain(|other| compare_versions(&other.version, &api.version) == Ordering::Less && other.state != LifecycleState::Retired);
     older.sort_by(|a, b| compare_versions(&b.version, &a.version));
-    Ok(older)
+    older
 }
 
 /// Each application keeps the plan it has with the newest older version it is subscribed to. A block goes along; what waits for approval

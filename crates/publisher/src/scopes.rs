@@ -72,6 +72,9 @@ pub(crate) async fn update(room: &Room, caller: &Caller, id: &str, sent: &Scope)
     let scope = ApiScope { name: old.name.clone(), ..read(&Scope { name: Some(old.name.clone()), ..sent.clone() })? };
     roles_exist(&mut tx, caller, &scope.roles, &old.roles).await?;
     db::scopes::update_shared(&mut tx, caller.tenant, id, &scope).await?;
+    for api in db::scopes::users_of_shared(&mut tx, caller.tenant, &scope.name).await? {
+        db::apis::lock(&mut tx, api).await?;
+    }
     let mut shared = with_users(&mut tx, caller, id.to_owned(), scope).await?;
     for api in &mut shared.used_by {
         for copy in api.scopes.iter_mut().filter(|copy| copy.shared && copy.name == shared.scope.name) {

@@ -193,6 +193,7 @@ impl Users {
 }
 
 async fn write(tx: &mut db::Tx, tenant: &Tenant, name: &UserName, change: impl FnOnce(&mut User)) -> Result<(), ChangeError> {
+    db::users::lock(tx, tenant.id, &name.store, &name.name).await?;
     let found = db::users::find(tx, tenant.id, &name.store, &name.name).await?;
     let mut user = found.ok_or_else(|| ChangeError::UnknownUser(name.clone()))?;
     change(&mut user);

@@ -16,6 +16,7 @@ async fn a_user_is_made_changed_and_removed() {
     assert_eq!(setting.get("admin", "/users/eve").await.body, made.body);
     assert_eq!(setting.get("admin", "/users?name=EVE").await.body["pagination"]["total"], 1);
     assert_eq!(setting.get("admin", "/users?limit=1").await.body["pagination"]["total"], 3);
+    assert_eq!(setting.get("admin", "/users?name=e&limit=1").await.body["pagination"]["total"], 2, "dev and eve");
 
     assert_eq!(
         setting.put("admin", "/users/eve/roles", json!({"roles": ["Internal/publisher"]})).await.body["roles"],
@@ -54,7 +55,38 @@ async fn the_last_administrator_stays() {
     assert_eq!(setting.put("admin", "/users/admin/roles", json!({"roles": []})).await.status, 409);
     assert_eq!(setting.put("admin", "/users/admin/locked", json!({"locked": true})).await.status, 409);
     assert_eq!(setting.put("admin", "/users/dev/roles", json!({"roles": ["admin"]})).await.status, 200);
-    assert_eq!(setting.delete("admin", "/users/admin").await.status, 200);
+    assert_eq!(setting.put("admin", "/users/dev/locked", json!({"locked": true})).await.status, 200);
+    assert_eq!(setting.delete("admin", "/users/admin").await.status, 409, "who is locked out cannot take over");
+    assert_eq!(setting.put("admin", "/users/dev/locked", json!({"locked": false})).await.status, 200);
+    // Each would leave the other; together they would leave nobody.
+    let none = json!({"roles": []});
+    let (one, two) =
+        tokio::join!(setting.put("admin", "/users/admin/roles", none.clone()), setting.put("admin", "/users/dev/roles", none.clone()));
+    assert_eq!((one.status.min(two.status), one.status.max(two.status)), (200, 409));
+}
+
+#[tokio::test]
+async fn of_two_who_make_a_tenant_at_once_one_is_told_so() {
+    let setting = Setting::new().await;
+    let sent = |domain: &str, password: &str| json!({"tenantDomain": domain, "adminUser": "root", "adminPassword": password});
+    let (one, two) = tokio::join!(
+        setting.post("admin", "/tenants", sent("corp.example", "first-words")),
+        setting.post("admin", "/tenants", sent("corp.example", "other-words"))
+    );
+    assert_eq!((one.status.min(two.status), one.status.max(two.status)), (201, 409), "{} {}", one.body, two.body);
+    let kept = if one.status == 201 { "first-words" } else { "other-words" };
+    let root = UserName::primary("root", "corp.example");
+    assert!(setting.users.sign_in(&root, &Secret::new(kept.to_owned())).await.is_ok());
+
+    let (one, two) = tokio::join!(
+        setting.post("admin", "/tenants", sent("one.example", "first-words")),
+        setting.post("admin", "/tenants", sent("two.example", "first-words"))
+    );
+    assert_eq!((one.status, two.status), (201, 201));
+    assert_ne!(one.body["tenantId"], two.body["tenantId"]);
+    for domain in ["one.example", "two.example"] {
+        assert_eq!(setting.get("admin", &format!("/tenants/{domain}")).await.body["active"], true);
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use model::{Api, ApiId, Definition, DefinitionFormat, TenantId};
 
-pub use query::{ApiQuery, Field, Term, Viewer, list};
+pub use query::{ApiQuery, Field, Term, Viewer, list, tags};
 
 use crate::codec::{api_from_json, api_to_json};
 use crate::outbox::{Thing, changed};
@@ -135,18 +135,6 @@ pub async fn set_definition(tx: &mut Tx, id: ApiId, definition: &Definition) -> 
     tx.run(sql, args![id, definition.format.name(), &definition.text]).await?;
     changed(tx, Thing::Api, id);
     Ok(())
-}
-
-/// Tags of the tenant's offered APIs (or of all its APIs) with how many have them, by tag.
-pub async fn tags(tx: &mut Tx, tenant: TenantId, only_offered: bool) -> Result<Vec<(String, u64)>> {
-    let sql = if only_offered {
-        "SELECT w.word, COUNT(*) AS n FROM api_word w JOIN api a ON a.id = w.api WHERE w.kind = 'tag' AND a.tenant = $1 \
-         AND a.state IN ('PUBLISHED', 'PROTOTYPED') GROUP BY w.word ORDER BY w.word"
-    } else {
-        "SELECT w.word, COUNT(*) AS n FROM api_word w JOIN api a ON a.id = w.api WHERE w.kind = 'tag' AND a.tenant = $1 \
-         GROUP BY w.word ORDER BY w.word"
-    };
-    tx.rows(sql, args![tenant]).await?.iter().map(|r| Ok((r.text("word")?, r.count("n")?))).collect()
 }
 
 async fn write_belongings(tx: &mut Tx, api: &Api) -> Result<()> {

@@ -97,6 +97,13 @@ pub async fn list(tx: &mut Tx, query: &ApiQuery) -> Result<Page<Api>> {
     Ok(Page { items, total })
 }
 
+/// Tags of the APIs that match, with how many of these have them, by tag; of all pages.
+pub async fn tags(tx: &mut Tx, query: &ApiQuery) -> Result<Vec<(String, u64)>> {
+    let mut sql = Sql::new("SELECT t.word, COUNT(*) AS n FROM api_word t JOIN api a ON a.id = t.api WHERE t.kind = 'tag' AND ");
+    sql.append(&filter(query)).push(" GROUP BY t.word ORDER BY t.word");
+    tx.rows_sql(sql).await?.iter().map(|row| Ok((row.text("word")?, row.count("n")?))).collect()
+}
+
 fn filter(query: &ApiQuery) -> Sql {
     let mut sql = Sql::new("1 = 1");
     if let Some(tenant) = query.tenant {

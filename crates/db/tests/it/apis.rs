@@ -196,9 +196,11 @@ async fn search_terms_narrow_the_list(stage: Stage) {
     both.terms.push(Term { field: Field::Version, value: "1.0.0".to_owned(), exact: true });
     assert_eq!(names(&stage, both).await, ["Pizza 1.0.0"]);
     let mut tx = stage.db.read().await.unwrap();
-    let tags = db::apis::tags(&mut tx, TenantId::SUPER, true).await.unwrap();
+    let query = ApiQuery { tenant: Some(TenantId::SUPER), ..ApiQuery::default() };
+    let tags = db::apis::tags(&mut tx, &query).await.unwrap();
     assert_eq!(tags, [("food".to_owned(), 1), ("Ärger".to_owned(), 1)]);
-    assert_eq!(db::apis::tags(&mut tx, ACME, false).await.unwrap(), []);
+    let other = ApiQuery { tenant: Some(ACME), ..ApiQuery::default() };
+    assert_eq!(db::apis::tags(&mut tx, &other).await.unwrap(), []);
 }
 
 async fn pages_are_sorted_and_counted(stage: Stage) {

@@ -17,6 +17,7 @@ on_both! {
     subscriptions_are_listed_from_both_sides,
     clients_come_back_with_their_secrets,
     a_deleted_client_leaves_its_tokens_revoked,
+    a_locked_row_loses_no_change,
 }
 
 async fn an_application_comes_back_whole(stage: Stage) {
@@ -193,6 +194,51 @@ async fn clients_come_back_with_their_secrets(stage: Stage) {
     assert_eq!(listed.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), ["one", "two"]);
     assert_eq!(db::clients::list(&mut tx, ACME).await.unwrap(), []);
     assert!(db::clients::insert(&mut tx, &client("two")).await.unwrap_err().is_duplicate("client", "id"));
+}
+
+/// Each writer reads a whole row and writes it back with one more word. Without the lock PostgreSQL lets two read the same state.
+async fn a_locked_row_loses_no_change(stage: Stage) {
+    tenants(&stage.db).await;
+    let (client, app, bob) = (client("one"), application("admin", "App"), user("bob"));
+    let mut tx = stage.db.write().await.unwrap();
+    db::clients::insert(&mut tx, &client).await.unwrap();
+    db::applications::insert(&mut tx, &app).await.unwrap();
+    db::users::insert(&mut tx, &bob).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..6 {
+        let (db, app, bob) = (stage.db.clone(), app.id, bob.clone());
+        writers.spawn(async move {
+            for n in 0..8 {
+                let word = format!("{writer}.{n}");
+                let mut tx = db.write().await.unwrap();
+                db::tenants::lock(&mut tx, bob.tenant).await.unwrap();
+                db::users::lock(&mut tx, bob.tenant, &bob.store, &bob.name).await.unwrap();
+                let mut user = db::users::find_by_id(&mut tx, bob.id).await.unwrap().unwrap();
+                user.attributes.push((word.clone(), word.clone()));
+                db::users::update(&mut tx, &user).await.unwrap();
+                tx.commit().await.unwrap();
+                let mut tx = db.write().await.unwrap();
+                db::applications::lock(&mut tx, app).await.unwrap();
+                let mut application = db::applications::find(&mut tx, app).await.unwrap().unwrap();
+                application.groups.push(word.clone());
+                db::applications::update(&mut tx, &application).await.unwrap();
+                db::clients::lock(&mut tx, "one").await.unwrap();
+                let mut client = db::clients::find(&mut tx, "one").await.unwrap().unwrap();
+                client.grants.push(word);
+                db::clients::update(&mut tx, &client).await.unwrap();
+                tx.commit().await.unwrap();
+            }
+        });
+    }
+    while let Some(done) = writers.join_next().await {
+        done.unwrap();
+    }
+    let mut tx = stage.db.read().await.unwrap();
+    let (now, before) = (db::clients::find(&mut tx, "one").await.unwrap().unwrap(), client.grants.len());
+    assert_eq!(now.grants.len(), before + 48);
+    assert_eq!(db::applications::find(&mut tx, app.id).await.unwrap().unwrap().groups.len(), app.groups.len() + 48);
+    assert_eq!(db::users::find_by_id(&mut tx, bob.id).await.unwrap().unwrap().attributes.len(), bob.attributes.len() + 48);
 }
 
 async fn a_deleted_client_leaves_its_tokens_revoked(stage: Stage) {

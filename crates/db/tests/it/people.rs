@@ -11,6 +11,7 @@ on_both! {
     users_come_back_whole,
     user_names_are_unique_per_store_and_tenant,
     users_are_listed_in_pages,
+    another_with_a_role_is_looked_for,
     passwords_are_set_and_rehashed,
     a_deleted_role_leaves_its_users,
     rest_scopes_are_replaced_together,
@@ -75,6 +76,22 @@ async fn users_are_listed_in_pages(stage: Stage) {
     assert_eq!(db::users::list(&mut tx, &filter(None, 2, 1_199)).await.unwrap(), many[1_199..]);
     assert_eq!(db::users::list(&mut tx, &filter(Some("R0042"), 25, 0)).await.unwrap(), many[42..43]);
     assert_eq!(db::users::list(&mut tx, &filter(Some("user_"), 25, 0)).await.unwrap(), []);
+    assert_eq!(db::users::count_matching(&mut tx, &filter(Some("R0042"), 0, 9)).await.unwrap(), 1, "of all pages");
+    assert_eq!(db::users::count_matching(&mut tx, &filter(None, 1, 0)).await.unwrap(), 1_200);
+    assert_eq!(db::users::count_matching(&mut tx, &filter(Some("user_"), 25, 0)).await.unwrap(), 0);
+}
+
+async fn another_with_a_role_is_looked_for(stage: Stage) {
+    tenants(&stage.db).await;
+    let with = |name: &str, roles: &[&str]| User { roles: texts(roles), locked: false, ..user(name) };
+    let (ann, bob) = (with("ann", &["admin"]), with("bob", &["clerk", "Admin"]));
+    let (locked, far) = (User { locked: true, ..with("locked", &["admin"]) }, User { tenant: ACME, ..with("far", &["admin"]) });
+    let mut tx = stage.db.write().await.unwrap();
+    db::users::insert_many(&mut tx, &[ann.clone(), locked.clone(), far, with("zoe", &["clerk"])]).await.unwrap();
+    assert!(!db::users::another_has_role(&mut tx, TenantId::SUPER, "admin", ann.id).await.unwrap());
+    assert!(db::users::another_has_role(&mut tx, TenantId::SUPER, "ADMIN", locked.id).await.unwrap());
+    db::users::insert(&mut tx, &bob).await.unwrap();
+    assert!(db::users::another_has_role(&mut tx, TenantId::SUPER, "admin", ann.id).await.unwrap());
 }
 
 async fn passwords_are_set_and_rehashed(stage: Stage) {

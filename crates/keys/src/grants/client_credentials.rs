@@ -1,11 +1,11 @@
 //! `client_credentials`: the application's own token. No refresh token comes with it (RFC 6749, 4.4.3).
 
-use model::{OAuthClient, TokenHolder};
+use model::OAuthClient;
 
 use super::may_use;
 use crate::issue::{self, Issued, Order};
 use crate::scopes::{self, APPLICATION_SCOPE, DEFAULT_SCOPE};
-use crate::{Desk, DeskError, Refusal};
+use crate::{Desk, DeskError, Refusal, holders};
 
 pub(super) const NAME: &str = "client_credentials";
 
@@ -60,13 +60,11 @@ impl Desk {
     }
 
     async fn scopes_of_owner(&self, client: &OAuthClient, asked: Vec<String>) -> Result<Vec<String>, db::Error> {
-        let name = self.users.parse_name(&client.owner).await?;
-        let owner = self.users.find(&name).await?.filter(users::Account::may_act);
+        let owner = self.owner_account(&client.owner, client.tenant).await?.filter(users::Account::may_act);
         scopes::grant(&mut self.db.read().await?, client, owner.as_ref(), asked).await
     }
 }
 
 fn order(client: &OAuthClient, scopes: Vec<String>, lifetime_secs: Option<i64>) -> Order<'_> {
-    let holder = TokenHolder::Application { owner: client.owner.clone() };
-    Order { client, holder, scopes, grant: NAME, lifetime_secs, with_refresh: false }
+    Order { client, holder: holders::application(client), scopes, grant: NAME, lifetime_secs, with_refresh: false }
 }

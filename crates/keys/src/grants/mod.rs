@@ -4,8 +4,7 @@ mod client_credentials;
 mod password;
 mod refresh;
 
-use model::{OAuthClient, Secret, TenantId, Timestamp, TokenHolder};
-use users::Account;
+use model::{OAuthClient, Secret, Timestamp};
 
 use crate::issue::{self, Issued, Order};
 use crate::{Desk, Refusal};
@@ -83,14 +82,4 @@ async fn still_good(tx: &mut db::Tx, order: &Order<'_>, now: Timestamp) -> Resul
 
 fn may_use(client: &OAuthClient, grant: &str) -> bool {
     client.grants.iter().any(|allowed| allowed == grant)
-}
-
-/// A client of the super tenant serves users of all tenants, as the portals' do; a tenant's own client only that tenant's. Otherwise a
-/// tenant's administrator could register a client that collects tokens of other tenants' users.
-fn may_serve(client: &OAuthClient, user: &Account) -> bool {
-    client.tenant == TenantId::SUPER || client.tenant == user.tenant.id
-}
-
-fn holder_of(user: &Account) -> TokenHolder {
-    TokenHolder::User { user: user.name().to_string() }
 }

@@ -3,9 +3,9 @@
 use model::{OAuthClient, Secret};
 use users::SignInError;
 
-use super::{holder_of, may_serve, may_use, refresh};
+use super::{may_use, refresh};
 use crate::issue::{Issued, Order};
-use crate::{Desk, Refusal, scopes};
+use crate::{Desk, Refusal, holders, scopes};
 
 pub(super) const NAME: &str = "password";
 
@@ -38,12 +38,12 @@ impl Desk {
             }
             Err(_) => return Err(refused()),
         };
-        if !may_serve(client, &user) {
+        if !holders::may_serve(client.tenant, &user) {
             return Err(refused());
         }
         let granted = scopes::grant(&mut self.db.read().await?, client, Some(&user), asked).await?;
         let with_refresh = may_use(client, refresh::NAME);
-        let order = Order { client, holder: holder_of(&user), scopes: granted, grant: NAME, lifetime_secs: None, with_refresh };
+        let order = Order { client, holder: holders::user(&user), scopes: granted, grant: NAME, lifetime_secs: None, with_refresh };
         self.issue_or_repeat(order).await
     }
 }

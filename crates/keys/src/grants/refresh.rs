@@ -9,7 +9,7 @@ use users::Account;
 
 use super::may_use;
 use crate::issue::{self, Issued, Order};
-use crate::{Desk, Refusal, scopes};
+use crate::{Desk, Refusal, holders, scopes};
 
 pub(super) const NAME: &str = "refresh_token";
 
@@ -65,15 +65,12 @@ impl Desk {
 
     /// On whose behalf the new pair acts: the same as the old one, if they still may.
     async fn present_holder(&self, client: &OAuthClient, old: &IssuedToken) -> Result<(TokenHolder, Option<Account>), Refusal> {
-        let name = self.users.parse_name(old.holder.user()).await?;
-        let account = self.users.find(&name).await?;
+        let account = self.account_of(&old.holder, client.tenant).await?;
         match &old.holder {
             // Old installations gave applications refresh tokens too. Such a token stays the client's even when its owner is gone.
-            TokenHolder::Application { .. } => {
-                Ok((TokenHolder::Application { owner: client.owner.clone() }, account.filter(Account::may_act)))
-            }
+            TokenHolder::Application { .. } => Ok((holders::application(client), account.filter(Account::may_act))),
             TokenHolder::User { .. } => match account {
-                Some(account) if account.may_act() => Ok((super::holder_of(&account), Some(account))),
+                Some(account) if account.may_act() => Ok((holders::user(&account), Some(account))),
                 _ => Err(Refusal::grant_not_good()),
             },
         }

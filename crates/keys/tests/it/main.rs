@@ -228,12 +228,13 @@ async fn of_many_refreshes_at_once_one_wins() {
     one_of_many_refreshes_wins(&House::new().await).await;
 }
 
-/// One test for both races, as there is one database for it.
+/// One test for all races, as there is one database for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn races_end_the_same_way_on_postgresql() {
     if let Some(house) = House::on_postgres().await {
         one_of_many_refreshes_wins(&house).await;
         one_client_for_many_registrations(&house).await;
+        changes_of_one_client_all_stay(&house).await;
     }
 }
 
@@ -566,6 +567,84 @@ async fn what_cannot_be_checked_is_an_error_and_never_leave() {
     assert!(response.headers().contains_key("www-authenticate"));
     let (_, body) = house.token(&client, "grant_type=client_credentials").await;
     assert_eq!(body, json!({ "error_description": "Internal Server Error.", "error": "server_error" }));
+}
+
+/// A client's row is written as a whole, so two changes at once could undo each other.
+async fn changes_of_one_client_all_stay(house: &House) {
+    let client = house.portal_client("admin", Lifetimes::default()).await;
+    for n in 0..20 {
+        let owner = format!("owner{n}");
+        let change = ClientChange { owner: Some(owner.clone()), ..ClientChange::default() };
+        let (secret, changed) = tokio::join!(house.desk.regenerate_secret(&client.id), house.desk.update_client(&client.id, change));
+        changed.unwrap();
+        let now = house.desk.find_client(&client.id).await.unwrap().unwrap();
+        assert_eq!((now.owner, now.secret.expose()), (owner, secret.unwrap().expose()));
+    }
+}
+
+#[tokio::test]
+async fn changes_of_a_client_do_not_undo_each_other() {
+    changes_of_one_client_all_stay(&House::new().await).await;
+}
+
+#[tokio::test]
+async fn a_token_acts_for_nobody_whom_its_client_may_not_serve() {
+    let house = House::new().await;
+    house.user("boss@acme.com", &["admin"]).await;
+    let theirs = house.register("boss@acme.com", ALL_GRANTS).await;
+    let ours = house.register("admin", ALL_GRANTS).await;
+    let (_, pair) = house.token(&ours, "grant_type=password&username=boss@acme.com&password=right-one").await;
+    let caller = house.desk.bearer_caller(pair["access_token"].as_str().unwrap()).await.unwrap();
+    assert_eq!((caller.tenant, caller.name().as_str()), (TenantId(1), "boss@acme.com"), "the super tenant's clients serve all tenants");
+
+    let forged = |client: &OAuthClient, access: &str, holder: TokenHolder| IssuedToken {
+        id: TokenId::random(),
+        client: client.id.clone(),
+        tenant: client.tenant,
+        holder,
+        scopes: vec!["openid".to_owned()],
+        grant: None,
+        access: TokenText::Opaque(Secret::new(access.to_owned())),
+        issued_at: Timestamp(START),
+        expires_at: None,
+        refresh: Some(Secret::new(format!("{access}-refresh"))),
+        refresh_expires_at: None,
+        state: TokenState::Active,
+    };
+    let user = |user: &str| TokenHolder::User { user: user.to_owned() };
+    let rows = [
+        forged(&theirs, "across", user("admin")),
+        forged(&theirs, "within", user("boss@acme.com")),
+        forged(&ours, "owned-elsewhere", TokenHolder::Application { owner: "boss@acme.com".to_owned() }),
+    ];
+    let mut tx = house.db.write().await.unwrap();
+    db::tokens::insert_many(&mut tx, &rows).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(house.desk.bearer_caller("across").await, Err(rest::Denied::Unknown));
+    assert_eq!(house.get("/oauth2/userinfo", Some("Bearer across")).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(house.token(&theirs, "grant_type=refresh_token&refresh_token=across-refresh").await.1["error"], "invalid_grant");
+    assert_eq!(house.desk.bearer_caller("within").await.unwrap().tenant, TenantId(1));
+    assert_eq!(house.desk.bearer_caller("owned-elsewhere").await, Err(rest::Denied::Unknown), "an owner is of the client's tenant");
+}
+
+#[tokio::test]
+async fn an_address_for_a_name_is_never_taken_for_a_tenants_user() {
+    let house = House::new().await;
+    house.user("bob@acme.com", &["admin"]).await;
+    house.user("bob@acme.com@carbon.super", &["Internal/subscriber"]).await;
+    let client = house.portal_client("bob@acme.com", Lifetimes::default()).await;
+    for form in [
+        "grant_type=client_credentials&scope=apim:admin",
+        "grant_type=password&username=bob@acme.com@carbon.super&password=right-one&scope=apim:admin",
+    ] {
+        let (status, pair) = house.token(&client, form).await;
+        assert_eq!((status, &pair["scope"]), (StatusCode::OK, &json!("default")), "{form}: {pair}");
+        let access = pair["access_token"].as_str().unwrap();
+        assert_eq!(house::jwt_parts(access).1["sub"], "bob@acme.com@carbon.super");
+        let caller = house.desk.bearer_caller(access).await.unwrap();
+        assert_eq!((caller.tenant, caller.user.name.as_str()), (TenantId::SUPER, "bob@acme.com"));
+        assert!(!caller.has_role("admin"));
+    }
 }
 
 #[tokio::test]

@@ -86,6 +86,37 @@ async fn a_search_narrows_and_a_page_cuts() {
 }
 
 #[tokio::test]
+async fn tags_tell_of_nothing_that_is_hidden() {
+    let setting = Setting::new().await;
+    let tagged = |tags: &'static [&'static str], change: fn(&mut model::Api)| {
+        move |api: &mut model::Api| {
+            api.tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+            change(api);
+        }
+    };
+    let restrict = |api: &mut model::Api| {
+        api.visibility = Visibility::Restricted;
+        api.visible_roles = vec!["gold-partner".to_owned()];
+    };
+    setting.api("Public", tagged(&["food"], |_| {})).await;
+    setting.api("Private", tagged(&["food", "inner"], |api| api.visibility = Visibility::Private)).await;
+    setting.api("Restricted", tagged(&["food", "merger"], restrict)).await;
+    setting.api("Hidden", tagged(&["unshown"], |api| api.enable_store = false)).await;
+    setting.api("Created", tagged(&["draft"], |api| api.state = LifecycleState::Created)).await;
+    let tag = |value: &str, count: u32| json!({"value": value, "count": count});
+    for (token, tags) in [
+        ("", vec![tag("food", 1)]),
+        ("other", vec![tag("food", 2), tag("inner", 1)]),
+        ("dev", vec![tag("food", 3), tag("inner", 1), tag("merger", 1)]),
+        ("acme", vec![]),
+    ] {
+        assert_eq!(setting.get(token, "/tags").await.body["list"], json!(tags), "{token}");
+    }
+    let visiting = setting.ask_as("acme", Some("carbon.super"), "GET", "/tags", None).await;
+    assert_eq!(visiting.body["list"], json!([tag("food", 1)]));
+}
+
+#[tokio::test]
 async fn one_api_is_shown_with_its_addresses_and_plans() {
     let setting = Setting::new().await;
     let change = |api: &mut model::Api| {

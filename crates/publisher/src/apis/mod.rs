@@ -6,6 +6,8 @@
 pub(crate) mod normalise;
 pub(crate) mod rules;
 
+use std::collections::HashSet;
+
 use db::Tx;
 use db::apis::{ApiQuery, Term};
 use http::HeaderMap;
@@ -285,7 +287,7 @@ pub(crate) async fn only_default(tx: &mut Tx, api: &Api, now: Timestamp) -> Resu
     if !api.is_default_version {
         return Ok(());
     }
-    for mut other in db::apis::versions(tx, api.tenant, &api.name).await? {
+    for mut other in versions_to_change(tx, api).await? {
         if other.id != api.id && other.is_default_version {
             other.is_default_version = false;
             other.updated_at = now;
@@ -293,6 +295,24 @@ pub(crate) async fn only_default(tx: &mut Tx, api: &Api, now: Timestamp) -> Resu
         }
     }
     Ok(())
+}
+
+/// All versions of the API, which nobody else changes until the transaction ends. `api` itself is the transaction's own already; the others
+/// are taken in the order of their ids, so that two transactions that want the same ones do not wait for each other in a ring.
+pub(crate) async fn versions_to_change(tx: &mut Tx, api: &Api) -> Result<Vec<Api>, Refusal> {
+    let mut own = HashSet::from([api.id]);
+    loop {
+        let versions = db::apis::versions(tx, api.tenant, &api.name).await?;
+        // Waiting for a lock may have let another version come into being.
+        let mut others: Vec<ApiId> = versions.iter().map(|version| version.id).filter(|id| own.insert(*id)).collect();
+        if others.is_empty() {
+            return Ok(versions);
+        }
+        others.sort_unstable();
+        for other in others {
+            db::apis::lock(tx, other).await?;
+        }
+    }
 }
 
 /// Administrators may name another provider of their tenant; for everybody else it is themselves, whatever they send.
