@@ -52,7 +52,7 @@ struct Common {
     /// Database with the REG_ tables.
     #[arg(long, requires_all = ["am_db", "user_db"])]
     registry_db: Option<String>,
-    /// Time zone the old server ran in, such as Asia/Colombo; default is UTC.
+    /// Time zone the old server ran in, such as Asia/Colombo or UTC; without it UTC is taken, and the report warns.
     #[arg(long)]
     source_timezone: Option<String>,
     /// Backends to call instead, for rehearsals: lines of OLD-PREFIX NEW-PREFIX, the longest prefix wins.
@@ -102,8 +102,9 @@ impl Ready {
 async fn assess(common: &Common) -> anyhow::Result<ExitCode> {
     let ready = Ready::new(common).await?;
     let (translation, plan) = translated(&ready, None).await?;
-    tell(common, &Report::new("assess", &ready.old, &translation, &plan))?;
-    Ok(code(!translation.is_blocked()))
+    let report = Report::new("assess", &ready.old, &translation, &plan);
+    tell(common, &report)?;
+    Ok(code(report.is_fine()))
 }
 
 async fn plan(common: &Common) -> anyhow::Result<ExitCode> {
@@ -111,8 +112,9 @@ async fn plan(common: &Common) -> anyhow::Result<ExitCode> {
     let ready = Ready::new(common).await?;
     let db = target.open().await?;
     let (translation, plan) = translated(&ready, db.as_ref()).await?;
-    tell(common, &Report::new("plan", &ready.old, &translation, &plan))?;
-    Ok(code(!translation.is_blocked() && !plan.is_refused()))
+    let report = Report::new("plan", &ready.old, &translation, &plan);
+    tell(common, &report)?;
+    Ok(code(report.is_fine()))
 }
 
 async fn apply(common: &Common) -> anyhow::Result<ExitCode> {
@@ -120,8 +122,9 @@ async fn apply(common: &Common) -> anyhow::Result<ExitCode> {
     let ready = Ready::new(common).await?;
     let db = target.open().await?;
     let (translation, plan) = translated(&ready, db.as_ref()).await?;
-    if translation.is_blocked() || plan.is_refused() {
-        tell(common, &Report::new("plan", &ready.old, &translation, &plan))?;
+    let report = Report::new("plan", &ready.old, &translation, &plan);
+    if !report.is_fine() {
+        tell(common, &report)?;
         anyhow::bail!("refused, and nothing was written: see what must be settled first in the report");
     }
     let db = match db {
@@ -148,8 +151,9 @@ async fn verify(common: &Common) -> anyhow::Result<ExitCode> {
     say("comparing");
     let verification = upgrade::verify::verify(&translation, &ready.input(), &ready.old.site, &db).await?;
     db.close().await;
-    tell(common, &Report::new("verify", &ready.old, &translation, &plan).with_verification(&verification))?;
-    Ok(code(verification.is_equal()))
+    let report = Report::new("verify", &ready.old, &translation, &plan).with_verification(&verification);
+    tell(common, &report)?;
+    Ok(code(report.is_fine()))
 }
 
 /// Translates all, tokens counted, and holds it against the target.
@@ -180,7 +184,7 @@ fn place(common: &Common) -> anyhow::Result<Place> {
 }
 
 fn target(common: &Common) -> anyhow::Result<TargetPlace> {
-    let database = common.db.as_deref().map(upgrade::target::DbUrl::parse).transpose().context("--db cannot be used")?;
+    let database = common.db.as_deref().map(upgrade::target::Address::parse).transpose().context("--db cannot be used")?;
     Ok(TargetPlace { data_dir: common.data_dir.clone(), database, key: encryption_key() })
 }
 

@@ -43,6 +43,9 @@ pub enum ApplyError {
     /// A finding forbids it.
     #[error("{0} finding(s) must be settled first; nothing was written")]
     Blocked(usize),
+    /// Rows of the source are unaccounted for, so nobody knows what would be missing.
+    #[error("{0} table(s) of the source do not add up (a fault of this program); nothing was written")]
+    Unbalanced(usize),
     /// Somebody's records are in the way.
     #[error("{} record(s) of the new installation are in the way; nothing was written", .0.iter().map(|t| t.conflicts).sum::<u64>())]
     InTheWay(Vec<Tally>),
@@ -80,7 +83,7 @@ pub type Progress<'p> = &'p (dyn Fn(&str, u64, Option<u64>) + Sync);
 ///
 /// # Errors
 ///
-/// [`ApplyError`]; the first two before anything is written.
+/// [`ApplyError`]; the first three before anything is written.
 pub async fn apply(
     translation: &Translation,
     plan: &Plan,
@@ -93,6 +96,10 @@ pub async fn apply(
     let blocking = translation.findings.iter().filter(|f| f.severity == crate::translate::Severity::Blocking).count();
     if blocking > 0 {
         return Err(ApplyError::Blocked(blocking));
+    }
+    let unbalanced = translation.ledger.unbalanced().count();
+    if unbalanced > 0 {
+        return Err(ApplyError::Unbalanced(unbalanced));
     }
     if plan.is_refused() {
         return Err(ApplyError::InTheWay(plan.tallies.iter().filter(|t| t.conflicts > 0).cloned().collect()));
@@ -133,15 +140,18 @@ impl Writer<'_> {
             let mut tx = self.db.read().await.map_err(&failed)?;
             decide(Some(&mut tx), self.source, items).await.map_err(&failed)?
         };
-        let mut tally = Tally { kind: T::KIND, gone, source: count(items.len()), ..Tally::default() };
+        let mut tally = Tally { kind: T::KIND, gone: count(gone.len()), source: count(items.len()), ..Tally::default() };
         let mut todo = Vec::new();
         for (item, decision) in items.iter().zip(decisions) {
             match decision {
                 Decision::Same => tally.same += 1,
+                Decision::Deleted => tally.deleted += 1,
                 Decision::Conflict(words) => return Err(ApplyError::Conflict { kind: T::KIND, key: item.key.clone(), words }),
                 other => todo.push((item, other)),
             }
         }
+        // Before anything else: what makes a default one is that nobody, and so none of ours, is there beside it.
+        todo.sort_by_key(|(_, decision)| *decision != Decision::Replaces);
         let all = count(todo.len());
         for (batch, chunk) in (1..).zip(todo.chunks(self.options.batch.max(1))) {
             self.allowed()?;
@@ -165,13 +175,18 @@ impl Writer<'_> {
                     news.push(item.value.clone());
                 }
                 Decision::Replaces => {
+                    if !item.value.replace(tx, &self.around).await? {
+                        tally.deleted += 1;
+                        continue;
+                    }
                     tally.replaces += 1;
-                    item.value.replace(tx, &self.around).await?;
                 }
-                _ => {
-                    tally.changed += 1;
-                    item.value.update(tx, &self.around).await?;
+                // Deleted a moment ago, since it was decided on; the book must not say that it is here.
+                _ if !item.value.update(tx, &self.around).await? => {
+                    tally.deleted += 1;
+                    continue;
                 }
+                _ => tally.changed += 1,
             }
             book.push((item.key.clone(), Origin { new_id: item.value.id(), content_hash: item.value.content_hash() }));
         }

@@ -6,7 +6,11 @@ use chrono_tz::Tz;
 use model::Timestamp;
 
 use crate::old::{Installation, people::SUPER_TENANT_ID};
-use crate::source::{Location, Reading, Site, SourceError, clock::Clock, files::Home};
+use crate::source::{
+    Kind, Location, Reading, Site, SourceError,
+    clock::{Clock, WrittenIn, written_in},
+    files::Home,
+};
 use crate::translate::{EndpointMap, Input, Serving};
 
 /// Where an old installation is.
@@ -76,6 +80,14 @@ impl Old {
             as_of,
             serving: Serving::of(&self.site),
         }
+    }
+
+    /// Whether anything read was written in the old server's local time, so that its zone matters.
+    pub fn holds_local_times(&self) -> bool {
+        let tables = self.site.sources.iter().flat_map(|source| source.tables());
+        tables
+            .flat_map(|t| t.columns.iter().map(move |c| (t, c)))
+            .any(|(table, column)| column.kind == Kind::Timestamp && written_in(&table.name, &column.name) == WrittenIn::Local)
     }
 
     /// The time zone times were read in, when one was given.

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use crate::old::oauth::{Token, Tokens};
 use crate::source::SourceError;
-use crate::target::nouns::{Noun, Standing};
+use crate::target::nouns::{Noun, Standing, refresh_holder, without_refresh};
 use crate::translate::tokens::{Outcome, TokenDesk};
-use crate::translate::{Carried, Finding, Input, Ledger, Translation};
+use crate::translate::{About, Carried, Finding, Input, Ledger, Severity, Translation};
 
 /// How many tokens are looked at in one go.
 pub(crate) const TOKEN_BATCH: usize = 1_000;
@@ -26,6 +26,8 @@ pub(crate) enum Decision {
     Replaces,
     /// Carried before, and changed in the source since.
     Changed,
+    /// Carried before, changed in the source since, and deleted here meanwhile: it stays deleted.
+    Deleted,
     /// Carried before, and the same.
     Same,
     /// Somebody else's record is in its place.
@@ -51,6 +53,8 @@ pub struct Tally {
     pub conflicts: u64,
     /// Carried before, and gone from the source since; they stay.
     pub gone: u64,
+    /// Carried before, changed in the source since, and deleted here; they stay deleted.
+    pub deleted: u64,
 }
 
 impl Tally {
@@ -60,6 +64,7 @@ impl Tally {
             Decision::New => self.new += 1,
             Decision::Replaces => self.replaces += 1,
             Decision::Changed => self.changed += 1,
+            Decision::Deleted => self.deleted += 1,
             Decision::Same => self.same += 1,
             Decision::Conflict(_) => self.conflicts += 1,
         }
@@ -89,6 +94,8 @@ pub struct Plan {
     pub tallies: Vec<Tally>,
     /// Why nothing can be written.
     pub conflicts: Vec<Conflict>,
+    /// What an operator must know about how both sides drifted apart since the last run.
+    pub findings: Vec<Finding>,
 }
 
 /// Planning failed.
@@ -153,11 +160,14 @@ impl Plan {
         let (decisions, gone) = decide(tx, source, items).await?;
         for (item, decision) in items.iter().zip(&decisions) {
             tally.count(decision);
-            if let Decision::Conflict(words) = decision {
-                self.conflict(T::KIND, &item.key, words);
+            match decision {
+                Decision::Conflict(words) => self.conflict(T::KIND, &item.key, words),
+                Decision::Deleted => self.findings.push(deleted_here(T::KIND, &item.key)),
+                _ => {}
             }
         }
-        tally.gone = gone;
+        tally.gone = count(gone.len());
+        self.findings.extend(gone.iter().map(|key| gone_there(T::KIND, key)));
         self.tallies.push(tally);
         Ok(())
     }
@@ -170,20 +180,47 @@ impl Plan {
     }
 }
 
-/// What is to be done about each record, and how many carried ones are gone from the source.
-pub(crate) async fn decide<T: Noun>(tx: Option<&mut Tx>, source: &str, items: &[Carried<T>]) -> db::Result<(Vec<Decision>, u64)> {
-    let Some(tx) = tx else { return Ok((vec![Decision::New; items.len()], 0)) };
+fn gone_there(kind: &str, key: &str) -> Finding {
+    Finding {
+        severity: Severity::Warning,
+        about: About::Installation,
+        consequence: "It was deleted in the old installation after it was carried, and stays here and in force; delete it here if it must go.",
+        origin: format!("{kind} {key}"),
+        words: "gone from the source".to_owned(),
+    }
+}
+
+fn deleted_here(kind: &str, key: &str) -> Finding {
+    Finding {
+        severity: Severity::Warning,
+        about: About::Installation,
+        consequence: "It was deleted here after it was carried and has changed in the old installation since; it stays deleted.",
+        origin: format!("{kind} {key}"),
+        words: "deleted here".to_owned(),
+    }
+}
+
+fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}
+
+/// What is to be done about each record, and the keys of carried ones that are gone from the source, sorted.
+pub(crate) async fn decide<T: Noun>(tx: Option<&mut Tx>, source: &str, items: &[Carried<T>]) -> db::Result<(Vec<Decision>, Vec<String>)> {
+    let Some(tx) = tx else { return Ok((vec![Decision::New; items.len()], Vec::new())) };
     let mut known: HashMap<String, String> =
         origins::list(tx, source, T::KIND).await?.into_iter().map(|(key, origin)| (key, origin.content_hash)).collect();
     let mut decisions = Vec::with_capacity(items.len());
     for item in items {
         decisions.push(match known.remove(&item.key) {
             Some(hash) if hash == item.value.content_hash() => Decision::Same,
+            Some(_) if item.value.find(tx).await?.is_none() => Decision::Deleted,
             Some(_) => Decision::Changed,
             None => by_standing(item.value.standing(tx).await?),
         });
     }
-    Ok((decisions, u64::try_from(known.len()).unwrap_or(u64::MAX)))
+    let mut gone: Vec<String> = known.into_keys().collect();
+    gone.sort();
+    Ok((decisions, gone))
 }
 
 fn by_standing(standing: Standing) -> Decision {
@@ -220,6 +257,7 @@ pub(crate) struct TokenRun<'a> {
     /// Tokens in somebody's way, so far.
     pub(crate) conflicts: Vec<Conflict>,
     unreadable: usize,
+    findings: Vec<Finding>,
 }
 
 impl<'a> TokenRun<'a> {
@@ -237,6 +275,7 @@ impl<'a> TokenRun<'a> {
             tally: Tally { kind: <model::IssuedToken as Noun>::KIND, ..Tally::default() },
             conflicts: Vec::new(),
             unreadable: 0,
+            findings: Vec::new(),
         })
     }
 
@@ -267,8 +306,9 @@ impl<'a> TokenRun<'a> {
     }
 
     /// Findings of the whole run.
-    pub(crate) fn into_findings(self) -> Vec<Finding> {
-        self.desk.into_findings()
+    pub(crate) fn into_findings(mut self) -> Vec<Finding> {
+        self.findings.extend(self.desk.into_findings());
+        self.findings
     }
 
     fn misread(&mut self, ledger: &mut Option<&mut Ledger>) {
@@ -295,7 +335,7 @@ impl<'a> TokenRun<'a> {
                 };
                 self.tally.count(&decision);
                 match decision {
-                    Decision::New => Some(TokenStep::Add(token)),
+                    Decision::New => Some(TokenStep::Add(self.with_free_refresh(tx, token).await?)),
                     Decision::Conflict(words) => {
                         if self.conflicts.len() < 100 {
                             self.conflicts.push(Conflict { kind, key: token.key.chars().take(12).collect(), words });
@@ -316,6 +356,26 @@ impl<'a> TokenRun<'a> {
             }
             _ => None,
         })
+    }
+}
+
+impl TokenRun<'_> {
+    /// The token as it can be added. Never a conflict: a token that cannot be renewed is better than none.
+    async fn with_free_refresh(
+        &mut self,
+        tx: &mut Tx,
+        token: Box<Carried<model::IssuedToken>>,
+    ) -> db::Result<Box<Carried<model::IssuedToken>>> {
+        let Some(holder) = refresh_holder(tx, &token.value).await? else { return Ok(token) };
+        self.findings.push(Finding {
+            severity: Severity::Warning,
+            about: About::Token,
+            consequence: "It is carried without its refresh token; when it expires, its holder must get a new one.",
+            origin: token.key.chars().take(12).collect(),
+            words: format!("a token of client {} that was carried before has the same refresh token", holder.client),
+        });
+        let Carried { key, value } = *token;
+        Ok(Box::new(Carried { key, value: without_refresh(value) }))
     }
 }
 

@@ -34,7 +34,7 @@ pub struct Report<'a> {
     /// Who is in the way.
     pub conflicts: &'a [Conflict],
     /// Findings, worst first.
-    pub findings: &'a [Finding],
+    pub findings: Vec<Finding>,
     /// Read but not carried by this version, beside whole tables.
     pub not_yet_carried: BTreeMap<&'a str, u64>,
     /// Every old table's account.
@@ -65,6 +65,12 @@ impl<'a> Report<'a> {
                 *not_yet.entry(what).or_default() += rows;
             }
         }
+        let mut findings: Vec<Finding> = translation.findings.iter().chain(&plan.findings).cloned().collect();
+        if old.zone().is_none() && old.holds_local_times() {
+            findings.push(no_zone());
+        }
+        findings.sort();
+        findings.dedup();
         Self {
             command,
             version: old.installation.version.as_str(),
@@ -74,7 +80,7 @@ impl<'a> Report<'a> {
             blocked: translation.is_blocked(),
             records: &plan.tallies,
             conflicts: &plan.conflicts,
-            findings: &translation.findings,
+            findings,
             not_yet_carried: not_yet,
             tables: &translation.ledger,
             written: None,
@@ -94,6 +100,17 @@ impl<'a> Report<'a> {
     pub fn with_verification(mut self, verification: &'a Verification) -> Self {
         self.verification = Some(verification);
         self
+    }
+
+    /// Whether the command may say that all is well; what its exit status tells.
+    ///
+    /// Every command wants each old row accounted for. `plan` and what comes before writing want nothing in the way, `verify` wants
+    /// everything to be there and to be equal: a row that failed cannot be.
+    pub fn is_fine(&self) -> bool {
+        let accounted = self.tables.unbalanced().next().is_none();
+        let free = !self.blocked && self.records.iter().all(|t| t.conflicts == 0);
+        let whole = || self.tables.accounts().all(|(_, account)| account.failed.is_empty());
+        accounted && free && self.verification.is_none_or(|v| v.is_equal() && v.unreadable == 0 && whole())
     }
 
     /// Everything, for machines.
@@ -116,9 +133,12 @@ impl<'a> Report<'a> {
             (None, None) => tallies(&mut out, "Planned", self.records),
         }
         self.rows(&mut out);
-        if self.verification.is_none() {
-            self.left(&mut out);
-            self.told(&mut out);
+        match self.verification {
+            None => {
+                self.left(&mut out);
+                self.told(&mut out);
+            }
+            Some(_) => self.shortcomings(&mut out),
         }
         for conflict in self.conflicts {
             line(&mut out, &format!("  in the way: {} {}: {}", conflict.kind, conflict.key, conflict.words));
@@ -150,6 +170,21 @@ impl<'a> Report<'a> {
         line(out, &words);
         for (table, rest) in self.tables.unbalanced() {
             line(out, &format!("  {table}: {rest} rows unaccounted for (a fault of this program)"));
+        }
+    }
+
+    /// What is no difference between records and yet no success.
+    fn shortcomings(&self, out: &mut String) {
+        for (table, account) in self.tables.accounts() {
+            for (reason, rows) in &account.failed {
+                line(out, &format!("  {table}: {rows} rows failed: {reason}"));
+            }
+        }
+        for tally in self.records.iter().filter(|t| t.gone > 0) {
+            line(out, &format!("  {} {} carried before are gone from the source since, and are here still", tally.gone, tally.kind));
+        }
+        for finding in self.findings.iter().filter(|f| f.severity == Severity::Blocking) {
+            line(out, &format!("  to be settled: {} {} [{}]", finding.about.word(), finding.words, finding.origin));
         }
     }
 
@@ -191,6 +226,16 @@ impl<'a> Report<'a> {
     }
 }
 
+fn no_zone() -> Finding {
+    Finding {
+        severity: Severity::Warning,
+        about: About::Installation,
+        consequence: "All times but those of tokens are read as UTC, and are off by hours if the old server ran elsewhere; name its zone, UTC if it is that.",
+        origin: "--source-timezone".to_owned(),
+        words: "the old server's time zone was not given".to_owned(),
+    }
+}
+
 fn kind(finding: &Finding) -> (Severity, About, &str) {
     (finding.severity, finding.about, finding.consequence)
 }
@@ -212,6 +257,9 @@ fn tallies(out: &mut String, title: &str, tallies: &[Tally]) {
         line(out, &format!("  {:<22}{:>8}{:>10}{:>9}{:>8}{:>12}", t.kind, t.new, t.replaces, t.changed, t.same, t.conflicts));
         if t.gone > 0 {
             line(out, &format!("      {} carried before are gone from the source since; they stay here", t.gone));
+        }
+        if t.deleted > 0 {
+            line(out, &format!("      {} carried before were deleted here and changed in the source since; they stay deleted", t.deleted));
         }
     }
 }
@@ -235,6 +283,12 @@ fn compared(out: &mut String, verification: &Verification) {
     match verification.differing {
         0 => line(out, "Nothing differs."),
         n => line(out, &format!("{n} difference(s):")),
+    }
+    if verification.unreadable > 0 {
+        line(out, &format!("{} token row(s) of the source could not be read, and were not compared.", verification.unreadable));
+    }
+    if verification.without_refresh > 0 {
+        line(out, &format!("{} token(s) are here without a refresh token that another has too.", verification.without_refresh));
     }
     for d in &verification.differences {
         line(out, &format!("  {} {}: {} should be {}, is {}", d.kind, d.key, d.field, d.source, d.target));

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
 use chrono_tz::{OffsetComponents, Tz};
 
 use super::{CELL_MAX_BYTES, Column, Kind, Misfit, Reading, Row, Rows, SourceError, Table, Value, blocking, rows::Filling};
@@ -174,9 +174,19 @@ fn date(date: h2file::CivilDate) -> Result<NaiveDate, Misfit> {
 
 /// From standard time to the clock on the wall of that zone.
 fn wall_clock(standard: NaiveDateTime, zone: Tz) -> NaiveDateTime {
-    // The standard offset hardly ever changes; taking it at the stored time read as UTC is exact but for those hours.
+    zone.from_utc_datetime(&(standard - standard_offset(standard, zone))).naive_local()
+}
+
+/// What Java took for the zone's standard offset: that of the time when clocks are furthest back.
+///
+/// The time zone database calls summer the standard of a few zones (Dublin, Casablanca) and lets winter be a *negative* saving. Java's
+/// edition of it does not, so of such a zone the saving belongs to the standard offset, in summer too: a look half a year around tells.
+/// The standard offset hardly ever changes; taking it at the stored time read as UTC is exact but for those hours.
+fn standard_offset(standard: NaiveDateTime, zone: Tz) -> TimeDelta {
     let base = zone.offset_from_utc_datetime(&standard).base_utc_offset();
-    zone.from_utc_datetime(&(standard - base)).naive_local()
+    let around = (-13..=13).filter_map(|step| standard.checked_add_signed(TimeDelta::days(15 * step)));
+    let least = around.map(|at| zone.offset_from_utc_datetime(&at)).filter(|o| o.base_utc_offset() == base).map(|o| o.dst_offset()).min();
+    base + least.unwrap_or_default().min(TimeDelta::zero())
 }
 
 /// The path itself, or the database file it names without its ending, as H2 addresses do.
@@ -206,5 +216,13 @@ mod tests {
         assert_eq!(wall_clock(at("2015-07-01 12:00"), zone), at("2015-07-01 13:00"));
         assert_eq!(wall_clock(at("2015-01-01 12:00"), zone), at("2015-01-01 12:00"));
         assert_eq!(wall_clock(at("2015-07-01 12:00"), chrono_tz::Asia::Colombo), at("2015-07-01 12:00"));
+    }
+
+    #[test]
+    fn a_zone_whose_winter_is_a_negative_saving_has_its_winter_for_standard() {
+        let at = |text: &str| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap();
+        let zone = chrono_tz::Europe::Dublin;
+        assert_eq!(wall_clock(at("2015-07-01 11:00"), zone), at("2015-07-01 12:00"));
+        assert_eq!(wall_clock(at("2015-01-01 12:00"), zone), at("2015-01-01 12:00"));
     }
 }

@@ -11,9 +11,9 @@ use db::{
     subscriptions, tenants, tokens, users,
 };
 use model::{
-    AdvancedPolicy, Application, ApplicationPolicy, Deployment, IssuedToken, KeyMapping, MAX_REVISIONS, OAuthClient, Revision, RevisionId,
-    StoredPassword, Subscription, SubscriptionPolicy, Tenant, TokenText, User, default_advanced_policies, default_application_policies,
-    default_rest_scopes, default_subscription_policies,
+    AdvancedPolicy, Application, ApplicationPolicy, Deployment, IssuedToken, KeyMapping, MAX_REVISIONS, OAuthClient, PRIMARY_STORE,
+    Revision, RevisionId, StoredPassword, Subscription, SubscriptionPolicy, Tenant, TenantId, TokenText, User, default_advanced_policies,
+    default_application_policies, default_rest_scopes, default_subscription_policies,
 };
 use serde_json::Value;
 
@@ -64,11 +64,11 @@ pub(crate) trait Noun: Debug + Clone {
     /// Adds records whose places are free.
     async fn insert(tx: &mut Tx, records: &[Self], around: &Around) -> Result<()>;
 
-    /// Writes the record over its older self.
-    async fn update(&self, tx: &mut Tx, around: &Around) -> Result<()>;
+    /// Writes the record over its older self; whether that was still there.
+    async fn update(&self, tx: &mut Tx, around: &Around) -> Result<bool>;
 
-    /// Takes the place of a default.
-    async fn replace(&self, tx: &mut Tx, around: &Around) -> Result<()> {
+    /// Takes the place of a default; whether it was still there.
+    async fn replace(&self, tx: &mut Tx, around: &Around) -> Result<bool> {
         self.update(tx, around).await
     }
 
@@ -112,8 +112,8 @@ impl Noun for Tenant {
         Ok(())
     }
 
-    async fn update(&self, tx: &mut Tx, _: &Around) -> Result<()> {
-        tenants::update(tx, self).await.map(drop)
+    async fn update(&self, tx: &mut Tx, _: &Around) -> Result<bool> {
+        tenants::update(tx, self).await
     }
 }
 
@@ -140,8 +140,9 @@ impl Noun for Role {
         Ok(())
     }
 
-    async fn update(&self, tx: &mut Tx, _: &Around) -> Result<()> {
-        roles::ensure(tx, self.tenant, &self.name).await.map(drop)
+    async fn update(&self, tx: &mut Tx, _: &Around) -> Result<bool> {
+        roles::ensure(tx, self.tenant, &self.name).await?;
+        Ok(true)
     }
 }
 
@@ -177,8 +178,9 @@ impl Noun for RestScopes {
         Ok(())
     }
 
-    async fn update(&self, tx: &mut Tx, _: &Around) -> Result<()> {
-        rest_scopes::replace(tx, self.tenant, &self.bindings).await
+    async fn update(&self, tx: &mut Tx, _: &Around) -> Result<bool> {
+        rest_scopes::replace(tx, self.tenant, &self.bindings).await?;
+        Ok(true)
     }
 }
 
@@ -203,10 +205,7 @@ impl Noun for User {
     async fn standing(&self, tx: &mut Tx) -> Result<Standing> {
         Ok(match users::find(tx, self.tenant, &self.store, &self.name).await? {
             None => Standing::Free,
-            // The administrator a first start made up; nobody has set his password since.
-            Some(user) if user.roles == ["admin"] && user.attributes.is_empty() && user.password_changed_at == user.created_at => {
-                Standing::Default
-            }
+            Some(user) if is_first_starts_administrator(tx, &user).await? => Standing::Default,
             Some(user) => Standing::Taken(format!("user {} is already there", user.name)),
         })
     }
@@ -215,16 +214,49 @@ impl Noun for User {
         users::insert_many(tx, records).await
     }
 
-    async fn update(&self, tx: &mut Tx, _: &Around) -> Result<()> {
-        users::update(tx, self).await.map(drop)
+    async fn update(&self, tx: &mut Tx, _: &Around) -> Result<bool> {
+        let Some(here) = users::find_by_id(tx, self.id).await? else { return Ok(false) };
+        let mut user = self.clone();
+        // Signing in renewed the form, or the user set another one here: neither may be undone because, say, a role changed there.
+        // Only a password set there since counts for more.
+        if matches!(here.password, Some(StoredPassword::Argon2id(_))) && self.password_changed_at <= here.password_changed_at {
+            user.password = here.password;
+            user.password_changed_at = here.password_changed_at;
+            user.must_change_password = here.must_change_password;
+        }
+        users::update(tx, &user).await
     }
 
-    async fn replace(&self, tx: &mut Tx, _: &Around) -> Result<()> {
+    async fn replace(&self, tx: &mut Tx, _: &Around) -> Result<bool> {
         if let Some(default) = users::find(tx, self.tenant, &self.store, &self.name).await? {
             users::delete(tx, default.id).await?;
         }
-        users::insert(tx, self).await
+        users::insert(tx, self).await?;
+        Ok(true)
     }
+}
+
+/// Whether this is the administrator a first start made up, in an installation nobody has used: an administrator made over REST looks
+/// just like it, and is somebody.
+async fn is_first_starts_administrator(tx: &mut Tx, user: &User) -> Result<bool> {
+    let as_made = user.tenant == TenantId::SUPER
+        && user.store == PRIMARY_STORE
+        && user.name == "admin"
+        && user.roles == ["admin"]
+        && user.attributes.is_empty()
+        && user.password_changed_at == user.created_at;
+    if !as_made || !applications::list_all(tx).await?.is_empty() {
+        return Ok(false);
+    }
+    let any_api = apis::ApiQuery { limit: 1, ..apis::ApiQuery::default() };
+    if apis::list(tx, &any_api).await?.total > 0 {
+        return Ok(false);
+    }
+    let mut all = 0;
+    for tenant in tenants::list(tx).await? {
+        all += users::count(tx, tenant.id).await?;
+    }
+    Ok(all == 1)
 }
 
 macro_rules! policy_noun {
@@ -255,8 +287,8 @@ macro_rules! policy_noun {
                 $family::insert_many(tx, records).await
             }
 
-            async fn update(&self, tx: &mut Tx, _: &Around) -> Result<()> {
-                $family::update(tx, self).await.map(drop)
+            async fn update(&self, tx: &mut Tx, _: &Around) -> Result<bool> {
+                $family::update(tx, self).await
             }
         }
     };
@@ -292,8 +324,8 @@ impl Noun for SharedScope {
         Ok(())
     }
 
-    async fn update(&self, tx: &mut Tx, _: &Around) -> Result<()> {
-        scopes::update_shared(tx, self.tenant, &self.id, &self.scope).await.map(drop)
+    async fn update(&self, tx: &mut Tx, _: &Around) -> Result<bool> {
+        scopes::update_shared(tx, self.tenant, &self.id, &self.scope).await
     }
 }
 
@@ -356,15 +388,20 @@ impl Noun for CarriedApi {
         Ok(())
     }
 
-    async fn update(&self, tx: &mut Tx, around: &Around) -> Result<()> {
-        apis::update(tx, &self.api).await?;
+    async fn update(&self, tx: &mut Tx, around: &Around) -> Result<bool> {
+        if !apis::update(tx, &self.api).await? {
+            return Ok(false);
+        }
         apis::set_definition(tx, self.api.id, &self.definition).await?;
         let known = lifecycle_events::list(tx, self.api.id).await?.len();
         self.history(tx, known).await?;
         match self.deployed {
-            true => self.deploy(tx, around).await,
-            false => deployments::remove(tx, self.api.id, DEFAULT_ENVIRONMENT).await.map(drop),
+            true => self.deploy(tx, around).await?,
+            false => {
+                deployments::remove(tx, self.api.id, DEFAULT_ENVIRONMENT).await?;
+            }
         }
+        Ok(true)
     }
 }
 
@@ -436,8 +473,8 @@ impl Noun for OAuthClient {
         clients::insert_many(tx, records).await
     }
 
-    async fn update(&self, tx: &mut Tx, _: &Around) -> Result<()> {
-        clients::update(tx, self).await.map(drop)
+    async fn update(&self, tx: &mut Tx, _: &Around) -> Result<bool> {
+        clients::update(tx, self).await
     }
 }
 
@@ -464,8 +501,8 @@ impl Noun for Application {
         applications::insert_many(tx, records).await
     }
 
-    async fn update(&self, tx: &mut Tx, _: &Around) -> Result<()> {
-        applications::update(tx, self).await.map(drop)
+    async fn update(&self, tx: &mut Tx, _: &Around) -> Result<bool> {
+        applications::update(tx, self).await
     }
 }
 
@@ -494,8 +531,8 @@ impl Noun for KeyMapping {
         key_mappings::insert_many(tx, records).await
     }
 
-    async fn update(&self, tx: &mut Tx, _: &Around) -> Result<()> {
-        key_mappings::update(tx, self).await.map(drop)
+    async fn update(&self, tx: &mut Tx, _: &Around) -> Result<bool> {
+        key_mappings::update(tx, self).await
     }
 }
 
@@ -520,8 +557,8 @@ impl Noun for Subscription {
         subscriptions::insert_many(tx, records).await
     }
 
-    async fn update(&self, tx: &mut Tx, _: &Around) -> Result<()> {
-        subscriptions::update(tx, self).await.map(drop)
+    async fn update(&self, tx: &mut Tx, _: &Around) -> Result<bool> {
+        subscriptions::update(tx, self).await
     }
 }
 
@@ -549,22 +586,33 @@ impl Noun for IssuedToken {
     }
 
     async fn standing(&self, tx: &mut Tx) -> Result<Standing> {
+        // A refresh token held by another row is in nobody's way: see `refresh_holder`.
         let by_access = self.find(tx).await?;
-        let by_refresh = match &self.refresh {
-            Some(text) => tokens::find_by_refresh(tx, text.expose()).await?,
-            None => None,
-        };
-        Ok(by_access
-            .or(by_refresh)
-            .map_or(Standing::Free, |t| Standing::Taken(format!("a token of client {} has the same text", t.client))))
+        Ok(by_access.map_or(Standing::Free, |t| Standing::Taken(format!("a token of client {} has the same text", t.client))))
     }
 
     async fn insert(tx: &mut Tx, records: &[Self], _: &Around) -> Result<()> {
         tokens::insert_many(tx, records).await
     }
 
-    async fn update(&self, _: &mut Tx, _: &Around) -> Result<()> {
+    async fn update(&self, _: &mut Tx, _: &Around) -> Result<bool> {
         // A token's text decides everything about it; what differs is decided here by now.
-        Ok(())
+        Ok(true)
     }
+}
+
+/// The other token that holds this one's refresh token, in whatever state. The old product reused a refresh token for the access tokens
+/// that followed each other; here it belongs to one row, which keeps it when it ends, so a later one goes without.
+pub(crate) async fn refresh_holder(tx: &mut Tx, token: &IssuedToken) -> Result<Option<IssuedToken>> {
+    let Some(text) = &token.refresh else { return Ok(None) };
+    let access = |t: &IssuedToken| match &t.access {
+        TokenText::Opaque(text) => text.expose().clone(),
+        TokenText::Jti(jti) => jti.clone(),
+    };
+    Ok(tokens::find_by_refresh(tx, text.expose()).await?.filter(|holder| access(holder) != access(token)))
+}
+
+/// The token as it is carried when its refresh token is another's.
+pub(crate) fn without_refresh(token: IssuedToken) -> IssuedToken {
+    IssuedToken { refresh: None, refresh_expires_at: None, ..token }
 }

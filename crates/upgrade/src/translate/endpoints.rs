@@ -44,7 +44,12 @@ impl EndpointMap {
     }
 
     fn mapped(&self, url: &str) -> Option<String> {
-        self.0.iter().find_map(|(old, new)| Some(format!("{new}{}", url.strip_prefix(old.as_str())?)))
+        self.0.iter().find_map(|(old, new)| {
+            let rest = url.strip_prefix(old.as_str())?;
+            // `http://b` is no prefix of `http://bank`: another host must not be called in its place.
+            let at_boundary = old.ends_with('/') || rest.is_empty() || rest.starts_with(['/', ':', '?']);
+            at_boundary.then(|| format!("{new}{rest}"))
+        })
     }
 }
 
@@ -262,6 +267,11 @@ mod tests {
         let set = read(&artifact(&[("endpointConfig", config)]), &map).endpoints.production().unwrap();
         let urls: Vec<&str> = set.primary.iter().chain(&set.failovers).map(|e| e.url.as_str()).collect();
         assert_eq!(urls, ["http://two/1", "http://one/y", "http://c"]);
+        assert_eq!(map.mapped("http://bank/x"), None);
+        assert_eq!(map.mapped("http://b:80?y").as_deref(), Some("http://one:80?y"));
+        assert_eq!(map.mapped("http://b/xy").as_deref(), Some("http://one/xy"));
+        let all = EndpointMap::parse("http:// http://one/").unwrap();
+        assert_eq!(all.mapped("http://bank/x").as_deref(), Some("http://one/bank/x"));
         assert_eq!(EndpointMap::parse("a b\na\n"), Err(EndpointMapFault { line: 2 }));
     }
 }

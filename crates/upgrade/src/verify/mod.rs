@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::old::oauth::Tokens;
 use crate::plan::{PlanError, TOKEN_BATCH, in_order};
 use crate::source::Site;
-use crate::target::nouns::Noun;
+use crate::target::nouns::{Noun, refresh_holder, without_refresh};
 use crate::translate::tokens::{Outcome, TokenDesk};
 use crate::translate::{Carried, Input, Translation};
 
@@ -63,12 +63,21 @@ pub struct Verification {
     pub differences: Vec<Difference>,
     /// All differences, told or not.
     pub differing: u64,
+    /// Token rows of the source that could not be read, and so were not compared.
+    pub unreadable: u64,
+    /// Tokens that are here without their refresh token, because another token that was carried has the same.
+    pub without_refresh: u64,
 }
 
 impl Verification {
     /// Whether nothing differs.
     pub fn is_equal(&self) -> bool {
         self.differing == 0
+    }
+
+    /// Takes note of rows put aside; both comparisons read the same ones.
+    fn misread(&mut self, rows: usize) {
+        self.unreadable = self.unreadable.max(u64::try_from(rows).unwrap_or(u64::MAX));
     }
 
     fn differ(&mut self, difference: Difference) {
@@ -208,8 +217,12 @@ async fn tokens(done: &mut Verification, translation: &Translation, input: &Inpu
         }
         let mut tx = db.read().await?;
         for old in &batch {
-            let Outcome::Carried(token) = desk.translate(old) else { continue };
+            let Outcome::Carried(mut token) = desk.translate(old) else { continue };
             let found = token.value.find(&mut tx).await?;
+            if found.as_ref().is_some_and(|f| f.refresh.is_none()) && refresh_holder(&mut tx, &token.value).await?.is_some() {
+                done.without_refresh += 1;
+                token.value = without_refresh(token.value);
+            }
             let key: String = token.key.chars().take(12).collect();
             compare(done, &mut compared, &key, &token.value, found.as_ref(), ended_here);
             // The refresh token must lead to the same row.
@@ -222,6 +235,7 @@ async fn tokens(done: &mut Verification, translation: &Translation, input: &Inpu
             }
         }
     }
+    done.misread(stream.unreadable().len());
     done.kinds.push(compared);
     Ok(())
 }

@@ -211,6 +211,7 @@ async fn token_texts(done: &mut Verification, translation: &Translation, input: 
             question.ask(&key, "token", &ought, is.as_deref());
         }
     }
+    done.misread(stream.unreadable().len());
     question.close(done);
     Ok(())
 }

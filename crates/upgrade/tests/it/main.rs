@@ -6,6 +6,7 @@
 extern crate tidegate_upgrade as upgrade;
 
 mod corners;
+mod drift;
 mod reading;
 mod roads;
 mod samples;

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use db::{Db, DbUrl};
+use db::Db;
 use model::Timestamp;
 use upgrade::{
     Old, Place,
     apply::{Applied, ApplyError, Options},
     plan::Plan,
     source::Location,
-    target::TargetPlace,
+    target::{Address, TargetPlace},
     translate::{EndpointMap, Translation},
     verify::Verification,
 };
@@ -63,7 +63,7 @@ pub(crate) fn target(folder: &Path) -> TargetPlace {
 }
 
 pub(crate) fn target_on(folder: &Path, url: &str) -> TargetPlace {
-    TargetPlace { data_dir: folder.join("data"), database: Some(DbUrl::parse(url).unwrap()), key: None }
+    TargetPlace { data_dir: folder.join("data"), database: Some(Address::parse(url).unwrap()), key: None }
 }
 
 /// Fails with the first differences.
