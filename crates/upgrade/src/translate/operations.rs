@@ -207,9 +207,13 @@ fn without_rows(desk: &mut Desk<'_>, old: &OldApi, defined: &[Operation], shown:
 mod tests {
     use model::{ApiId, TenantId, Timestamp};
 
-    use super::super::policies::{self, bare};
+    use super::super::{
+        policies::{self, bare},
+        scopes,
+    };
     use super::*;
     use crate::old::limits::ApiPolicy;
+    use crate::old::oauth::ResourceScope;
 
     fn merged(a: &Operation, b: &Operation) -> (Operation, Vec<String>) {
         // By number, none being unlimited; `odd` compares with nothing.
@@ -274,5 +278,29 @@ mod tests {
         });
         assert_eq!(kept.value, ["Narrow"]);
         assert!(kept.findings.iter().any(|f| f.words.contains("stands twice")));
+    }
+
+    #[test]
+    fn a_resource_that_loses_its_scope_is_told() {
+        let mut old = bare::installation();
+        old.resource_scopes = vec![ResourceScope { resource_path: "/n/1/1/x:GET".to_owned(), scope_id: 9, tenant_id: None }];
+        let row = |id, pattern: &str| UrlMapping {
+            id,
+            api_id: 1,
+            verb: Some("GET".to_owned()),
+            auth_scheme: Some("Any".to_owned()),
+            pattern: Some(pattern.to_owned()),
+            tier: None,
+            mediation_script: None,
+        };
+        let one = OldApi { tenant_id: -1234, url_mappings: vec![row(1, "/x"), row(2, "/y")], ..OldApi::default() };
+        let done = bare::with_desk(&old, |desk| {
+            let mut api = Api::new(ApiId::random(), TenantId::SUPER, "a", "N", "1", "/n/{version}", Timestamp(0));
+            api.context = "/n/1".to_owned();
+            let mut scopes = scopes::translate(desk);
+            translate(desk, &one, &mut api, &[], &mut scopes, &mut Limits::default());
+        });
+        let told: Vec<&str> = done.findings.iter().map(|f| f.words.as_str()).collect();
+        assert_eq!(told, ["GET /x is bound to a scope that is gone or could not be carried"]);
     }
 }
