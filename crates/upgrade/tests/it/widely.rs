@@ -423,7 +423,7 @@ async fn what_people_may_do_follows_from_permissions() {
     assert_eq!(roles("apim:subscribe"), ["admin", "Internal/subscriber", "Internal/devops", "API-Team"]);
     let user = |name: &'static str| (name, TenantId::SUPER);
     for ((name, tenant), expected) in [
-        (user("admin"), vec!["admin", "Internal/subscriber"]),
+        (user("admin"), vec!["admin", "Internal/subscriber", "Internal/console_client"]),
         (user("alice"), vec!["creator", "publisher"]),
         (user("paula"), vec!["publisher", "Internal/tier-keepers"]),
         (("tina", TenantId(1)), vec!["Internal/subscriber"]),
