@@ -71,6 +71,7 @@ impl Contender {
 
 /// Everything the contenders share.
 pub(crate) struct Stage {
+    pub(crate) cores: Cores,
     peers: Peers,
     backend: Served,
     product: Option<Product>,
@@ -106,7 +107,7 @@ impl Stage {
         let old = tidegate.filter(|_| contenders.contains(&Contender::TidegateOpaque));
         let old = old.map(|program| old_installation(program, folder, cores, backend.port).map_err(|fault| format!("{fault:#}")));
         let lua_token = if contenders.contains(&Contender::Lua) { Some(peers.sign()?) } else { None };
-        Ok(Self { peers, backend, product, old, lua_token })
+        Ok(Self { cores, peers, backend, product, old, lua_token })
     }
 
     /// Starts a contender, waits for its first good answer, and checks that it refuses what it must.

@@ -9,12 +9,16 @@ use serde_json::{Value, json};
 
 use super::contender::{Contender, Stage, Started};
 use super::load::Load;
-use super::machine::{self, Cores};
+use super::machine::{self, CoreTime, Cores};
+use super::process::ticks_per_second;
 use super::stats::{median, shuffle, span};
 use super::{peers, progress, say};
 
 /// Load before what is counted: connections, caches and memory are as they will be.
 const WARM_UP: Duration = Duration::from_secs(1);
+
+/// What the kernel does on a quiet machine's core beside the proxy's own work stays below this.
+const QUIET_PERCENT: f64 = 10.0;
 
 #[derive(Args)]
 pub(crate) struct Gateway {
@@ -58,6 +62,8 @@ struct Figures {
     cpu_us: f64,
     rss_mib: f64,
     start_ms: f64,
+    /// Share of the proxy's core that others took, in percent; only when it has a core.
+    others_percent: Option<f64>,
 }
 
 pub(crate) fn run(words: &Gateway) -> anyhow::Result<()> {
@@ -115,7 +121,9 @@ fn measure(stage: &Stage, load: &Load, contender: Contender, round: u32, words: 
         outcome: outcome.map_err(|fault| format!("{fault:#}")),
     };
     match stage.start(contender) {
-        Ok(mut started) => words.connections.iter().map(|c| cell(*c, measure_one(&mut started, load, *c, words.seconds))).collect(),
+        Ok(mut started) => {
+            words.connections.iter().map(|c| cell(*c, measure_one(&mut started, load, stage.cores, *c, words.seconds))).collect()
+        }
         Err(fault) => {
             let why = format!("did not start: {fault:#}");
             words.connections.iter().map(|c| cell(*c, Err(anyhow::anyhow!(why.clone())))).collect()
@@ -123,14 +131,17 @@ fn measure(stage: &Stage, load: &Load, contender: Contender, round: u32, words: 
     }
 }
 
-fn measure_one(started: &mut Started, load: &Load, connections: u32, seconds: u64) -> anyhow::Result<Figures> {
+fn measure_one(started: &mut Started, load: &Load, cores: Cores, connections: u32, seconds: u64) -> anyhow::Result<Figures> {
     let token = started.token.clone();
     let url = started.url();
     let run = |time| load.run(&url, token.as_deref(), connections, time, peers::BODY_BYTES);
     run(WARM_UP)?;
+    let core_before = CoreTime::now()?;
     let before = started.process.cpu()?;
     let counted = run(Duration::from_secs(seconds))?;
     let cpu = started.process.cpu()?.saturating_sub(before);
+    let own_ticks = cpu.as_secs_f64() * ticks_per_second()?;
+    let others_percent = cores.pinned.then_some(CoreTime::now()?.others_since(core_before, own_ticks) * 100.0);
     let rss_mib = started.process.rss_mib()?;
     started.must_answer()?;
     Ok(Figures {
@@ -140,6 +151,7 @@ fn measure_one(started: &mut Started, load: &Load, connections: u32, seconds: u6
         cpu_us: cpu.as_secs_f64() * 1e6 / counted.requests,
         rss_mib,
         start_ms: started.ready_in.as_secs_f64() * 1000.0,
+        others_percent,
     })
 }
 
@@ -169,6 +181,7 @@ impl Cell {
                 value["cpu_us_per_request"] = f.cpu_us.into();
                 value["rss_mib"] = f.rss_mib.into();
                 value["start_ms"] = f.start_ms.into();
+                value["others_percent"] = f.others_percent.into();
             }
             Err(why) => value["failed"] = why.as_str().into(),
         }
@@ -186,6 +199,7 @@ struct Summary {
     cpu_us: Option<f64>,
     rss_mib: Option<f64>,
     start_ms: Option<f64>,
+    others_percent: Option<f64>,
     ratio: Option<f64>,
     ratios: Option<(f64, f64)>,
     failed: usize,
@@ -206,6 +220,7 @@ impl Summary {
             cpu_us: middle(|f| f.cpu_us),
             rss_mib: middle(|f| f.rss_mib),
             start_ms: middle(|f| f.start_ms),
+            others_percent: median(&good.iter().filter_map(|f| f.others_percent).collect::<Vec<_>>()),
             ratio: median(&ratios),
             ratios: span(&ratios),
             failed: own.len() - good.len(),
@@ -220,7 +235,7 @@ impl Summary {
         };
         let failed = if self.failed > 0 { format!("  {} FAILED", self.failed) } else { String::new() };
         format!(
-            "{:16} {:>9} {:>8} {:>18} {:>8} {:>8} {:>8} {:>9}{failed}",
+            "{:16} {:>9} {:>8} {:>18} {:>8} {:>8} {:>8} {:>9} {:>9}{failed}",
             self.contender.name(),
             number(self.per_second, 0),
             number(self.cpu_us, 1),
@@ -229,6 +244,7 @@ impl Summary {
             number(self.p99_ms, 2),
             number(self.rss_mib, 1),
             number(self.start_ms, 0),
+            number(self.others_percent, 0),
         )
     }
 
@@ -236,7 +252,7 @@ impl Summary {
         json!({
             "contender": self.contender.name(), "does": self.contender.words(), "connections": self.connections, "requests_per_second": self.per_second,
             "cpu_us_per_request": self.cpu_us, "ratio": self.ratio, "ratio_least": self.ratios.map(|r| r.0), "ratio_greatest": self.ratios.map(|r| r.1),
-            "p50_ms": self.p50_ms, "p99_ms": self.p99_ms, "rss_mib": self.rss_mib, "start_ms": self.start_ms, "failed": self.failed,
+            "p50_ms": self.p50_ms, "p99_ms": self.p99_ms, "rss_mib": self.rss_mib, "start_ms": self.start_ms, "others_percent": self.others_percent, "failed": self.failed,
         })
     }
 }
@@ -247,11 +263,18 @@ fn table(cells: &[Cell], contenders: &[Contender], connections: u32) -> String {
             "\n{connections} connections: medians; × nginx is the processor time per request over nginx's in the same round, median [least–greatest]"
         ),
         format!(
-            "{:16} {:>9} {:>8} {:>18} {:>8} {:>8} {:>8} {:>9}",
-            "", "requests/s", "µs CPU", "× nginx", "p50 ms", "p99 ms", "RSS MiB", "start ms"
+            "{:16} {:>9} {:>8} {:>18} {:>8} {:>8} {:>8} {:>9} {:>9}",
+            "", "requests/s", "µs CPU", "× nginx", "p50 ms", "p99 ms", "RSS MiB", "start ms", "others %"
         ),
     ];
-    lines.extend(contenders.iter().map(|who| Summary::of(cells, *who, connections).row()));
+    let rows: Vec<Summary> = contenders.iter().map(|who| Summary::of(cells, *who, connections)).collect();
+    lines.extend(rows.iter().map(Summary::row));
+    if rows.iter().any(|row| row.others_percent.is_some_and(|percent| percent > QUIET_PERCENT)) {
+        lines.push(
+            "Other programs were busy on the proxy's core: ratios are less certain, and rather too high than too low for larger programs."
+                .to_owned(),
+        );
+    }
     lines.join("\n")
 }
 
@@ -260,7 +283,8 @@ mod tests {
     use super::*;
 
     fn cell(round: u32, contender: Contender, cpu_us: Option<f64>) -> Cell {
-        let figures = |cpu_us| Figures { per_second: 1.0, p50_ms: 1.0, p99_ms: 1.0, cpu_us, rss_mib: 1.0, start_ms: 1.0 };
+        let figures =
+            |cpu_us| Figures { per_second: 1.0, p50_ms: 1.0, p99_ms: 1.0, cpu_us, rss_mib: 1.0, start_ms: 1.0, others_percent: None };
         Cell { round, contender, connections: 50, outcome: cpu_us.map(figures).ok_or_else(|| "no".to_owned()) }
     }
 

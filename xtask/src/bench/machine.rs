@@ -53,6 +53,36 @@ impl Cores {
     }
 }
 
+/// What core 0 has done so far, in the kernel's ticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CoreTime {
+    /// Everything but idling and waiting for a disk.
+    busy: u64,
+    all: u64,
+}
+
+impl CoreTime {
+    pub(crate) fn now() -> anyhow::Result<Self> {
+        Self::read(&std::fs::read_to_string("/proc/stat").context("this needs Linux: there is no /proc/stat")?)
+    }
+
+    fn read(stat: &str) -> anyhow::Result<Self> {
+        let line = stat.lines().find_map(|line| line.strip_prefix("cpu0 ")).context("/proc/stat does not list core 0")?;
+        // user nice system idle iowait irq softirq steal; what follows is counted in user already.
+        let ticks: Vec<u64> =
+            line.split_whitespace().take(8).map(str::parse).collect::<Result<_, _>>().context("/proc/stat holds no numbers")?;
+        let all = ticks.iter().sum();
+        Ok(Self { busy: all - ticks.iter().skip(3).take(2).sum::<u64>(), all })
+    }
+
+    /// Share of the core, since `before`, that was neither idle nor spent by a process that spent `own_ticks` there: from 0 to 1.
+    pub(crate) fn others_since(self, before: Self, own_ticks: f64) -> f64 {
+        let busy = self.busy.saturating_sub(before.busy) as f64;
+        let all = self.all.saturating_sub(before.all) as f64;
+        if all > 0.0 { ((busy - own_ticks) / all).clamp(0.0, 1.0) } else { 0.0 }
+    }
+}
+
 fn count() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
@@ -94,4 +124,20 @@ pub(crate) fn allow_open_files(count: u32) -> anyhow::Result<()> {
         String::from_utf8_lossy(&output.stderr).trim()
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn others_are_what_is_busy_and_not_ours() {
+        let at = |line: &str| CoreTime::read(&format!("cpu  9 9 9 9\n{line}\ncpu1 0 0 0 0 0 0 0 0 0 0\n")).unwrap();
+        let before = at("cpu0 100 0 50 800 50 0 0 0 7 7");
+        let after = at("cpu0 150 0 70 810 60 0 5 5 7 7");
+        assert_eq!(after.others_since(before, 40.0), 0.4);
+        assert_eq!(after.others_since(before, 1000.0), 0.0);
+        assert_eq!(before.others_since(before, 0.0), 0.0);
+        assert!(CoreTime::read("cpu  1 2 3").is_err());
+    }
 }

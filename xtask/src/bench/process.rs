@@ -152,7 +152,7 @@ fn ticks_of(pid: u32) -> Option<u64> {
     Some(number(11)? + number(12)?)
 }
 
-fn ticks_per_second() -> anyhow::Result<f64> {
+pub(crate) fn ticks_per_second() -> anyhow::Result<f64> {
     let output = Command::new("getconf").arg("CLK_TCK").output().context("cannot start getconf")?;
     String::from_utf8_lossy(&output.stdout).trim().parse().context("getconf CLK_TCK is no number")
 }
