@@ -56,7 +56,7 @@ impl Cores {
 /// What core 0 has done so far, in the kernel's ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CoreTime {
-    /// Everything but idling and waiting for a disk.
+    /// Work of programs, and what the machine's host took. Not interrupts: those of the loopback network are the bench's own.
     busy: u64,
     all: u64,
 }
@@ -72,10 +72,11 @@ impl CoreTime {
         let ticks: Vec<u64> =
             line.split_whitespace().take(8).map(str::parse).collect::<Result<_, _>>().context("/proc/stat holds no numbers")?;
         let all = ticks.iter().sum();
-        Ok(Self { busy: all - ticks.iter().skip(3).take(2).sum::<u64>(), all })
+        let at = |index: usize| ticks.get(index).copied().unwrap_or_default();
+        Ok(Self { busy: at(0) + at(1) + at(2) + at(7), all })
     }
 
-    /// Share of the core, since `before`, that was neither idle nor spent by a process that spent `own_ticks` there: from 0 to 1.
+    /// Share of the core, since `before`, that went to others than a process that spent `own_ticks` there: from 0 to 1.
     pub(crate) fn others_since(self, before: Self, own_ticks: f64) -> f64 {
         let busy = self.busy.saturating_sub(before.busy) as f64;
         let all = self.all.saturating_sub(before.all) as f64;
@@ -135,7 +136,7 @@ mod tests {
         let at = |line: &str| CoreTime::read(&format!("cpu  9 9 9 9\n{line}\ncpu1 0 0 0 0 0 0 0 0 0 0\n")).unwrap();
         let before = at("cpu0 100 0 50 800 50 0 0 0 7 7");
         let after = at("cpu0 150 0 70 810 60 0 5 5 7 7");
-        assert_eq!(after.others_since(before, 40.0), 0.4);
+        assert_eq!(after.others_since(before, 40.0), 0.35);
         assert_eq!(after.others_since(before, 1000.0), 0.0);
         assert_eq!(before.others_since(before, 0.0), 0.0);
         assert!(CoreTime::read("cpu  1 2 3").is_err());

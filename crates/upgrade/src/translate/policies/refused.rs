@@ -63,7 +63,7 @@ mod tests {
         let mut old = bare::installation();
         old.block_conditions = vec![block(1, "mallory", Some(true)), block(2, "pardoned", Some(false)), block(3, "eve", None)];
         old.policies.global = vec![rule(4, "night", Some(true)), rule(5, "draft", Some(false))];
-        let findings = bare::with_desk(&old, |desk| tell(desk)).findings;
+        let findings = bare::with_desk(&old, tell).findings;
         assert!(findings.iter().all(|f| f.severity == Severity::Warning && f.about == About::Limit));
         let told: Vec<&str> = findings.iter().map(|f| f.words.as_str()).collect();
         assert_eq!(
