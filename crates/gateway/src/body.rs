@@ -1,6 +1,7 @@
 //! Message bodies on their way through. Nothing is gathered up: a frame goes on before the next one is asked for.
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -14,23 +15,39 @@ use tokio::time::Sleep;
 use traffic::Cost;
 
 use crate::gateway::Gateway;
-use crate::pool::{Link, Pool};
 use crate::record::CallEnd;
 use crate::steps::throttle::Owed;
+use crate::upstream::{BadCoding, Decoder, Link, Piece, Pool};
 
 /// A body broke off.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyFault {
-    #[error("the message could not be read to its end")]
-    Http(#[source] hyper::Error),
+    #[error("the client's message could not be read to its end")]
+    Client(#[source] hyper::Error),
+    #[error("the message ended before its end")]
+    CutOff(#[source] Option<io::Error>),
+    #[error("the backend's message cannot be read")]
+    Coding(#[source] BadCoding),
     #[error("nothing more came for too long")]
     Stalled,
 }
 
 /// A client's body on its way to a backend.
+#[derive(Default)]
 pub(crate) enum RequestBody {
+    #[default]
     Empty,
-    Client { incoming: Incoming, stall: Stall, meter: Option<Box<Meter>> },
+    Client {
+        incoming: Incoming,
+        stall: Stall,
+        meter: Option<Box<Meter>>,
+    },
+}
+
+impl std::fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.is_empty() { "no body" } else { "a body" })
+    }
 }
 
 /// Counts a body of unknown size against limits by bytes once it has passed.
@@ -58,6 +75,11 @@ impl RequestBody {
     pub(crate) fn is_empty(&self) -> bool {
         matches!(self, Self::Empty)
     }
+
+    /// The length in bytes, where it is known beforehand.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.size_hint().exact()
+    }
 }
 
 impl Body for RequestBody {
@@ -73,7 +95,7 @@ impl Body for RequestBody {
                     if let (Some(meter), Some(Ok(frame))) = (meter, &frame) {
                         meter.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
                     }
-                    Poll::Ready(frame.map(|f| f.map_err(BodyFault::Http)))
+                    Poll::Ready(frame.map(|f| f.map_err(BodyFault::Client)))
                 }
                 Poll::Pending => stall.poll(cx).map(|()| Some(Err(BodyFault::Stalled))),
             },
@@ -97,7 +119,7 @@ impl Body for RequestBody {
 
 /// A backend's body on its way to the client, with the link it comes over.
 pub(crate) struct BackendBody {
-    incoming: Incoming,
+    decoder: Decoder,
     /// `None` once the link went back or was closed.
     link: Option<Box<Link>>,
     pool: Arc<Pool>,
@@ -105,13 +127,13 @@ pub(crate) struct BackendBody {
 }
 
 impl BackendBody {
-    pub(crate) fn new(incoming: Incoming, link: Box<Link>, pool: Arc<Pool>, stall: Duration) -> Self {
-        Self { incoming, link: Some(link), pool, stall: Stall::new(stall) }
+    pub(crate) fn new(decoder: Decoder, link: Box<Link>, pool: Arc<Pool>, stall: Duration) -> Self {
+        Self { decoder, link: Some(link), pool, stall: Stall::new(stall) }
     }
 
-    fn finish(&mut self, cx: &mut Context<'_>) {
+    fn finish(&mut self) {
         if let Some(link) = self.link.take() {
-            self.pool.keep(link, cx);
+            self.pool.keep(link);
         }
     }
 }
@@ -122,44 +144,39 @@ impl Body for BackendBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         let this = self.get_mut();
-        // Asking for a frame is what makes the connection read; so ask, let it read, and look again.
-        let mut polled = Pin::new(&mut this.incoming).poll_frame(cx);
-        if polled.is_pending() {
-            if let Some(link) = &mut this.link {
-                link.drive(cx);
-            }
-            polled = Pin::new(&mut this.incoming).poll_frame(cx);
-        }
-        match polled {
+        let Some(link) = &mut this.link else { return Poll::Ready(None) };
+        let polled = match link.poll_piece(cx, &mut this.decoder) {
+            Poll::Ready(piece) => piece,
             Poll::Pending => {
                 ready!(this.stall.poll(cx));
+                Err(BodyFault::Stalled)
+            }
+        };
+        this.stall.over();
+        let frame = match polled {
+            Ok(Piece::Data(data)) => Ok(Frame::data(data)),
+            Ok(Piece::Trailers(trailers)) => Ok(Frame::trailers(trailers)),
+            Ok(Piece::End | Piece::More) => {
+                this.finish();
+                return Poll::Ready(None);
+            }
+            Err(fault) => {
                 this.link = None;
-                Poll::Ready(Some(Err(BodyFault::Stalled)))
+                Err(fault)
             }
-            Poll::Ready(Some(Ok(frame))) => {
-                this.stall.over();
-                if this.incoming.is_end_stream() {
-                    this.finish(cx);
-                }
-                Poll::Ready(Some(Ok(frame)))
-            }
-            Poll::Ready(Some(Err(error))) => {
-                this.link = None;
-                Poll::Ready(Some(Err(BodyFault::Http(error))))
-            }
-            Poll::Ready(None) => {
-                this.finish(cx);
-                Poll::Ready(None)
-            }
+        };
+        if this.decoder.is_done() {
+            this.finish();
         }
+        Poll::Ready(Some(frame))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.link.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        self.decoder.left().map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 

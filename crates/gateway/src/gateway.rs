@@ -15,13 +15,13 @@ use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::opaque::{Lookup, OpaqueTokens};
 use crate::pipeline::page;
-use crate::pool::Pool;
 use crate::record::{CallRecord, Recorder};
 use crate::respond::Answer;
 use crate::snapshot::{ApiEntry, CorsRules, Snapshot};
 use crate::steps::authenticate::Verifier;
 use crate::steps::cors::MethodLists;
 use crate::tls::{TlsFault, client_config};
+use crate::upstream::Pool;
 
 /// The settings cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -8,16 +8,17 @@ mod clock;
 mod config;
 mod counters;
 mod gateway;
+mod hops;
 mod listener;
 mod opaque;
 mod path;
 mod pipeline;
-mod pool;
 mod record;
 mod respond;
 mod snapshot;
 mod steps;
 mod tls;
+mod upstream;
 
 pub use config::{Config, Precedence};
 pub use gateway::{Gateway, SetupFault};

@@ -26,7 +26,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::clock::TICK;
 use crate::gateway::Gateway;
 use crate::pipeline;
-use crate::pool::write_few;
+use crate::upstream::write_few;
 
 /// Connections that the kernel keeps waiting.
 const BACKLOG: u32 = 4096;
@@ -80,7 +80,7 @@ impl Nudge {
 const ROUND: Duration = Duration::from_millis(200);
 
 impl Peer {
-    fn new(gateway: Arc<Gateway>, address: IpAddr, tls: bool) -> Self {
+    pub(crate) fn new(gateway: Arc<Gateway>, address: IpAddr, tls: bool) -> Self {
         let address = address.to_canonical();
         let now = gateway.clock.coarse_ms();
         Self {

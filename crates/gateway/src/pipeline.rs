@@ -3,14 +3,11 @@
 //! All decisions are made in one go against one snapshot. The only waiting is for an opaque token's look-up, before the decisions that need
 //! it (then against the snapshot of that later moment), and for the backend.
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use http::request::Parts;
-use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -28,6 +25,7 @@ use crate::steps::authenticate::{self, Verified};
 use crate::steps::authorize::{self, Caller};
 use crate::steps::throttle::{self, Counted, View};
 use crate::steps::{cors, forward, rewrite, route};
+use crate::upstream::{AnswerHead, Link};
 
 /// What is known of a call so far: what its answer's headers and its record need.
 struct Call {
@@ -66,7 +64,7 @@ pub(crate) async fn answer(peer: Arc<Peer>, request: Request<Incoming>, alone: b
     let gateway = &*peer.gateway;
     let now = gateway.clock.now();
     peer.call_started();
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let mut call = Call {
         now,
         correlation: gateway.correlation(&parts.headers),
@@ -79,7 +77,7 @@ pub(crate) async fn answer(peer: Arc<Peer>, request: Request<Incoming>, alone: b
         backend_latency: None,
     };
     let started = record_head(&peer, &call, &parts);
-    let outcome = run(gateway, &peer, &mut call, &mut parts, body, alone).await;
+    let outcome = run(gateway, &peer, &mut call, &parts, body, alone).await;
     let (mut response, content) = match outcome {
         Ok(answered) => answered,
         Err(refusal) => own_answer(refusal.answer(), &mut call),
@@ -96,7 +94,7 @@ async fn run(
     gateway: &Gateway,
     peer: &Peer,
     call: &mut Call,
-    parts: &mut Parts,
+    parts: &Parts,
     body: Incoming,
     alone: bool,
 ) -> Result<(Response<()>, Content), Refusal> {
@@ -118,38 +116,52 @@ async fn run(
         Start::Opaque(_) => return Err(Refusal::Auth(AuthRefusal::Undecided)),
     };
     let backends = plan.api.backends(plan.key_type).ok_or(Refusal::NoBackend(plan.key_type))?;
+    if !rewrite::is_plainly_coded(&parts.headers) {
+        return Err(Refusal::TransferCoding);
+    }
     let meter = (!plan.owed.is_empty())
         .then(|| Box::new(Meter { gateway: Arc::clone(&peer.gateway), owed: std::mem::take(&mut plan.owed), bytes: 0 }));
     let body = RequestBody::new(body, gateway.config.stall_timeout, meter);
-    let mut request = outgoing(gateway, peer, call, &plan.api, parts, body)?;
-    if let Some(authorization) = &backends.authorization {
-        request.headers_mut().insert(AUTHORIZATION, authorization.clone());
-    }
-    let rest = plan.path.get(plan.rest_at..).unwrap_or_default();
+    let config = &gateway.config;
+    let request = forward::Request {
+        method: &parts.method,
+        rest: plan.path.get(plan.rest_at..).unwrap_or_default(),
+        query: parts.uri.query(),
+        says_length: parts.headers.contains_key(CONTENT_LENGTH),
+        headers: rewrite::Outgoing {
+            headers: &parts.headers,
+            peer,
+            authority: parts.uri.authority(),
+            correlation: (&gateway.correlation_header, &call.correlation),
+            bearer: (!plan.api.prototype && !config.forward_authorization).then(|| gateway.token_header(&plan.api).0),
+            authorization: backends.authorization.as_ref(),
+        },
+    };
+    let bounds =
+        forward::Bounds { answer: config.response_timeout, head_max: config.backend_head_max_bytes, watched: alone.then_some(peer) };
     let before = gateway.recorder.is_on().then(std::time::Instant::now);
-    let forwarded = forward::forward(&gateway.pool, backends, request, rest, gateway.config.response_timeout, alone.then_some(peer)).await;
+    let forwarded = forward::forward(&gateway.pool, backends, &request, body, &bounds).await;
     call.backend_latency = before.map(|b| b.elapsed());
-    let (response, link) = forwarded.map_err(Refusal::Backend)?;
-    let (head, incoming) = response.into_parts();
+    let (head, link) = forwarded.map_err(Refusal::Backend)?;
+    Ok(passed_on(gateway, call, head, link))
+}
+
+/// A backend's answer, as the client gets it.
+fn passed_on(gateway: &Gateway, call: &Call, head: AnswerHead, mut link: Box<Link>) -> (Response<()>, Content) {
+    let mut decoder = head.body;
     let mut response = Response::new(());
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
-    response.headers_mut().reserve(8);
-    rewrite::response_headers(response.headers_mut(), (&gateway.correlation_header, &call.correlation));
-    let content = if incoming.is_end_stream() {
-        let mut link = Some(link);
-        poll_fn(|cx| {
-            if let Some(link) = link.take() {
-                gateway.pool.keep(link, cx);
-            }
-            Poll::Ready(())
-        })
-        .await;
-        Content::Empty
-    } else {
-        Content::Backend(Box::new(BackendBody::new(incoming, link, Arc::clone(&gateway.pool), gateway.config.body_idle_timeout)))
+    response.headers_mut().insert(&gateway.correlation_header, call.correlation.clone());
+    // Most answers are short and came with their heads: then the link is free for the next call before this one is answered.
+    let content = match link.whole(&mut decoder) {
+        Some(text) => {
+            gateway.pool.keep(link);
+            if text.is_empty() { Content::Empty } else { Content::Text(text) }
+        }
+        None => Content::Backend(Box::new(BackendBody::new(decoder, link, Arc::clone(&gateway.pool), gateway.config.body_idle_timeout))),
     };
-    Ok((response, content))
+    (response, content)
 }
 
 /// Every decision up to the backend. `found` is the outcome of looking up an opaque token, if that was done.
@@ -236,33 +248,6 @@ fn begin(
         owed,
         path: target.path.into_owned(),
     }))
-}
-
-/// The request as the backend gets it, but for its URI and `Host`.
-fn outgoing(
-    gateway: &Gateway,
-    peer: &Peer,
-    call: &Call,
-    api: &ApiEntry,
-    parts: &mut Parts,
-    body: RequestBody,
-) -> Result<Request<RequestBody>, Refusal> {
-    let mut headers: HeaderMap = std::mem::take(&mut parts.headers);
-    // Once, for all that is added below.
-    headers.reserve(8);
-    if !rewrite::strip_hops(&mut headers) {
-        return Err(Refusal::TransferCoding);
-    }
-    let authority: Option<&Authority> = parts.uri.authority();
-    rewrite::request_headers(&mut headers, peer, authority, (&gateway.correlation_header, &call.correlation));
-    if !api.prototype && !gateway.config.forward_authorization {
-        rewrite::strip_bearer(&mut headers, gateway.token_header(api).0);
-    }
-    let mut request = Request::new(body);
-    *request.method_mut() = std::mem::take(&mut parts.method);
-    *request.uri_mut() = std::mem::take(&mut parts.uri);
-    *request.headers_mut() = headers;
-    Ok(request)
 }
 
 fn own_answer(answer: Answer, call: &mut Call) -> (Response<()>, Content) {

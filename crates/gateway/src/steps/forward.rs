@@ -3,164 +3,146 @@
 //! Retries are safe ones only. Another address is tried, or another connection, when nothing of the request was sent. When a reused
 //! connection breaks after sending, the call is repeated once, on a fresh one, if its method is idempotent and it has no body.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::sync::Arc;
+use std::future::poll_fn;
+use std::io::Write as _;
 use std::task::Poll;
 use std::time::Duration;
 
-use http::header::HOST;
-use http::{Method, Request, Response, StatusCode, Uri};
-use hyper::body::Incoming;
+use http::Method;
 
-use crate::body::{BodyFault, RequestBody};
+use crate::body::RequestBody;
 use crate::listener::Peer;
-use crate::pool::{ConnectFault, Link, Pool};
 use crate::respond::BackendFailure;
 use crate::snapshot::{Backends, Target};
-use crate::steps::rewrite;
+use crate::steps::rewrite::{self, BadTarget, Outgoing};
+use crate::upstream::{AnswerHead, ConnectFault, Expectation, Fault, Link, Pool};
 
-/// A backend's answer; its body comes over the link.
-pub(crate) type Answered = (Response<Incoming>, Box<Link>);
+/// A request but for where it goes and its body.
+pub(crate) struct Request<'c> {
+    pub(crate) method: &'c Method,
+    /// The path below the API's context.
+    pub(crate) rest: &'c str,
+    pub(crate) query: Option<&'c str>,
+    pub(crate) headers: Outgoing<'c>,
+    /// The client said how long its body is, be it 0.
+    pub(crate) says_length: bool,
+}
 
-/// Sends `request`, whose URI and `Host` are set here, to one of `backends`. The time limit is kept by `watched`, the client's connection, if
-/// that carries nothing else, and by a timer otherwise.
+/// Limits on a backend.
+pub(crate) struct Bounds<'c> {
+    /// How long it may take to begin its answer, where its address does not say.
+    pub(crate) answer: Duration,
+    /// Longest head of an answer, in bytes.
+    pub(crate) head_max: usize,
+    /// The client's connection, if it carries nothing else; it then keeps the time. A timer does otherwise.
+    pub(crate) watched: Option<&'c Peer>,
+}
+
+/// What a call to a backend needs from the first try to the last.
+struct Call<'c> {
+    request: &'c Request<'c>,
+    bounds: &'c Bounds<'c>,
+    expect: Expectation,
+}
+
+/// Sends a request to one of `backends`. The answer's body comes over the link.
 pub(crate) async fn forward(
     pool: &Pool,
     backends: &Backends,
-    mut request: Request<RequestBody>,
-    rest: &str,
-    response_timeout: Duration,
-    watched: Option<&Peer>,
-) -> Result<Answered, BackendFailure> {
-    let uri = std::mem::take(request.uri_mut());
-    let repeatable = request.body().is_empty() && is_idempotent(request.method());
+    request: &Request<'_>,
+    mut body: RequestBody,
+    bounds: &Bounds<'_>,
+) -> Result<(AnswerHead, Box<Link>), BackendFailure> {
+    let repeatable = body.is_empty() && is_idempotent(request.method);
+    let expect = Expectation { no_body: *request.method == Method::HEAD, head_max: bounds.head_max, goes_on: rewrite::answers };
+    let call = Call { request, bounds, expect };
     let mut failure = BackendFailure::Connect;
     for target in backends.in_turn() {
-        point(&mut request, target, rest, &uri)?;
-        let timeout = target.timeout.unwrap_or(response_timeout);
-        let mut link = match pool.take(&target.authority) {
-            Some(link) => link,
-            None => match pool.connect(&target.authority).await {
-                Ok(link) => link,
-                Err(fault) => {
-                    failure = connect_failure(&fault, target);
-                    continue;
-                }
-            },
-        };
-        let copy = (link.used && repeatable).then(|| copy(&request));
-        let fault = match exchange(&mut link, request, timeout, watched).await {
-            Ok(response) => return finish(response, link),
-            Err(fault) => fault,
-        };
-        let was_used = link.used;
-        drop(link);
-        request = match (fault, copy) {
-            (Fault::NotSent(unsent), _) if was_used => *unsent,
-            (Fault::Broken(error), Some(copy)) if is_stale(&error) => copy,
-            (fault, _) => return Err(fault.failure()),
-        };
-        let mut fresh = match pool.connect(&target.authority).await {
+        if let Some(mut link) = pool.take(&target.authority) {
+            let used = link.used;
+            body = match call.exchange(&mut link, target, body).await {
+                Ok(head) => return Ok((head, link)),
+                Err(Failed::Fault(Fault::NotSent(body))) => body,
+                Err(Failed::Fault(Fault::Unanswered(_))) if used && repeatable => RequestBody::Empty,
+                Err(failed) => return Err(failed.failure()),
+            };
+        }
+        let mut link = match pool.connect(&target.authority).await {
             Ok(link) => link,
             Err(fault) => {
                 failure = connect_failure(&fault, target);
                 continue;
             }
         };
-        return match exchange(&mut fresh, request, timeout, watched).await {
-            Ok(response) => finish(response, fresh),
-            Err(fault) => Err(fault.failure()),
+        return match call.exchange(&mut link, target, body).await {
+            Ok(head) => Ok((head, link)),
+            Err(failed) => Err(failed.failure()),
         };
     }
     Err(failure)
 }
 
-fn finish(response: Response<Incoming>, link: Box<Link>) -> Result<Answered, BackendFailure> {
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        // Nobody asked for it: `Upgrade` is not passed on.
-        return Err(BackendFailure::Protocol);
-    }
-    Ok((response, link))
-}
-
-fn point(request: &mut Request<RequestBody>, target: &Arc<Target>, rest: &str, original: &Uri) -> Result<(), BackendFailure> {
-    *request.uri_mut() = rewrite::target_uri(target, rest, original.query()).map_err(|_| BackendFailure::Other)?;
-    request.headers_mut().insert(HOST, target.host_header.clone());
-    Ok(())
-}
-
-/// What went wrong on a link.
-enum Fault {
-    /// The connection had ended; here is the request back.
-    NotSent(Box<Request<RequestBody>>),
-    Broken(hyper::Error),
+/// How an exchange failed.
+enum Failed {
+    Fault(Fault),
     Timeout,
+    Target,
 }
 
-async fn exchange(
-    link: &mut Link,
-    request: Request<RequestBody>,
-    timeout: Duration,
-    watched: Option<&Peer>,
-) -> Result<Response<Incoming>, Fault> {
-    let Some(peer) = watched else {
-        let answer = answer(link, request, || false);
-        return tokio::time::timeout(timeout, answer).await.unwrap_or(Err(Fault::Timeout));
-    };
-    peer.await_answer(timeout);
-    let result = answer(link, request, || peer.is_late()).await;
-    peer.answer_came();
-    result
-}
+impl Call<'_> {
+    async fn exchange(&self, link: &mut Link, target: &Target, body: RequestBody) -> Result<AnswerHead, Failed> {
+        let length = body.length();
+        let framing = match length {
+            _ if body.is_empty() => Framing::None { say_so: self.request.says_length },
+            Some(length) => Framing::Length(length),
+            None => Framing::Chunked,
+        };
+        link.begin(|out| self.write_head(target, framing, out)).map_err(|BadTarget| Failed::Target)?;
+        link.send(body, length);
+        let timeout = target.timeout.unwrap_or(self.bounds.answer);
+        let Some(peer) = self.bounds.watched else {
+            let answer = poll_fn(|cx| link.poll_answer(cx, &self.expect));
+            return tokio::time::timeout(timeout, answer).await.map_err(|_| Failed::Timeout)?.map_err(Failed::Fault);
+        };
+        peer.await_answer(timeout);
+        let answer = poll_fn(|cx| match link.poll_answer(cx, &self.expect) {
+            Poll::Pending if peer.is_late() => Poll::Ready(Err(Failed::Timeout)),
+            polled => polled.map_err(Failed::Fault),
+        })
+        .await;
+        peer.answer_came();
+        answer
+    }
 
-async fn answer(link: &mut Link, request: Request<RequestBody>, is_late: impl Fn() -> bool) -> Result<Response<Incoming>, Fault> {
-    let mut response = pin!(link.sender.try_send_request(request));
-    poll_fn(|cx| {
-        link.drive(cx);
-        if let Poll::Ready(result) = response.as_mut().poll(cx) {
-            return Poll::Ready(result.map_err(|mut error| match error.take_message() {
-                Some(request) => Fault::NotSent(Box::new(request)),
-                None => Fault::Broken(error.into_error()),
-            }));
+    fn write_head(&self, target: &Target, framing: Framing, out: &mut Vec<u8>) -> Result<(), BadTarget> {
+        let request = self.request;
+        out.extend_from_slice(request.method.as_str().as_bytes());
+        out.push(b' ');
+        rewrite::push_target(target, request.rest, request.query, out)?;
+        out.extend_from_slice(b" HTTP/1.1\r\n");
+        rewrite::line(out, "host", target.host_header.as_bytes());
+        request.headers.write(out);
+        match framing {
+            Framing::None { say_so: false } => {}
+            Framing::None { say_so: true } => out.extend_from_slice(b"content-length: 0\r\n"),
+            // Writing to a Vec does not fail.
+            Framing::Length(length) => drop(write!(out, "content-length: {length}\r\n")),
+            Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         }
-        if is_late() { Poll::Ready(Err(Fault::Timeout)) } else { Poll::Pending }
-    })
-    .await
+        out.extend_from_slice(b"\r\n");
+        Ok(())
+    }
 }
 
-/// The same request again; only ones without a body are copied.
-fn copy(request: &Request<RequestBody>) -> Request<RequestBody> {
-    let mut copy = Request::new(RequestBody::Empty);
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.headers_mut() = request.headers().clone();
-    copy
+#[derive(Clone, Copy)]
+enum Framing {
+    None { say_so: bool },
+    Length(u64),
+    Chunked,
 }
 
 fn is_idempotent(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
-}
-
-/// Whether the connection was closed under us, rather than the answer being wrong.
-fn is_stale(error: &hyper::Error) -> bool {
-    error.is_incomplete_message() || error.is_closed() || error.is_canceled() || is_reset(error)
-}
-
-fn is_reset(error: &hyper::Error) -> bool {
-    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-    cause::<std::io::Error>(error).is_some_and(|e| matches!(e.kind(), ConnectionReset | BrokenPipe | ConnectionAborted))
-}
-
-fn cause<E: std::error::Error + 'static>(error: &hyper::Error) -> Option<&E> {
-    let mut next = std::error::Error::source(error);
-    while let Some(source) = next {
-        if let Some(found) = source.downcast_ref() {
-            return Some(found);
-        }
-        next = source.source();
-    }
-    None
 }
 
 fn connect_failure(fault: &ConnectFault, target: &Target) -> BackendFailure {
@@ -172,23 +154,26 @@ fn connect_failure(fault: &ConnectFault, target: &Target) -> BackendFailure {
     }
 }
 
-impl Fault {
+impl Failed {
     fn failure(self) -> BackendFailure {
-        match self {
-            Self::NotSent(_) => BackendFailure::ClosedEarly,
-            Self::Timeout => BackendFailure::ResponseTimeout,
-            Self::Broken(error) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, "an exchange with a backend broke off");
-                if cause::<BodyFault>(&error).is_some() {
-                    BackendFailure::ClientBody
-                } else if error.is_parse() {
-                    BackendFailure::Protocol
-                } else if is_stale(&error) {
-                    BackendFailure::ClosedEarly
-                } else {
-                    BackendFailure::Other
-                }
-            }
+        let fault = match self {
+            Self::Timeout => return BackendFailure::ResponseTimeout,
+            Self::Target => return BackendFailure::Other,
+            Self::Fault(fault) => fault,
+        };
+        tracing::debug!(error = &fault as &dyn std::error::Error, "an exchange with a backend broke off");
+        match fault {
+            Fault::NotSent(_) => BackendFailure::ClosedEarly,
+            Fault::Unanswered(error) | Fault::BrokeOff(error) if error.as_ref().is_none_or(is_end) => BackendFailure::ClosedEarly,
+            Fault::Unanswered(_) | Fault::BrokeOff(_) => BackendFailure::Other,
+            Fault::ClientBody(_) => BackendFailure::ClientBody,
+            Fault::Head(_) => BackendFailure::Protocol,
         }
     }
+}
+
+/// Whether the connection was closed under us, rather than something being wrong with it.
+fn is_end(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof, WriteZero};
+    matches!(error.kind(), ConnectionReset | BrokenPipe | ConnectionAborted | UnexpectedEof | WriteZero)
 }

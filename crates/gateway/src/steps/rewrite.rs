@@ -4,7 +4,7 @@
 //! - hop-by-hop headers go, and those that `Connection` names; framing is made anew from the body as it was read;
 //! - the bearer token goes, the rest of its header stays, unless configured otherwise;
 //! - `Host` is the backend's; `User-Agent` stays the client's (4.0.0 put its own there);
-//! - `activityid` is the client's or a fresh one;
+//! - `Internal-Key` goes, and `activityid` is the client's or a fresh one;
 //! - `X-Forwarded-For`, `-Proto` and `-Host` are taken over from a trusted proxy, its own address appended to the first; from anyone else
 //!   they, and `Forwarded`, are dropped and made anew, since backends believe them. (4.0.0 passes whatever comes and adds nothing.)
 //!
@@ -13,24 +13,38 @@
 
 use std::net::IpAddr;
 
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, DATE, EXPECT, FORWARDED, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SERVER, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
-};
-use http::uri::{Authority, PathAndQuery};
-use http::{HeaderMap, HeaderValue, Uri};
+use http::header::{CONTENT_LENGTH, FORWARDED, HOST, HeaderName, TRANSFER_ENCODING};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue};
 use traffic::IpRange;
 
+use crate::hops;
 use crate::listener::Peer;
 use crate::snapshot::Target;
 use crate::steps::authenticate::bearer_of;
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: &str = "x-forwarded-proto";
+const FORWARDED_HOST: &str = "x-forwarded-host";
+/// Carries a key of the publisher's own, which no backend needs to see.
+const INTERNAL_KEY: &str = "internal-key";
+
+/// The headers of a request as its backend gets them, but for `Host` and framing.
+pub(crate) struct Outgoing<'c> {
+    pub(crate) headers: &'c HeaderMap,
+    pub(crate) peer: &'c Peer,
+    /// Whom the client asked for, where its request line says so.
+    pub(crate) authority: Option<&'c Authority>,
+    pub(crate) correlation: (&'c HeaderName, &'c HeaderValue),
+    /// Header whose bearer token stays here.
+    pub(crate) bearer: Option<&'c HeaderName>,
+    /// What `Authorization` says, in place of what the client said.
+    pub(crate) authorization: Option<&'c HeaderValue>,
+}
+
+/// A request target that no request line can hold.
+#[derive(Debug)]
+pub(crate) struct BadTarget;
 
 /// Who really calls: the last address in `X-Forwarded-For` that is no trusted proxy's, if the peer is one; otherwise the peer.
 pub(crate) fn client_address(headers: &HeaderMap, peer: &Peer, trusted: &[IpRange]) -> IpAddr {
@@ -56,118 +70,159 @@ fn address_of(text: &str) -> Option<IpAddr> {
     text.parse().ok().or_else(with_port).or_else(bare).map(|ip: IpAddr| ip.to_canonical())
 }
 
-/// Removes what concerns one connection only. `false` if the body's coding is not plain `chunked`.
-pub(crate) fn strip_hops(headers: &mut HeaderMap) -> bool {
-    if headers.contains_key(CONNECTION) {
-        let named: Vec<HeaderName> = headers
-            .get_all(CONNECTION)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
-            // Framing was settled when the message was read.
-            .filter(|name| *name != CONTENT_LENGTH && *name != TRANSFER_ENCODING)
-            .collect();
-        for name in named {
-            headers.remove(name);
-        }
-        headers.remove(CONNECTION);
-    }
-    let chunked_only = headers.get_all(TRANSFER_ENCODING).iter().all(|v| v.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"));
-    if headers.remove(TRANSFER_ENCODING).is_some() {
-        headers.remove(CONTENT_LENGTH);
-    }
-    for name in [KEEP_ALIVE, PROXY_CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, UPGRADE, HTTP2_SETTINGS] {
-        headers.remove(name);
-    }
-    chunked_only
+/// Whether the body's coding is none or plain `chunked`, which are the ones we can undo.
+pub(crate) fn is_plainly_coded(headers: &HeaderMap) -> bool {
+    headers.get_all(TRANSFER_ENCODING).iter().all(|v| v.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"))
 }
 
-/// Makes a request's headers fit for the backend. [`strip_hops`] has been called.
-pub(crate) fn request_headers(
-    headers: &mut HeaderMap,
-    peer: &Peer,
-    authority: Option<&Authority>,
-    correlation: (&HeaderName, &HeaderValue),
-) {
-    headers.remove(EXPECT);
-    let host = headers.get(HOST).cloned().or_else(|| authority.and_then(|a| HeaderValue::from_str(a.as_str()).ok()));
-    if peer.trusted && headers.contains_key(&FORWARDED_FOR) {
-        let mut list = Vec::new();
-        for value in headers.get_all(&FORWARDED_FOR) {
-            list.extend_from_slice(value.as_bytes());
-            list.extend_from_slice(b", ");
+impl Outgoing<'_> {
+    /// Writes all headers as lines. Names and values hold no line breaks: `http`'s types see to that.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        let named: Vec<&[u8]> = hops::named(self.headers).filter(|element| hops::may_be_named(element)).collect();
+        let mut says = Says::default();
+        for (name, value) in self.headers {
+            let text = name.as_str();
+            if hops::is_hop(text.as_bytes()) || named.iter().any(|element| element.eq_ignore_ascii_case(text.as_bytes())) {
+                continue;
+            }
+            if self.goes_on(name, text, &mut says) {
+                line(out, text, value.as_bytes());
+            }
         }
-        list.extend_from_slice(peer.address_value.as_bytes());
-        if let Ok(value) = HeaderValue::from_bytes(&list) {
-            headers.insert(FORWARDED_FOR, value);
-        }
-    } else {
-        headers.insert(FORWARDED_FOR, peer.address_value.clone());
-    }
-    if !peer.trusted {
-        for name in [FORWARDED, FORWARDED_PROTO, FORWARDED_HOST] {
-            headers.remove(name);
+        self.write_bearers_company(out);
+        self.write_forwarded(out, &says);
+        line(out, self.correlation.0.as_str(), self.correlation.1.as_bytes());
+        if let Some(authorization) = self.authorization {
+            line(out, "authorization", authorization.as_bytes());
         }
     }
-    headers.entry(FORWARDED_PROTO).or_insert_with(|| HeaderValue::from_static(if peer.tls { "https" } else { "http" }));
-    if let Some(host) = host {
-        headers.entry(FORWARDED_HOST).or_insert(host);
+
+    /// Whether a client's header goes on as it is.
+    fn goes_on(&self, name: &HeaderName, text: &str, says: &mut Says) -> bool {
+        // By length first, which tells most headers apart at once.
+        match text.len() {
+            4 if text == "host" => false,
+            6 if text == "expect" => false,
+            9 if text == FORWARDED.as_str() => self.peer.trusted,
+            12 if text == INTERNAL_KEY => false,
+            13 if text == "authorization" && self.authorization.is_some() => false,
+            14 if text == CONTENT_LENGTH.as_str() => false,
+            15 if text == FORWARDED_FOR.as_str() => {
+                says.list = true;
+                false
+            }
+            16 if text == FORWARDED_HOST => {
+                says.host = true;
+                self.peer.trusted
+            }
+            17 if text == FORWARDED_PROTO => {
+                says.proto = true;
+                self.peer.trusted
+            }
+            _ => self.bearer != Some(name) && self.correlation.0 != name,
+        }
     }
-    headers.insert(correlation.0, correlation.1.clone());
+
+    /// What else is in the header that the bearer token came in.
+    fn write_bearers_company(&self, out: &mut Vec<u8>) {
+        let Some(name) = self.bearer else { return };
+        if self.authorization.is_some() && name == http::header::AUTHORIZATION {
+            return;
+        }
+        let start = out.len();
+        let is_all_token = |value: &HeaderValue| {
+            let bytes = value.as_bytes();
+            bytes.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer ")) && memchr::memchr(b',', bytes).is_none()
+        };
+        let values = self.headers.get_all(name).iter().filter(|value| !is_all_token(value)).filter_map(|value| value.to_str().ok());
+        for segment in values.flat_map(|value| value.split(',')).map(str::trim) {
+            if segment.is_empty() || bearer_of(segment).is_some() {
+                continue;
+            }
+            if out.len() == start {
+                out.extend_from_slice(name.as_str().as_bytes());
+                out.extend_from_slice(b": ");
+            } else {
+                out.extend_from_slice(b", ");
+            }
+            out.extend_from_slice(segment.as_bytes());
+        }
+        if out.len() > start {
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+
+    fn write_forwarded(&self, out: &mut Vec<u8>, says: &Says) {
+        out.extend_from_slice(b"x-forwarded-for: ");
+        if self.peer.trusted && says.list {
+            for value in self.headers.get_all(FORWARDED_FOR) {
+                out.extend_from_slice(value.as_bytes());
+                out.extend_from_slice(b", ");
+            }
+        }
+        out.extend_from_slice(self.peer.address_value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+        if !(self.peer.trusted && says.proto) {
+            line(out, FORWARDED_PROTO, if self.peer.tls { b"https" } else { b"http" });
+        }
+        if !(self.peer.trusted && says.host) {
+            let host = self.headers.get(HOST).map(HeaderValue::as_bytes).or_else(|| self.authority.map(|a| a.as_str().as_bytes()));
+            if let Some(host) = host {
+                line(out, FORWARDED_HOST, host);
+            }
+        }
+    }
 }
 
-/// Takes the bearer token out of its header and leaves what else is there.
-pub(crate) fn strip_bearer(headers: &mut HeaderMap, name: &HeaderName) {
-    let is_simple = headers.get(name).is_some_and(|v| !v.as_bytes().contains(&b','));
-    if is_simple && headers.get_all(name).iter().nth(1).is_none() {
-        if headers.get(name).and_then(|v| v.to_str().ok()).is_none_or(|v| bearer_of(v).is_some()) {
-            headers.remove(name);
-        }
-        return;
-    }
-    let kept: Vec<String> = headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter(|segment| bearer_of(segment).is_none())
-        .map(|segment| segment.trim().to_owned())
-        .filter(|segment| !segment.is_empty())
-        .collect();
-    headers.remove(name);
-    if !kept.is_empty()
-        && let Ok(value) = HeaderValue::from_str(&kept.join(", "))
-    {
-        headers.insert(name, value);
+/// Which of the headers that proxies add the client has sent.
+#[derive(Default)]
+struct Says {
+    list: bool,
+    proto: bool,
+    host: bool,
+}
+
+/// Appends one header.
+pub(crate) fn line(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Whether a backend's header goes on to the client, by its name in any letter case.
+pub(crate) fn answers(name: &[u8]) -> bool {
+    match name.len() {
+        4 => !name.eq_ignore_ascii_case(b"date"),
+        6 => !name.eq_ignore_ascii_case(b"server"),
+        _ => true,
     }
 }
 
-/// Makes a backend's answer fit for the client.
-pub(crate) fn response_headers(headers: &mut HeaderMap, correlation: (&HeaderName, &HeaderValue)) {
-    strip_hops(headers);
-    headers.remove(SERVER);
-    headers.remove(DATE);
-    headers.insert(correlation.0, correlation.1.clone());
-}
-
-/// The request target at the backend: its path, the rest of the call's, and both queries.
-pub(crate) fn target_uri(target: &Target, rest: &str, query: Option<&str>) -> Result<Uri, http::uri::InvalidUri> {
-    let query_len = query.map_or(0, str::len) + target.query.as_ref().map_or(0, |q| q.len());
-    let mut text = Vec::with_capacity(target.base.len() + rest.len() + query_len + 3);
-    target.push_path(rest, &mut text);
+/// Appends the request target at the backend: its path, the rest of the call's, and both queries.
+///
+/// # Errors
+/// [`BadTarget`] when it holds what would end the request line early.
+pub(crate) fn push_target(target: &Target, rest: &str, query: Option<&str>, out: &mut Vec<u8>) -> Result<(), BadTarget> {
+    let start = out.len();
+    target.push_path(rest, out);
     let mut separator = b'?';
     for part in [target.query.as_deref(), query].into_iter().flatten() {
-        text.push(separator);
-        text.extend_from_slice(part.as_bytes());
+        out.push(separator);
+        out.extend_from_slice(part.as_bytes());
         separator = b'&';
     }
-    PathAndQuery::from_maybe_shared(bytes::Bytes::from(text)).map(Uri::from)
+    let written = out.get(start..).unwrap_or_default();
+    if written.iter().any(|byte| *byte <= b' ' || *byte == 0x7f || *byte == b'#') { Err(BadTarget) } else { Ok(()) }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::opaque::NoOpaqueTokens;
+    use crate::{Config, Gateway};
 
     fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {
         let mut map = HeaderMap::new();
@@ -177,9 +232,31 @@ mod tests {
         map
     }
 
+    /// What a backend gets of `list`, without what is always added.
+    fn passed(list: &[(&'static str, &'static str)]) -> Vec<String> {
+        let gateway = Gateway::new(Config::default(), Arc::new(NoOpaqueTokens)).unwrap();
+        let peer = Peer::new(gateway, "192.0.2.1".parse().unwrap(), false);
+        let headers = headers(list);
+        let outgoing = Outgoing {
+            headers: &headers,
+            peer: &peer,
+            authority: None,
+            correlation: (&HeaderName::from_static("activityid"), &HeaderValue::from_static("id")),
+            bearer: Some(&http::header::AUTHORIZATION),
+            authorization: None,
+        };
+        let mut out = Vec::new();
+        outgoing.write(&mut out);
+        let text = String::from_utf8(out).unwrap();
+        let added = ["x-forwarded-for: 192.0.2.1", "x-forwarded-proto: http", "activityid: id"];
+        let (ours, theirs): (Vec<_>, Vec<_>) = text.split_terminator("\r\n").map(str::to_owned).partition(|l| added.contains(&&**l));
+        assert_eq!(ours, added);
+        theirs
+    }
+
     #[test]
     fn hop_by_hop_headers_go_and_those_that_connection_names() {
-        let mut map = headers(&[
+        let got = passed(&[
             ("connection", "close, X-Secret"),
             ("connection", "x-other"),
             ("x-secret", "1"),
@@ -188,39 +265,69 @@ mod tests {
             ("upgrade", "websocket"),
             ("keep-alive", "timeout=5"),
             ("proxy-authorization", "Basic x"),
+            ("transfer-encoding", "chunked"),
+            ("content-length", "3"),
+            ("expect", "100-continue"),
+            ("internal-key", "secret"),
             ("x-kept", "3"),
         ]);
-        assert!(strip_hops(&mut map));
-        assert_eq!(map, headers(&[("x-kept", "3")]));
+        assert_eq!(got, ["x-kept: 3"]);
     }
 
     #[test]
-    fn a_length_beside_a_coding_goes_and_other_codings_are_seen() {
-        let mut map = headers(&[("transfer-encoding", "Chunked"), ("content-length", "3")]);
-        assert!(strip_hops(&mut map));
-        assert!(map.is_empty());
-        assert!(!strip_hops(&mut headers(&[("transfer-encoding", "gzip, chunked")])));
+    fn a_client_cannot_have_our_own_headers_dropped_nor_say_them_itself() {
+        let got = passed(&[
+            ("connection", "x-forwarded-for, activityid, x-forwarded-host"),
+            ("x-forwarded-for", "10.0.0.1"),
+            ("x-forwarded-proto", "https"),
+            ("forwarded", "for=10.0.0.1"),
+            ("activityid", "other"),
+            ("host", "shop.example"),
+        ]);
+        assert_eq!(got, ["x-forwarded-host: shop.example"]);
     }
 
     #[test]
-    fn a_client_cannot_have_the_length_removed() {
-        let mut map = headers(&[("connection", "content-length"), ("content-length", "3")]);
-        strip_hops(&mut map);
-        assert_eq!(map, headers(&[("content-length", "3")]));
+    fn codings_other_than_chunked_are_seen() {
+        assert!(is_plainly_coded(&headers(&[("transfer-encoding", "Chunked"), ("content-length", "3")])));
+        assert!(!is_plainly_coded(&headers(&[("transfer-encoding", "gzip, chunked")])));
     }
 
     #[test]
     fn only_the_bearer_part_is_stripped() {
-        for (before, after) in
-            [("Bearer x", None), ("bearer x", None), ("Bearer x, Basic y", Some("Basic y")), ("Basic y", Some("Basic y"))]
-        {
-            let mut map = headers(&[("authorization", before)]);
-            strip_bearer(&mut map, &http::header::AUTHORIZATION);
-            assert_eq!(map.get("authorization").map(|v| v.to_str().unwrap()), after);
+        for (before, after) in [
+            (&["Bearer x"][..], None),
+            (&["bearer x"], None),
+            (&["Bearer x, Basic y"], Some("Basic y")),
+            (&["Basic y"], Some("Basic y")),
+            (&["Bearer x", "Basic y", "Digest z"], Some("Basic y, Digest z")),
+        ] {
+            let list: Vec<_> = before.iter().map(|value| ("authorization", *value)).collect();
+            let after: Vec<_> = after.iter().map(|value| format!("authorization: {value}")).collect();
+            assert_eq!(passed(&list), after, "{before:?}");
         }
-        let mut two = headers(&[("authorization", "Bearer x"), ("authorization", "Basic y")]);
-        strip_bearer(&mut two, &http::header::AUTHORIZATION);
-        assert_eq!(two, headers(&[("authorization", "Basic y")]));
+    }
+
+    #[test]
+    fn a_target_cannot_end_the_request_line() {
+        let backends = crate::snapshot::Backends::new(
+            &model::EndpointSet {
+                primary: vec![model::Endpoint { url: "http://b/x?k=v".to_owned(), timeout_ms: None }],
+                failovers: vec![],
+            },
+            None,
+        )
+        .unwrap();
+        let target = backends.in_turn().next().unwrap();
+        let push = |rest: &str, query: Option<&str>| {
+            let mut out = Vec::new();
+            push_target(target, rest, query, &mut out).map(|()| String::from_utf8(out).unwrap()).ok()
+        };
+        assert_eq!(push("/a", Some("q=1")).as_deref(), Some("/x/a?k=v&q=1"));
+        for rest in ["/a b", "/a\r\nX: 1", "/a#b", "/\u{7f}"] {
+            assert_eq!(push(rest, None), None, "{rest:?}");
+        }
+        assert_eq!(push("/a", Some("q=1 HTTP/1.1")), None);
     }
 
     #[test]
