@@ -102,7 +102,7 @@ async fn run(
     let start = match start {
         Start::Opaque(token) => {
             let now = Timestamp(call.now.wall_ms);
-            let found = gateway.opaque.find(&token, now).await.map_err(|unavailable| {
+            let found = Box::pin(gateway.opaque.find(&token, now)).await.map_err(|unavailable| {
                 tracing::error!(error = &unavailable as &dyn std::error::Error, "a call was refused");
                 Refusal::Auth(AuthRefusal::Undecided)
             })?;

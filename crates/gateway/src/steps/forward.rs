@@ -3,12 +3,14 @@
 //! Retries are safe ones only. Another address is tried, or another connection, when nothing of the request was sent. When a reused
 //! connection breaks after sending, the call is repeated once, on a fresh one, if its method is idempotent and it has no body.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io::Write as _;
-use std::task::Poll;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Method;
+use tokio::time::{Instant, Sleep};
 
 use crate::body::RequestBody;
 use crate::listener::Peer;
@@ -67,7 +69,8 @@ pub(crate) async fn forward(
                 Err(failed) => return Err(failed.failure()),
             };
         }
-        let mut link = match pool.connect(&target.authority).await {
+        // Boxed, so that the many calls that find a connection do not carry the room that making one takes.
+        let mut link = match Box::pin(pool.connect(&target.authority)).await {
             Ok(link) => link,
             Err(fault) => {
                 failure = connect_failure(&fault, target);
@@ -100,17 +103,21 @@ impl Call<'_> {
         link.begin(|out| self.write_head(target, framing, out)).map_err(|BadTarget| Failed::Target)?;
         link.send(body, length);
         let timeout = target.timeout.unwrap_or(self.bounds.answer);
-        let Some(peer) = self.bounds.watched else {
-            let answer = poll_fn(|cx| link.poll_answer(cx, &self.expect));
-            return tokio::time::timeout(timeout, answer).await.map_err(|_| Failed::Timeout)?.map_err(Failed::Fault);
-        };
-        peer.await_answer(timeout);
-        let answer = poll_fn(|cx| match link.poll_answer(cx, &self.expect) {
-            Poll::Pending if peer.is_late() => Poll::Ready(Err(Failed::Timeout)),
-            polled => polled.map_err(Failed::Fault),
+        let mut patience = Patience::new(self.bounds.watched, timeout);
+        let mut sent = 0;
+        let answer = poll_fn(|cx| {
+            if let Poll::Ready(answer) = link.poll_answer(cx, &self.expect) {
+                return Poll::Ready(answer.map_err(Failed::Fault));
+            }
+            // A backend that still takes what the client sends, or waits for it, is not slow.
+            if link.sent() != sent || link.awaits_client() {
+                sent = link.sent();
+                patience.begin_anew();
+            }
+            if patience.is_over(cx) { Poll::Ready(Err(Failed::Timeout)) } else { Poll::Pending }
         })
         .await;
-        peer.answer_came();
+        patience.end();
         answer
     }
 
@@ -131,6 +138,50 @@ impl Call<'_> {
         }
         out.extend_from_slice(b"\r\n");
         Ok(())
+    }
+}
+
+/// Keeps the time a backend is given.
+struct Patience<'c> {
+    limit: Duration,
+    keeper: Keeper<'c>,
+}
+
+enum Keeper<'c> {
+    Peer(&'c Peer),
+    Timer(Pin<Box<Sleep>>),
+}
+
+impl<'c> Patience<'c> {
+    fn new(watched: Option<&'c Peer>, limit: Duration) -> Self {
+        let keeper = match watched {
+            Some(peer) => {
+                peer.await_answer(limit);
+                Keeper::Peer(peer)
+            }
+            None => Keeper::Timer(Box::pin(tokio::time::sleep(limit))),
+        };
+        Self { limit, keeper }
+    }
+
+    fn begin_anew(&mut self) {
+        match &mut self.keeper {
+            Keeper::Peer(peer) => peer.await_answer(self.limit),
+            Keeper::Timer(sleep) => sleep.as_mut().reset(Instant::now() + self.limit),
+        }
+    }
+
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        match &mut self.keeper {
+            Keeper::Peer(peer) => peer.is_late(),
+            Keeper::Timer(sleep) => sleep.as_mut().poll(cx).is_ready(),
+        }
+    }
+
+    fn end(&self) {
+        if let Keeper::Peer(peer) = &self.keeper {
+            peer.answer_came();
+        }
     }
 }
 

@@ -83,6 +83,8 @@ struct Reading {
     is_1_1: bool,
     headers: HeaderMap,
     length: Option<u64>,
+    /// The length as it was said, if that is its simplest form.
+    length_value: Option<HeaderValue>,
     chunked: bool,
     close: bool,
     keep_alive: bool,
@@ -92,12 +94,21 @@ struct Reading {
 
 impl Reading {
     fn new(is_1_1: bool) -> Self {
-        Self { is_1_1, headers: HeaderMap::new(), length: None, chunked: false, close: false, keep_alive: false, names_hops: false }
+        Self {
+            is_1_1,
+            headers: HeaderMap::new(),
+            length: None,
+            length_value: None,
+            chunked: false,
+            close: false,
+            keep_alive: false,
+            names_hops: false,
+        }
     }
 
     fn all(mut self, fields: &[httparse::Header<'_>], text: &Bytes, goes_on: impl Fn(&[u8]) -> bool) -> Result<Self, BadHead> {
         // Room for what is added on the way to the client.
-        self.headers.reserve(fields.len() + 8);
+        self.headers.reserve(fields.len() + 4);
         for field in fields {
             let name = field.name.as_bytes();
             let value = || {
@@ -110,6 +121,7 @@ impl Reading {
                 }
             } else if name.eq_ignore_ascii_case(b"content-length") {
                 self.length(field.value)?;
+                self.length_value = if field.value.iter().all(u8::is_ascii_digit) { Some(value()?) } else { None };
             } else if goes_on(name) {
                 let name = HeaderName::from_bytes(name).map_err(|_| BadHead::Malformed(httparse::Error::HeaderName))?;
                 self.headers.append(name, value()?);
@@ -173,7 +185,8 @@ impl Reading {
             drop_named(&mut self.headers);
         }
         if let Some(length) = self.length {
-            self.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+            let value = self.length_value.unwrap_or_else(|| HeaderValue::from(length));
+            self.headers.insert(CONTENT_LENGTH, value);
         }
         keeps_open &= !body.ends_with_connection();
         Ok(AnswerHead { status, headers: self.headers, body, keeps_open })

@@ -3,7 +3,7 @@
 //! Whoever makes the call drives the link; it is no task of its own. Request and answer flow independently of each other: while an answer is
 //! read, the rest of the request is still sent.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -21,6 +21,8 @@ use crate::snapshot::Authority;
 /// Room made for a read at first; doubled whenever a read fills it.
 const READ_MIN: usize = 8 << 10;
 const READ_MAX: usize = 64 << 10;
+/// With less room than this a short answer would often take two reads.
+const READ_LEAST: usize = 4 << 10;
 /// Pieces of a request's body up to this size are gathered up with what goes before them; larger ones are written from where they are.
 const COPY_MAX: usize = 4 << 10;
 /// No more of a body is asked for while so much lies unsent.
@@ -59,8 +61,8 @@ struct Sending {
 #[derive(Default)]
 struct Exchange {
     begun: bool,
-    /// Something of the request may have reached the backend.
-    sent: bool,
+    /// Bytes that may have reached the backend.
+    sent: u64,
     /// Something of the request's body has been taken, so it cannot be sent again.
     taken: bool,
     interim: usize,
@@ -167,6 +169,16 @@ impl Link {
         }
     }
 
+    /// Bytes of the request sent so far.
+    pub(crate) fn sent(&self) -> u64 {
+        self.exchange.sent
+    }
+
+    /// Whether the rest of the request is the client's to send.
+    pub(crate) fn awaits_client(&self) -> bool {
+        self.sending.is_some() && self.is_all_written()
+    }
+
     /// The next piece of an answer's body; the rest of the request is sent meanwhile.
     pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>, decoder: &mut Decoder) -> Poll<Result<Piece, BodyFault>> {
         let polled = self.poll_piece_or_fault(cx, decoder);
@@ -197,6 +209,9 @@ impl Link {
     /// The whole body, if it has been read already.
     pub(crate) fn whole(&mut self, decoder: &mut Decoder) -> Option<Bytes> {
         let length = usize::try_from(decoder.left()?).ok().filter(|length| *length <= self.inbox.len())?;
+        if length == 0 {
+            return Some(Bytes::new());
+        }
         *decoder = Decoder::Length(0);
         Some(self.inbox.split_to(length).freeze())
     }
@@ -235,7 +250,7 @@ impl Link {
 
     /// Reads once into the inbox.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.inbox.capacity() == self.inbox.len() {
+        if self.inbox.capacity() - self.inbox.len() < READ_LEAST {
             self.inbox.reserve(self.room);
         }
         let room = self.inbox.capacity() - self.inbox.len();
@@ -262,7 +277,7 @@ impl Link {
                 Ok(0) => self.broke(io::ErrorKind::WriteZero.into()),
                 Ok(wrote) => self.was_written(wrote),
                 // The body is whole too, so the request can go elsewhere.
-                Err(_) if self.used && !self.exchange.sent && !self.exchange.taken => return Poll::Ready(Err(self.not_sent())),
+                Err(_) if self.used && self.exchange.sent == 0 && !self.exchange.taken => return Poll::Ready(Err(self.not_sent())),
                 Err(error) => self.broke(error),
             }
             if self.exchange.broken.is_some() {
@@ -291,7 +306,7 @@ impl Link {
     }
 
     fn was_written(&mut self, count: usize) {
-        self.exchange.sent = true;
+        self.exchange.sent += count as u64;
         self.unflushed = true;
         let of_outbox = count.min(self.outbox.len() - self.written);
         self.written += of_outbox;
@@ -332,7 +347,8 @@ impl Link {
             }
             let behind: &'static [u8] = match &mut sending.left {
                 None => {
-                    self.outbox.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
+                    // Writing to a Vec does not fail.
+                    let _ = write!(self.outbox, "{:x}\r\n", data.len());
                     b"\r\n"
                 }
                 Some(left) => {

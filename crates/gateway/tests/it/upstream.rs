@@ -100,6 +100,24 @@ async fn an_endpoints_own_timeout_counts() {
 }
 
 #[tokio::test]
+async fn a_slow_upload_is_not_a_slow_backend() {
+    let echo = Backend::echo().await;
+    let mut api = open_api(&echo.url(), ALL);
+    api.endpoints =
+        Endpoints(json!({"endpoint_type": "http", "production_endpoints": {"url": echo.url(), "config": {"actionDuration": "300"}}}));
+    let running = shop(api).await;
+    let mut raw = running.connect().await;
+    raw.send("POST /shop/1.0.0/a HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n").await;
+    // In all it takes longer than the backend may.
+    for _ in 0..8 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        raw.send("x").await;
+    }
+    let answer = raw.answer().await;
+    assert!(answer.status == 200 && answer.body.ends_with("xxxxxxxx"), "{answer:?}");
+}
+
+#[tokio::test]
 async fn load_is_balanced_and_failover_goes_in_order() {
     let a = Backend::start(|_, _, _| ok("a")).await;
     let b = Backend::start(|_, _, _| ok("b")).await;
