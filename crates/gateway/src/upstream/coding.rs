@@ -205,8 +205,11 @@ mod tests {
 
     use super::*;
 
-    /// Feeds `bytes` in steps of `step` and gathers what comes out; then what is left of them.
-    fn decode(mut decoder: Decoder, bytes: &[u8], step: usize) -> Result<(Vec<u8>, Option<HeaderMap>, bool, Vec<u8>), BadCoding> {
+    /// Body, trailers, whether it is whole, and what is left of the bytes.
+    type Decoded = (Vec<u8>, Option<HeaderMap>, bool, Vec<u8>);
+
+    /// Feeds `bytes` in steps of `step` and gathers what comes out.
+    fn decode(mut decoder: Decoder, bytes: &[u8], step: usize) -> Result<Decoded, BadCoding> {
         let (mut inbox, mut body, mut trailers) = (BytesMut::new(), Vec::new(), None);
         for part in bytes.chunks(step) {
             inbox.extend_from_slice(part);
