@@ -69,8 +69,11 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// Call records waiting for whoever takes them with `Gateway::records`; more are dropped and counted.
     pub record_queue: usize,
-    /// Counters kept at most, all levels together.
-    pub counters_max: usize,
+    /// Users counted by themselves at most, all limits by user together; more share counters.
+    pub user_counters_max: usize,
+    /// Clients of resources without credentials counted by themselves at most (addresses of version 4, networks of 64 bits of version 6);
+    /// more share counters.
+    pub address_counters_max: usize,
     /// Milliseconds added to the wall clock, for rehearsing on the day an old installation was copied; 0 in production.
     pub clock_shift_ms: i64,
     /// Text behind `WSO2 API Manager-` at `/services/Version`.
@@ -126,7 +129,8 @@ impl Default for Config {
             stall_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(30),
             record_queue: 0,
-            counters_max: 1 << 20,
+            user_counters_max: 1 << 20,
+            address_counters_max: 1 << 18,
             clock_shift_ms: 0,
             advertised_version: "4.0.0".to_owned(),
             header_conditions: false,

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::Config;
 use crate::clock::Clock;
-use crate::counters::Counters;
+use crate::counters::{Counters, Kept};
 use crate::opaque::{Lookup, OpaqueTokens};
 use crate::pipeline::page;
 use crate::record::{CallRecord, Recorder};
@@ -78,7 +78,7 @@ impl Gateway {
             clock: Clock::new(config.clock_shift_ms),
             current: ArcSwap::from_pointee(Snapshot::empty()),
             pool: Arc::new(Pool::new(&config, tls)),
-            counters: Counters::new(config.counters_max),
+            counters: Counters::new(&config),
             verifier: Verifier::new(&config),
             opaque: Lookup::new(&config, opaque),
             recorder,
@@ -118,6 +118,17 @@ impl Gateway {
     #[must_use]
     pub fn records(&self) -> Option<mpsc::Receiver<CallRecord>> {
         self.records.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+    }
+
+    /// What is spent of limits whose window goes on at `at`: to be kept, and given to [`Self::resume`] in the next process.
+    #[must_use]
+    pub fn spent(&self, at: Timestamp) -> Vec<Kept> {
+        self.counters.kept(at)
+    }
+
+    /// Goes on counting where an earlier process ended. Call it before the first call comes: what is counted already stays as it is.
+    pub fn resume(&self, spent: &[Kept]) {
+        self.counters.resume(spent, Timestamp(self.clock.now().wall_ms));
     }
 
     /// Client connections open now.

@@ -21,6 +21,7 @@ mod tls;
 mod upstream;
 
 pub use config::{Config, Precedence};
+pub use counters::{Kept, NotKept};
 pub use gateway::{Gateway, SetupFault};
 pub use listener::Door;
 pub use opaque::{FoundToken, NoOpaqueTokens, OpaqueTokens, Unavailable};

@@ -223,15 +223,7 @@ fn begin(
     if !api.prototype {
         let config = &gateway.config;
         let client = rewrite::client_address(&parts.headers, peer, &config.trusted_proxies);
-        let counted = Counted {
-            api,
-            template: &resource.template,
-            operation,
-            caller: call.caller.as_ref(),
-            client,
-            now,
-            bytes: body.size_hint().exact(),
-        };
+        let counted = Counted { api, operation, caller: call.caller.as_ref(), client, now, bytes: body.size_hint().exact() };
         let view = View {
             headers: config.header_conditions.then_some(&parts.headers),
             query: parts.uri.query().filter(|_| config.query_conditions),

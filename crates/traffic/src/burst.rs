@@ -35,6 +35,12 @@ impl Burst {
     }
 }
 
+/// What one admitted call took, so that [`BurstCounter::give_back`] can undo it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BurstTicket {
+    start: i64,
+}
+
 /// Calls counted against one burst limit, exactly, from any number of threads, without a lock.
 #[derive(Debug)]
 pub struct BurstCounter {
@@ -54,27 +60,66 @@ impl BurstCounter {
     ///
     /// # Errors
     /// [`Refused`]; the refused call is not counted.
-    pub fn admit(&self, now: Timestamp) -> Result<(), Refused> {
-        let now = now.0.saturating_sub(BASE_MS).clamp(0, (1 << (u64::BITS - COUNT_BITS)) - 1);
+    pub fn admit(&self, now: Timestamp) -> Result<BurstTicket, Refused> {
+        let now = since_base(now);
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
             let (start, count) = self.at(state, now);
             if count >= self.burst.limit {
                 return Err(Refused { until: Timestamp(BASE_MS.saturating_add(start).saturating_add(self.burst.length_ms)) });
             }
-            let next = start.unsigned_abs() << COUNT_BITS | (count + 1);
-            match self.state.compare_exchange_weak(state, next, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return Ok(()),
+            match self.state.compare_exchange_weak(state, pack(start, count + 1), Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return Ok(BurstTicket { start }),
                 Err(seen) => state = seen,
             }
         }
     }
 
+    /// Undoes an admission whose call was refused elsewhere. Has no effect once another window is open. A window whose only call is given
+    /// back was never opened.
+    pub fn give_back(&self, ticket: BurstTicket) {
+        let mut state = self.state.load(Ordering::Relaxed);
+        loop {
+            let (start, count) = unpack(state);
+            if start != ticket.start || count == 0 {
+                return;
+            }
+            match self.state.compare_exchange_weak(state, pack(start, count - 1), Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(seen) => state = seen,
+            }
+        }
+    }
+
+    /// The limit it counts against.
+    #[must_use]
+    pub fn burst(&self) -> Burst {
+        self.burst
+    }
+
+    /// Whether no window is open, so that a fresh counter would say the same and this one may be dropped.
+    #[must_use]
+    pub fn is_idle(&self, now: Timestamp) -> bool {
+        self.at(self.state.load(Ordering::Relaxed), since_base(now)).1 == 0
+    }
+
     /// Start and count of the window a call at `now` belongs to; both `now` and the start count from [`BASE_MS`].
     fn at(&self, state: u64, now: i64) -> (i64, u64) {
-        let (start, count) = ((state >> COUNT_BITS).cast_signed(), state & MAX_BURST);
+        let (start, count) = unpack(state);
         if count == 0 || now >= start.saturating_add(self.burst.length_ms) { (now, 0) } else { (start, count) }
     }
+}
+
+fn since_base(now: Timestamp) -> i64 {
+    now.0.saturating_sub(BASE_MS).clamp(0, (1 << (u64::BITS - COUNT_BITS)) - 1)
+}
+
+fn pack(start: i64, count: u64) -> u64 {
+    start.unsigned_abs() << COUNT_BITS | count
+}
+
+fn unpack(state: u64) -> (i64, u64) {
+    ((state >> COUNT_BITS).cast_signed(), state & MAX_BURST)
 }
 
 #[cfg(test)]
@@ -103,6 +148,20 @@ mod tests {
         assert!(counter.admit(Timestamp(NOW - 3_600_000)).is_err());
         assert!(counter.admit(Timestamp(NOW + 59_999)).is_err());
         assert!(counter.admit(Timestamp(NOW + 60_000)).is_ok());
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again() {
+        let counter = counter(1, TimeUnit::Second);
+        let ticket = counter.admit(Timestamp(NOW)).unwrap();
+        assert!(counter.admit(Timestamp(NOW)).is_err() && !counter.is_idle(Timestamp(NOW)));
+        counter.give_back(ticket);
+        assert!(counter.is_idle(Timestamp(NOW)));
+        let old = counter.admit(Timestamp(NOW)).unwrap();
+        assert!(counter.admit(Timestamp(NOW + 1_000)).is_ok());
+        counter.give_back(old);
+        assert!(counter.admit(Timestamp(NOW + 1_999)).is_err());
+        assert!(!counter.is_idle(Timestamp(NOW + 1_999)) && counter.is_idle(Timestamp(NOW + 2_000)));
     }
 
     #[test]

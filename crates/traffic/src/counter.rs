@@ -49,6 +49,12 @@ impl Counter {
         counter
     }
 
+    /// Goes on under an edited quota: what was spent counts if its window is the same and calls are still calls, bytes still bytes.
+    #[must_use]
+    pub fn under(&self, quota: Quota) -> Self {
+        Self::resume(quota, if quota.measures_as(&self.quota) { self.spent() } else { Spent::default() })
+    }
+
     /// Counts one call, as [`Quota::admit`] does.
     ///
     /// # Errors
@@ -251,6 +257,19 @@ mod tests {
         assert!(again.admit(now, Cost::default()).is_err());
         assert!(!again.is_idle(now));
         assert!(again.is_idle(now.plus_secs(60)));
+    }
+
+    #[test]
+    fn an_edited_quota_keeps_what_was_spent_unless_it_measures_something_else() {
+        let now = Timestamp(1_700_000_000_000);
+        let bytes =
+            Limit { quota: model::Quota::Bandwidth { amount: 1, unit: BandwidthUnit::Mb }, unit_time: 1, time_unit: TimeUnit::Minute };
+        let counter = Counter::new(Quota::of(&bytes).unwrap());
+        counter.admit(now, Cost { bytes: 5_000 }).unwrap();
+        let calls = counter.under(Quota::of(&Limit::per_minute(10)).unwrap());
+        assert_eq!(calls.spent().used, 0);
+        calls.admit(now, Cost::default()).unwrap();
+        assert_eq!(calls.under(Quota::of(&Limit::per_minute(2)).unwrap()).spent().used, 1);
     }
 
     #[test]

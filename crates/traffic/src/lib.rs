@@ -4,16 +4,14 @@
 //! lock: a [`Counter`] is one atomic number, and still exact: of all calls in one window, from any number of threads, just `limit` pass.
 //! Expressions are compiled by the caller ([`Matcher`]), so that no expression engine lives on this floor.
 
-mod all;
 mod burst;
 mod condition;
 mod counter;
 mod ip;
 mod quota;
 
-pub use all::{Taken, take_all};
-pub use burst::{Burst, BurstCounter, MAX_BURST};
+pub use burst::{Burst, BurstCounter, BurstTicket, MAX_BURST};
 pub use condition::{Compile, ConditionFault, Group, Matcher, Seen, first_match};
 pub use counter::{Counter, Ticket};
 pub use ip::{IpFault, IpRange};
-pub use quota::{Cost, Quota, Refused, Spent, Window, window};
+pub use quota::{Cost, NoQuota, Quota, Refused, Spent, Window, window};

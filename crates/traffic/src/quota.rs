@@ -1,5 +1,8 @@
 //! One limit, and what was spent of it, for a single owner. [`crate::Counter`] does the same for many threads.
 
+use std::fmt;
+use std::str::FromStr;
+
 use model::{Limit, Timestamp};
 
 /// A stretch of time, from its start up to but not including its end, in milliseconds since the epoch.
@@ -121,6 +124,12 @@ impl Quota {
         self.length_ms
     }
 
+    /// Whether both count calls, or both bytes.
+    #[must_use]
+    pub(crate) fn measures_as(&self, other: &Self) -> bool {
+        self.measure == other.measure
+    }
+
     pub(crate) fn weight(&self, cost: Cost) -> u64 {
         match self.measure {
             Measure::Calls => 1,
@@ -130,6 +139,40 @@ impl Quota {
 
     pub(crate) fn refusal(&self, index: i64) -> Refused {
         Refused { until: Timestamp(Window::at(self.length_ms, index).end_ms) }
+    }
+}
+
+/// `calls <limit> <window in ms>` or `bytes <limit> <window in ms>`: how a quota is written beside what was spent of it.
+impl fmt::Display for Quota {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let measure = match self.measure {
+            Measure::Calls => "calls",
+            Measure::Bytes => "bytes",
+        };
+        write!(f, "{measure} {} {}", self.limit, self.length_ms)
+    }
+}
+
+/// A text is no quota.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not a quota")]
+pub struct NoQuota(String);
+
+impl FromStr for Quota {
+    type Err = NoQuota;
+
+    fn from_str(text: &str) -> Result<Self, NoQuota> {
+        let read = || {
+            let mut words = text.split(' ');
+            let measure = match words.next()? {
+                "calls" => Measure::Calls,
+                "bytes" => Measure::Bytes,
+                _ => return None,
+            };
+            let (limit, length_ms) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+            (words.next().is_none() && length_ms > 0).then_some(Self { measure, limit, length_ms })
+        };
+        read().ok_or_else(|| NoQuota(text.to_owned()))
     }
 }
 
@@ -186,6 +229,19 @@ mod tests {
         let quota = Quota::of(&Limit::per_minute(0)).unwrap();
         assert!(quota.admit(&mut Spent::default(), Timestamp(0), Cost::default()).is_err());
         assert_eq!(Quota::of(&Limit::unlimited()), None);
+    }
+
+    #[test]
+    fn a_quota_is_read_as_it_was_written() {
+        let gigabyte =
+            Limit { quota: model::Quota::Bandwidth { amount: 1, unit: BandwidthUnit::Gb }, unit_time: 1, time_unit: TimeUnit::Day };
+        for quota in [Quota::of(&gigabyte).unwrap(), Quota::of(&Limit::per_minute(7)).unwrap(), Quota::per_second(3)] {
+            assert_eq!(quota.to_string().parse(), Ok(quota));
+        }
+        assert_eq!(Quota::per_second(3).to_string(), "calls 3 1000");
+        for bad in ["", "calls", "calls 1", "calls 1 0", "calls 1 -5", "calls x 1000", "bytes 1 1000 1", "drops 1 1000"] {
+            assert!(bad.parse::<Quota>().is_err(), "{bad}");
+        }
     }
 
     proptest! {

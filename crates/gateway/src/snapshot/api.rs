@@ -5,12 +5,13 @@
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
-use model::{Api, ApiId, ApiKind, AuthType, Cors, EndpointSet, KeyType, LifecycleState, PolicyId, TenantId};
+use model::{Api, ApiId, ApiKind, AuthType, Cors, EndpointSet, KeyType, LifecycleState, PolicyId, TenantId, Timestamp};
 
 use super::backend::{AddressFault, Backends};
 use super::credentials;
 use super::resources::{Operation, Resources, Verb, Verbs};
-use super::{Family, MAX_DEPTH, Texts, depth, limiting, policy_key};
+use super::{Family, MAX_DEPTH, PolicyKey, PolicyName, Texts, depth};
+use crate::counters::Key;
 use crate::path;
 
 /// Something in a change cannot be served.
@@ -138,10 +139,12 @@ pub(crate) struct ApiEntry {
     pub(crate) token_header: Option<HeaderName>,
     /// Key managers whose tokens are taken; `None` is all of them.
     pub(crate) key_managers: Option<Box<[Arc<str>]>>,
-    /// Key of the API-level advanced policy, which replaces the operations' own.
-    pub(crate) policy: Option<Arc<str>>,
-    /// Key of the subscription policy that calls without credentials count against.
-    pub(crate) open_plan: Arc<str>,
+    /// Advanced policy of the whole API, which replaces the operations' own.
+    pub(crate) policy: Option<PolicyKey>,
+    /// Subscription policy that calls without credentials count against.
+    pub(crate) open_plan: PolicyKey,
+    counter: Key,
+    pub(crate) created_at: Timestamp,
     pub(crate) max_tps: model::MaxTps,
     /// Own CORS settings.
     pub(crate) cors: Option<Box<CorsRules>>,
@@ -171,7 +174,7 @@ impl ApiEntry {
         // An API that names neither transport came from a time before there was the choice.
         let either = !has("http") && !has("https");
         let takes_all = api.key_managers.is_empty() || api.key_managers.iter().any(|k| k == "all");
-        let advanced = |name: &str, texts: &mut Texts<'_>| limiting(name).map(|n| texts.one(&policy_key(Family::Advanced, api.tenant, n)));
+        let policy = api.api_policy.as_deref().and_then(|name| PolicyName::limiting(Family::Advanced, name));
         Ok(Self {
             id,
             tenant: api.tenant,
@@ -186,12 +189,37 @@ impl ApiEntry {
             cors: api.cors.as_ref().filter(|c| c.enabled).map(|cors| Box::new(CorsRules::compile(cors, token_header.as_ref()))),
             token_header,
             key_managers: (!takes_all).then(|| api.key_managers.iter().map(|k| texts.one(k)).collect()),
-            policy: api.api_policy.as_deref().and_then(|name| advanced(name, texts)),
-            open_plan: texts.one(&policy_key(Family::Subscription, api.tenant, "Unauthenticated")),
+            policy: policy.map(|name| name.in_tenant(api.tenant)),
+            open_plan: PolicyName::of(Family::Subscription, "Unauthenticated").in_tenant(api.tenant),
+            counter: Key::of(&["api", &id.to_string()]),
+            created_at: api.created_at,
             max_tps: api.max_tps,
             production: backends(api, api.endpoints.production(), "production")?,
             sandbox: backends(api, api.endpoints.sandbox(), "sandbox")?,
             resources: resources(api, texts)?,
+        })
+    }
+
+    /// The contexts it claims.
+    pub(crate) fn contexts(&self) -> impl Iterator<Item = &Arc<str>> {
+        std::iter::once(&self.context).chain(&self.default_context)
+    }
+
+    /// Counts calls of the API as a whole.
+    pub(crate) fn counter(&self) -> Key {
+        self.counter
+    }
+
+    /// Counts calls without credentials, each client's for itself.
+    pub(crate) fn open_counter(&self) -> Key {
+        self.counter.part(0)
+    }
+
+    /// Counts what goes to the backends of a key type.
+    pub(crate) fn backend_counter(&self, key_type: KeyType) -> Key {
+        self.counter.part(match key_type {
+            KeyType::Production => 1,
+            KeyType::Sandbox => 2,
         })
     }
 
@@ -258,7 +286,10 @@ fn resources(api: &Api, texts: &mut Texts<'_>) -> Result<Resources, CompileFault
         let compiled = Operation {
             verb,
             open: operation.auth == AuthType::None,
-            policy: limiting(&operation.policy).map(|name| texts.one(&policy_key(Family::Advanced, api.tenant, name))),
+            policy: PolicyName::limiting(Family::Advanced, &operation.policy).map(|name| {
+                let counter = Key::of(&["resource", &api.id.to_string(), verb.name(), &operation.target]);
+                (name.in_tenant(api.tenant), counter)
+            }),
             scopes: operation.scopes.iter().map(|s| texts.one(s)).collect(),
         };
         match declared.last_mut() {

@@ -20,6 +20,9 @@ use model::{
 };
 use token::{KeySet, VerifyingKey};
 use traffic::{Group, Matcher, Quota};
+use uuid::Uuid;
+
+use crate::counters::Key;
 
 pub use api::CompileFault;
 pub(crate) use api::{ApiEntry, CorsRules};
@@ -117,7 +120,7 @@ pub struct Issuer {
 #[derive(Clone, Default)]
 pub struct Snapshot {
     apis: Map<ApiId, Arc<ApiEntry>>,
-    contexts: Map<Arc<str>, ContextEntry>,
+    contexts: Map<Arc<str>, Claims>,
     /// How many known contexts have so many segments, so that a look-up starts no deeper than any of them.
     depths: Vec<u32>,
     applications: Map<ApplicationId, Arc<ApplicationEntry>>,
@@ -125,9 +128,8 @@ pub struct Snapshot {
     consumer_keys: Map<KeyMappingId, Arc<str>>,
     subscriptions: Map<(ApplicationId, ApiId), SubscriptionEntry>,
     subscribers: Map<SubscriptionId, (ApplicationId, ApiId)>,
-    /// Policies of the three families, by [`policy_key`].
-    policies: Map<Arc<str>, Arc<PolicyEntry>>,
-    policy_names: Map<PolicyId, Arc<str>>,
+    policies: Map<PolicyKey, (PolicyId, Arc<PolicyEntry>)>,
+    policy_keys: Map<PolicyId, PolicyKey>,
     issuers: Map<Arc<str>, Arc<[Arc<IssuerEntry>]>>,
     /// Counts changes of issuers: a token verified under another number is verified again.
     pub(crate) issuers_version: u64,
@@ -139,13 +141,25 @@ pub struct Snapshot {
 
 type Map<K, V> = imbl::GenericHashMap<K, V, ahash::RandomState, DefaultSharedPtr>;
 
-/// What answers under one context.
-#[derive(Clone, Default)]
-struct ContextEntry {
-    /// The API whose own context it is.
-    own: Option<Arc<ApiEntry>>,
-    /// The default version, for which it is the context without a version.
-    default: Option<Arc<ApiEntry>>,
+/// The APIs that claim one context, of which one answers: whose own context it is before whose default version's, then the one created
+/// first, so that a newcomer takes nothing away and the order of changes does not matter.
+#[derive(Clone)]
+struct Claims {
+    answers: Arc<ApiEntry>,
+    /// Take over in this order when it goes.
+    others: Vec<Arc<ApiEntry>>,
+}
+
+impl Claims {
+    fn of(context: &str, mut all: Vec<Arc<ApiEntry>>) -> Option<Self> {
+        all.sort_by_key(|api| (*api.context != *context, api.created_at, api.id));
+        let mut all = all.into_iter();
+        Some(Self { answers: all.next()?, others: all.collect() })
+    }
+
+    fn all_but(&self, id: ApiId) -> Vec<Arc<ApiEntry>> {
+        std::iter::once(&self.answers).chain(&self.others).filter(|api| api.id != id).map(Arc::clone).collect()
+    }
 }
 
 /// An application as far as calls need it.
@@ -155,9 +169,12 @@ pub(crate) struct ApplicationEntry {
     pub(crate) tenant: TenantId,
     pub(crate) name: Arc<str>,
     pub(crate) owner: Arc<str>,
-    /// Key of the application policy.
-    pub(crate) policy: Option<Arc<str>>,
+    pub(crate) policy: Option<PolicyKey>,
     pub(crate) approved: bool,
+    /// What its users are counted under, each for himself.
+    pub(crate) counter: Key,
+    /// The owner, as a user to be counted.
+    pub(crate) owner_key: Key,
 }
 
 /// A consumer key.
@@ -177,8 +194,9 @@ pub(crate) struct KeyEntry {
 pub(crate) struct SubscriptionEntry {
     id: SubscriptionId,
     pub(crate) state: SubscriptionState,
-    /// Name of the plan, as the application's tenant knows it.
-    pub(crate) plan: Arc<str>,
+    /// The plan, unless it counts nothing. It belongs to the API's tenant.
+    pub(crate) plan: Option<PolicyName>,
+    pub(crate) counter: Key,
 }
 
 /// A policy of any family. `None` for a quota counts nothing.
@@ -228,33 +246,38 @@ pub(crate) enum Family {
     Advanced,
 }
 
-/// The key of a policy: its family, tenant and name in one text.
-pub(crate) fn policy_key(family: Family, tenant: TenantId, name: &str) -> String {
-    format!("{}{tenant}:{name}", family.letter())
-}
-
 impl Family {
-    fn letter(self) -> char {
+    fn word(self) -> &'static str {
         match self {
-            Self::Subscription => 's',
-            Self::Application => 'p',
-            Self::Advanced => 'a',
+            Self::Subscription => "subscription",
+            Self::Application => "application",
+            Self::Advanced => "advanced",
         }
     }
 }
 
-/// Calls `look` with the same key, built on the stack: this is done for every call.
-pub(crate) fn with_policy_key<R>(family: Family, tenant: TenantId, name: &str, look: impl FnOnce(&str) -> R) -> R {
-    use std::io::Write as _;
-    let mut buffer = [0u8; 128];
-    let room = buffer.len();
-    let mut rest = buffer.as_mut_slice();
-    let family_letter = family.letter();
-    let fits = write!(rest, "{family_letter}{tenant}:{name}").is_ok();
-    let used = room - rest.len();
-    match buffer.get(..used).and_then(|bytes| std::str::from_utf8(bytes).ok()) {
-        Some(key) if fits => look(key),
-        _ => look(&policy_key(family, tenant, name)),
+/// Digest of a policy's family and name. Policies are looked up on every call, and digests are compared at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PolicyName(u128);
+
+/// Names one policy: also whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct PolicyKey(u128);
+
+impl PolicyName {
+    /// `None` for the policy that counts nothing, and for no name.
+    pub(crate) fn limiting(family: Family, name: &str) -> Option<Self> {
+        let limits = !name.is_empty() && !name.eq_ignore_ascii_case(model::UNLIMITED);
+        limits.then(|| Self::of(family, name))
+    }
+
+    pub(crate) fn of(family: Family, name: &str) -> Self {
+        Self(Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{}:{name}", family.word()).as_bytes()).as_u128())
+    }
+
+    /// The policy of this name that a tenant has.
+    pub(crate) fn in_tenant(self, tenant: TenantId) -> PolicyKey {
+        PolicyKey(self.0.wrapping_add(u128::from(tenant.0.cast_unsigned())))
     }
 }
 
@@ -318,13 +341,16 @@ impl Snapshot {
             Change::RemoveApi(id) => self.remove_api(*id),
             Change::PutApplication(application) => {
                 let mut texts = Texts(&mut self.texts);
+                let policy = PolicyName::limiting(Family::Application, &application.policy);
                 let entry = ApplicationEntry {
                     id: application.id,
                     tenant: application.tenant,
                     name: application.name.as_str().into(),
                     owner: texts.one(&application.owner),
-                    policy: limiting(&application.policy).map(|p| texts.one(&policy_key(Family::Application, application.tenant, p))),
+                    policy: policy.map(|name| name.in_tenant(application.tenant)),
                     approved: application.status == model::ApplicationStatus::Approved,
+                    counter: Key::of(&["application", &application.id.to_string()]),
+                    owner_key: user_key(&application.owner),
                 };
                 self.applications.insert(application.id, Arc::new(entry));
             }
@@ -333,9 +359,13 @@ impl Snapshot {
             Change::RemoveKeyMapping(id) => self.remove_key(*id),
             Change::PutSubscription(subscription) => {
                 self.remove_subscription(subscription.id);
-                let plan = Texts(&mut self.texts).one(&subscription.plan);
-                let entry = SubscriptionEntry { id: subscription.id, state: subscription.state, plan };
                 let pair = (subscription.application, subscription.api);
+                let entry = SubscriptionEntry {
+                    id: subscription.id,
+                    state: subscription.state,
+                    plan: PolicyName::limiting(Family::Subscription, &subscription.plan),
+                    counter: Key::of(&["subscription", &pair.0.to_string(), &pair.1.to_string()]),
+                };
                 if let Some(replaced) = self.subscriptions.insert(pair, entry) {
                     self.subscribers.remove(&replaced.id);
                 }
@@ -349,11 +379,11 @@ impl Snapshot {
                     passes_when_spent: !policy.stop_on_quota,
                     ..PolicyEntry::default()
                 };
-                self.put_policy(policy.id, &policy_key(Family::Subscription, policy.tenant, &policy.name), entry);
+                self.put_policy(policy.id, PolicyName::of(Family::Subscription, &policy.name).in_tenant(policy.tenant), entry);
             }
             Change::PutApplicationPolicy(policy) => {
                 let entry = PolicyEntry { quota: Limited::of(&policy.limit), ..PolicyEntry::default() };
-                self.put_policy(policy.id, &policy_key(Family::Application, policy.tenant, &policy.name), entry);
+                self.put_policy(policy.id, PolicyName::of(Family::Application, &policy.name).in_tenant(policy.tenant), entry);
             }
             Change::PutAdvancedPolicy(policy) => {
                 let groups = policy
@@ -363,11 +393,11 @@ impl Snapshot {
                     .collect::<Result<Box<[_]>, _>>()
                     .map_err(|fault| CompileFault::Policy { policy: policy.id, name: policy.name.clone(), fault })?;
                 let entry = PolicyEntry { quota: Limited::of(&policy.limit), per_user: policy.per_user, groups, ..PolicyEntry::default() };
-                self.put_policy(policy.id, &policy_key(Family::Advanced, policy.tenant, &policy.name), entry);
+                self.put_policy(policy.id, PolicyName::of(Family::Advanced, &policy.name).in_tenant(policy.tenant), entry);
             }
             Change::RemoveSubscriptionPolicy(id) | Change::RemoveApplicationPolicy(id) | Change::RemoveAdvancedPolicy(id) => {
-                if let Some(key) = self.policy_names.remove(id) {
-                    self.policies.remove(&key);
+                if let Some(key) = self.policy_keys.remove(id) {
+                    self.forget_policy(*id, key);
                 }
             }
             Change::PutIssuer(issuer) => self.put_issuer(issuer),
@@ -385,51 +415,46 @@ impl Snapshot {
     }
 
     fn put_api(&mut self, entry: Arc<ApiEntry>) {
-        self.change_context(&entry.context, |at| at.own = Some(Arc::clone(&entry)));
-        if let Some(context) = &entry.default_context {
-            self.change_context(context, |at| at.default = Some(Arc::clone(&entry)));
+        for context in entry.contexts() {
+            let mut all = self.contexts.get(context).map(|claims| claims.all_but(entry.id)).unwrap_or_default();
+            all.push(Arc::clone(&entry));
+            self.set_claims(context, all);
+            if let Some(Claims { answers, others }) = self.contexts.get(context)
+                && let [first, ..] = others.as_slice()
+            {
+                tracing::warn!(%context, answers = %answers.id, name = %answers.name, version = %answers.version,
+                    waits = %first.id, waiting_name = %first.name, waiting_version = %first.version,
+                    "several APIs claim one context; one answers, the others do not");
+            }
         }
         self.apis.insert(entry.id, entry);
     }
 
     fn remove_api(&mut self, id: ApiId) {
         let Some(entry) = self.apis.remove(&id) else { return };
-        let is_it = |known: &Option<Arc<ApiEntry>>| known.as_ref().is_some_and(|k| k.id == id);
-        self.change_context(&entry.context, |at| {
-            if is_it(&at.own) {
-                at.own = None;
-            }
-        });
-        if let Some(context) = &entry.default_context {
-            self.change_context(context, |at| {
-                if is_it(&at.default) {
-                    at.default = None;
-                }
-            });
+        for context in entry.contexts() {
+            let others = self.contexts.get(context).map(|claims| claims.all_but(id)).unwrap_or_default();
+            self.set_claims(context, others);
         }
     }
 
-    fn change_context(&mut self, context: &Arc<str>, change: impl FnOnce(&mut ContextEntry)) {
-        let mut entry = self.contexts.get(context).cloned();
-        let known = entry.is_some();
-        let mut changed = entry.take().unwrap_or_default();
-        change(&mut changed);
-        let keep = changed.own.is_some() || changed.default.is_some();
+    fn set_claims(&mut self, context: &Arc<str>, all: Vec<Arc<ApiEntry>>) {
+        let known = self.contexts.contains_key(context);
+        let claims = Claims::of(context, all);
         let depth = depth(context);
         if self.depths.len() <= depth {
             self.depths.resize(depth + 1, 0);
         }
         if let Some(count) = self.depths.get_mut(depth) {
-            match (known, keep) {
+            match (known, claims.is_some()) {
                 (false, true) => *count += 1,
                 (true, false) => *count = count.saturating_sub(1),
                 _ => {}
             }
         }
-        if keep {
-            self.contexts.insert(Arc::clone(context), changed);
-        } else {
-            self.contexts.remove(context);
+        match claims {
+            Some(claims) => drop(self.contexts.insert(Arc::clone(context), claims)),
+            None => drop(self.contexts.remove(context)),
         }
     }
 
@@ -469,14 +494,20 @@ impl Snapshot {
         }
     }
 
-    fn put_policy(&mut self, id: PolicyId, key: &str, entry: PolicyEntry) {
-        let key = Texts(&mut self.texts).one(key);
-        if let Some(old) = self.policy_names.insert(id, Arc::clone(&key))
+    fn put_policy(&mut self, id: PolicyId, key: PolicyKey, entry: PolicyEntry) {
+        if let Some(old) = self.policy_keys.insert(id, key)
             && old != key
         {
-            self.policies.remove(&old);
+            self.forget_policy(id, old);
         }
-        self.policies.insert(key, Arc::new(entry));
+        self.policies.insert(key, (id, Arc::new(entry)));
+    }
+
+    /// Another policy may have got the name meanwhile, and stays.
+    fn forget_policy(&mut self, id: PolicyId, key: PolicyKey) {
+        if self.policies.get(&key).is_some_and(|(known, _)| *known == id) {
+            self.policies.remove(&key);
+        }
     }
 
     fn put_issuer(&mut self, issuer: &Issuer) {
@@ -524,9 +555,7 @@ impl Snapshot {
                 return None;
             }
             let (head, rest) = path.split_at_checked(*end)?;
-            let entry = self.contexts.get(head)?;
-            let api = entry.own.as_ref().or(entry.default.as_ref())?;
-            Some((api, rest))
+            Some((&self.contexts.get(head)?.answers, rest))
         };
         ends.get(..count)?
             .iter()
@@ -554,8 +583,8 @@ impl Snapshot {
         self.subscriptions.get(&(application, api))
     }
 
-    pub(crate) fn policy(&self, key: &str) -> Option<&Arc<PolicyEntry>> {
-        self.policies.get(key)
+    pub(crate) fn policy(&self, key: PolicyKey) -> Option<&PolicyEntry> {
+        self.policies.get(&key).map(|(_, policy)| &**policy)
     }
 
     /// Issuers that sign with this `iss`.
@@ -593,9 +622,9 @@ fn compile_expression(expression: &str) -> Result<Arc<dyn Matcher>, String> {
     Ok(Arc::new(move |text: &str| compiled.is_match(text)))
 }
 
-/// `None` for the policy that counts nothing, and for no name.
-pub(crate) fn limiting(policy: &str) -> Option<&str> {
-    (!policy.is_empty() && !policy.eq_ignore_ascii_case(model::UNLIMITED)).then_some(policy)
+/// A user, as counted. The super tenant's users are written with and without its domain; they are the same.
+pub(crate) fn user_key(user: &str) -> Key {
+    Key::of(&["user", user.strip_suffix(model::SUPER_TENANT_DOMAIN).and_then(|u| u.strip_suffix('@')).unwrap_or(user)])
 }
 
 fn depth(context: &str) -> usize {

@@ -6,7 +6,9 @@
 use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
+use super::PolicyKey;
 use crate::config::Precedence;
+use crate::counters::Key;
 use crate::path;
 
 /// A verb a resource can have. A byte, because a large installation holds hundreds of thousands.
@@ -74,8 +76,8 @@ pub(crate) struct Operation {
     pub(crate) verb: Verb,
     /// No credentials asked for.
     pub(crate) open: bool,
-    /// Key of the advanced policy; `None` counts nothing.
-    pub(crate) policy: Option<Arc<str>>,
+    /// The advanced policy and what counts for it; `None` counts nothing.
+    pub(crate) policy: Option<(PolicyKey, Key)>,
     /// Any one suffices; empty asks for none.
     pub(crate) scopes: Box<[Arc<str>]>,
 }

@@ -114,11 +114,63 @@ fn revocations_are_forgotten_when_their_tokens_have_ended() {
 }
 
 #[test]
-fn policy_keys_are_the_same_on_heap_and_stack() {
-    for name in ["Gold", &"x".repeat(300)] {
-        let key = policy_key(Family::Subscription, TenantId(-1234), name);
-        with_policy_key(Family::Subscription, TenantId(-1234), name, |other| assert_eq!(other, key));
+fn of_several_default_versions_the_first_created_answers_whatever_the_order() {
+    let default = |number: usize, age: i64| {
+        let mut api = api(number);
+        (api.context_template, api.context) = ("/shop/{version}".to_owned(), format!("/shop/{number}.0.0"));
+        api.is_default_version = true;
+        api.created_at = Timestamp(NOW.0 - age);
+        put(api)
+    };
+    let all = [default(1, 5), default(2, 9), default(3, 7)];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [0, 2, 1]] {
+        let mut snapshot = Snapshot::empty().apply(&order.map(|n| all[n].clone())).unwrap();
+        // The one after it takes over when it goes, and its own context has stayed all the time.
+        for (first, others) in [(2, vec![1, 3]), (3, vec![1]), (1, vec![])] {
+            assert_eq!(found(&snapshot, "/shop/x"), Some(format!("Api{first}|/x")));
+            for other in others {
+                assert_eq!(found(&snapshot, &format!("/shop/{other}.0.0/x")), Some(format!("Api{other}|/x")));
+            }
+            snapshot = snapshot.apply(&[Change::RemoveApi(api(first).id)]).unwrap();
+        }
+        assert!(snapshot.contexts.is_empty() && snapshot.depths.iter().all(|count| *count == 0));
     }
+}
+
+#[test]
+fn an_own_context_is_not_lost_to_another_api_that_claims_it_and_goes() {
+    let mut late = api(2);
+    (late.context, late.created_at) = ("/api1/1.0.0".to_owned(), Timestamp(NOW.0 + 1));
+    for order in [[put(api(1)), put(late.clone())], [put(late.clone()), put(api(1))]] {
+        let both = Snapshot::empty().apply(&order).unwrap();
+        assert_eq!(found(&both, "/api1/1.0.0").as_deref(), Some("Api1|"));
+        assert_eq!(found(&both.apply(&[Change::RemoveApi(late.id)]).unwrap(), "/api1/1.0.0").as_deref(), Some("Api1|"));
+        assert_eq!(found(&both.apply(&[Change::RemoveApi(api(1).id)]).unwrap(), "/api1/1.0.0").as_deref(), Some("Api2|"));
+    }
+}
+
+#[test]
+fn a_policy_made_anew_under_a_name_outlives_the_one_that_had_it() {
+    let policy = |id: &str, name: &str| {
+        let mut policy = model::default_application_policies(TenantId::SUPER).remove(0);
+        (policy.id, policy.name) = (PolicyId::derived(&[id]), name.to_owned());
+        Change::PutApplicationPolicy(policy)
+    };
+    let key = PolicyName::of(Family::Application, "Ten").in_tenant(TenantId::SUPER);
+    let both = Snapshot::empty().apply(&[policy("old", "Ten"), policy("new", "Ten")]).unwrap();
+    for gone in [Change::RemoveApplicationPolicy(PolicyId::derived(&["old"])), policy("old", "Twenty")] {
+        assert!(both.apply(&[gone]).unwrap().policy(key).is_some());
+    }
+    assert!(both.apply(&[Change::RemoveApplicationPolicy(PolicyId::derived(&["new"]))]).unwrap().policy(key).is_none());
+}
+
+#[test]
+fn policies_of_one_name_differ_by_family_and_tenant() {
+    let keys = [Family::Subscription, Family::Application, Family::Advanced]
+        .into_iter()
+        .flat_map(|family| [TenantId::SUPER, TenantId(1), TenantId(2)].map(|tenant| PolicyName::of(family, "Gold").in_tenant(tenant)));
+    assert_eq!(keys.collect::<std::collections::HashSet<_>>().len(), 9);
+    assert_eq!(PolicyName::limiting(Family::Advanced, "unlimited"), None);
 }
 
 #[test]

@@ -17,9 +17,10 @@ use quick_cache::sync::Cache;
 use token::{Jwt, Malformed, Refused};
 
 use crate::Config;
+use crate::counters::Key;
 use crate::opaque::FoundToken;
 use crate::respond::AuthRefusal;
-use crate::snapshot::{ApiEntry, Snapshot};
+use crate::snapshot::{ApiEntry, Snapshot, user_key};
 
 /// A believed token.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct Verified {
     pub(crate) consumer_key: Option<Box<str>>,
     pub(crate) scopes: Box<[Box<str>]>,
     pub(crate) user: Arc<str>,
+    /// The user, as counted.
+    pub(crate) user_key: Key,
     /// Issued to the application itself, whose owner then counts as the user.
     pub(crate) is_application: bool,
     pub(crate) key_manager: Arc<str>,
@@ -160,6 +163,7 @@ impl Verifier {
             consumer_key: consumer_key.map(Into::into),
             scopes,
             user: claims.sub.as_deref().unwrap_or_default().into(),
+            user_key: user_key(claims.sub.as_deref().unwrap_or_default()),
             is_application: claims.aut.as_deref() == Some("APPLICATION"),
             key_manager: Arc::clone(&issuer.key_manager),
             tenant: issuer.tenant,
@@ -186,6 +190,7 @@ impl Verifier {
             consumer_key: Some(found.client.as_str().into()),
             scopes: found.scopes.iter().map(|s| s.as_str().into()).collect(),
             user: found.user.as_str().into(),
+            user_key: user_key(&found.user),
             is_application: found.aut == "APPLICATION",
             key_manager: found.key_manager.as_str().into(),
             tenant: found.tenant,

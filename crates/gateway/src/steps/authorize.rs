@@ -5,8 +5,9 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName};
 use model::{KeyType, SubscriptionState};
 
+use crate::counters::Key;
 use crate::respond::AuthRefusal;
-use crate::snapshot::{ApiEntry, ApplicationEntry, Operation, Snapshot};
+use crate::snapshot::{ApiEntry, ApplicationEntry, Operation, PolicyName, Snapshot};
 use crate::steps::authenticate::Verified;
 
 /// On whose account a call goes.
@@ -14,9 +15,13 @@ use crate::steps::authenticate::Verified;
 pub(crate) struct Caller {
     pub(crate) application: Arc<ApplicationEntry>,
     pub(crate) key_type: KeyType,
-    /// Name of the subscription's plan.
-    pub(crate) plan: Arc<str>,
+    /// The subscription's plan, unless it counts nothing.
+    pub(crate) plan: Option<PolicyName>,
+    /// Counts the subscription's calls.
+    pub(crate) counter: Key,
     pub(crate) user: Arc<str>,
+    /// The user, as counted.
+    pub(crate) user_key: Key,
 }
 
 /// Finds the subscription behind a believed token and asks whether it covers the call.
@@ -56,10 +61,16 @@ pub(crate) fn authorize(
     if !has_scope {
         return Err(AuthRefusal::Scope(template.to_owned()));
     }
+    let (user, user_key) = match verified.is_application {
+        true => (&application.owner, application.owner_key),
+        false => (&verified.user, verified.user_key),
+    };
     Ok(Caller {
         application: Arc::clone(application),
         key_type: key.key_type,
-        plan: Arc::clone(&subscription.plan),
-        user: if verified.is_application { Arc::clone(&application.owner) } else { Arc::clone(&verified.user) },
+        plan: subscription.plan,
+        counter: subscription.counter,
+        user: Arc::clone(user),
+        user_key,
     })
 }

@@ -7,18 +7,17 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::HeaderMap;
-use model::{KeyType, SUPER_TENANT_DOMAIN, TenantId, Timestamp};
-use traffic::{Cost, Quota, Seen, Ticket};
+use model::{KeyType, Timestamp};
+use traffic::{Cost, Quota, Refused, Seen};
 
-use crate::counters::{Counters, Key};
+use crate::counters::{Admitted, Counters, Key, Name};
 use crate::respond::{Level, ThrottleRefusal};
-use crate::snapshot::{ApiEntry, Family, Limited, Operation, PolicyEntry, Snapshot, with_policy_key};
+use crate::snapshot::{ApiEntry, Limited, Operation, PolicyEntry, Snapshot};
 use crate::steps::authorize::Caller;
 
 /// What is counted.
 pub(crate) struct Counted<'a> {
     pub(crate) api: &'a ApiEntry,
-    pub(crate) template: &'a str,
     pub(crate) operation: &'a Operation,
     /// `None` on open resources, which count per client address.
     pub(crate) caller: Option<&'a Caller>,
@@ -29,7 +28,7 @@ pub(crate) struct Counted<'a> {
 }
 
 /// Limits by bytes that a body of unknown size is still to be counted against.
-pub(crate) type Owed = Vec<(Key, Quota)>;
+pub(crate) type Owed = Vec<(Name, Quota)>;
 
 /// What a policy's conditions may look at; what is switched off is as if absent.
 pub(crate) struct View<'a> {
@@ -44,7 +43,7 @@ pub(crate) struct View<'a> {
 /// # Errors
 /// The first level that refuses; then it is counted at none.
 pub(crate) fn admit(counted: &Counted<'_>, view: &View<'_>, snapshot: &Snapshot, counters: &Counters) -> Result<Owed, ThrottleRefusal> {
-    let mut taken = Taken { counters, now: counted.now, bytes: counted.bytes, tickets: Vec::new(), owed: Vec::new() };
+    let mut taken = Taken::new(counters, counted);
     let outcome = levels(counted, view, snapshot, &mut taken);
     match outcome {
         Ok(Passed::Counted) => Ok(taken.owed),
@@ -67,79 +66,75 @@ enum Passed {
 
 fn levels(counted: &Counted<'_>, view: &View<'_>, snapshot: &Snapshot, taken: &mut Taken<'_>) -> Result<Passed, ThrottleRefusal> {
     let api = counted.api;
-    let user = counted.caller.map(|c| plain_user(&c.user)).unwrap_or_default();
-    let api_policy = api.policy.as_deref().and_then(|key| snapshot.policy(key));
-    if let Some(policy) = api_policy {
-        let key = |group: Option<usize>| taken_key(taken.counters, ('a', api.id, policy.per_user.then_some(user), group));
-        advanced(policy, Level::Api, key, view, taken)?;
-    } else if api.policy.is_none()
-        && let Some(policy) = counted.operation.policy.as_deref().and_then(|key| snapshot.policy(key))
+    // Whoever comes without credentials is no user; they are counted together where users are counted one by one.
+    let user = counted.caller.map(|caller| caller.user_key);
+    let (own, level) = match api.policy {
+        Some(policy) => (Some((policy, api.counter())), Level::Api),
+        None => (counted.operation.policy, Level::Resource),
+    };
+    if let Some((policy, counter)) = own
+        && let Some(policy) = snapshot.policy(policy)
     {
-        let verb = counted.operation.verb as u8;
-        let counters = taken.counters;
-        let key = |group: Option<usize>| taken_key(counters, ('r', api.id, counted.template, verb, policy.per_user.then_some(user), group));
-        advanced(policy, Level::Resource, key, view, taken)?;
+        advanced(policy, level, counter, user, view, taken)?;
     }
     let Some(caller) = counted.caller else {
-        if let Some(policy) = snapshot.policy(&api.open_plan) {
-            let key = taken.counters.key(('o', api.id, counted.client));
-            if let Passed::Uncounted = plan(policy, key, taken.counters.key(('q', api.id, counted.client)), taken)? {
-                return Ok(Passed::Uncounted);
-            }
+        if let Some(policy) = snapshot.policy(api.open_plan)
+            && let Passed::Uncounted = plan(policy, api.open_counter().of_client(counted.client), taken)?
+        {
+            return Ok(Passed::Uncounted);
         }
         return backend(api, KeyType::Production, taken);
     };
-    let application = caller.application.id;
-    if let Some(policy) = policy_of(snapshot, api.tenant, &caller.plan) {
-        let key = taken.counters.key(('s', application, api.id));
-        if let Passed::Uncounted = plan(policy, key, taken.counters.key(('b', application, api.id)), taken)? {
-            return Ok(Passed::Uncounted);
-        }
+    if let Some(policy) = caller.plan.and_then(|name| snapshot.policy(name.in_tenant(api.tenant)))
+        && let Passed::Uncounted = plan(policy, caller.counter.alone(), taken)?
+    {
+        return Ok(Passed::Uncounted);
     }
-    if let Some(quota) = caller.application.policy.as_deref().and_then(|key| snapshot.policy(key)).and_then(|p| p.quota) {
-        let key = taken.counters.key(('p', application, user));
-        taken.take(key, quota).map_err(|until| ThrottleRefusal { level: Level::Application, until: Some(until) })?;
+    let application = &caller.application;
+    if let Some(quota) = application.policy.and_then(|key| snapshot.policy(key)).and_then(|policy| policy.quota) {
+        // The owner is known as the application is, and is counted alike with every token.
+        let name = match caller.user_key == application.owner_key {
+            true => application.counter.with(caller.user_key).alone(),
+            false => application.counter.of_user(caller.user_key),
+        };
+        taken.take(name, quota).map_err(|until| ThrottleRefusal { level: Level::Application, until: Some(until) })?;
     }
     backend(api, caller.key_type, taken)
-}
-
-fn taken_key(counters: &Counters, parts: impl std::hash::Hash) -> Key {
-    counters.key(parts)
-}
-
-fn policy_of<'s>(snapshot: &'s Snapshot, tenant: TenantId, plan: &str) -> Option<&'s PolicyEntry> {
-    crate::snapshot::limiting(plan)?;
-    with_policy_key(Family::Subscription, tenant, plan, |key| snapshot.policy(key).map(|p| &**p))
 }
 
 /// A call counts in every group it meets, and in the default only when it meets none.
 fn advanced(
     policy: &PolicyEntry,
     level: Level,
-    key: impl Fn(Option<usize>) -> Key,
+    counter: Key,
+    user: Option<Key>,
     view: &View<'_>,
     taken: &mut Taken<'_>,
 ) -> Result<(), ThrottleRefusal> {
     let refuse = |until| ThrottleRefusal { level, until: Some(until) };
+    let name = |counter: Key| match user {
+        Some(user) if policy.per_user => counter.of_user(user),
+        _ => counter.alone(),
+    };
     let mut met = false;
     for (position, (group, quota)) in policy.groups.iter().enumerate() {
         if group.is_met(view) {
             met = true;
             if let Some(quota) = quota {
-                taken.take(key(Some(position)), *quota).map_err(refuse)?;
+                taken.take(name(counter.group(position)), *quota).map_err(refuse)?;
             }
         }
     }
     match policy.quota {
-        Some(quota) if !met => taken.take(key(None), quota).map_err(refuse),
+        Some(quota) if !met => taken.take(name(counter), quota).map_err(refuse),
         _ => Ok(()),
     }
 }
 
 /// A subscription policy's two limits.
-fn plan(policy: &PolicyEntry, key: Key, burst_key: Key, taken: &mut Taken<'_>) -> Result<Passed, ThrottleRefusal> {
+fn plan(policy: &PolicyEntry, name: Name, taken: &mut Taken<'_>) -> Result<Passed, ThrottleRefusal> {
     if let Some(quota) = policy.quota
-        && let Err(until) = taken.take(key, quota)
+        && let Err(until) = taken.take(name, quota)
     {
         if policy.passes_when_spent {
             return Ok(Passed::Uncounted);
@@ -147,17 +142,15 @@ fn plan(policy: &PolicyEntry, key: Key, burst_key: Key, taken: &mut Taken<'_>) -
         return Err(ThrottleRefusal { level: Level::Subscription, until: Some(until) });
     }
     if let Some(burst) = policy.burst {
-        let admitted = taken.counters.admit_burst(burst_key, burst, taken.now);
-        admitted.map_err(|_| ThrottleRefusal { level: Level::Burst, until: None })?;
+        taken.take_burst(name, burst).map_err(|_| ThrottleRefusal { level: Level::Burst, until: None })?;
     }
     Ok(Passed::Counted)
 }
 
 fn backend(api: &ApiEntry, key_type: KeyType, taken: &mut Taken<'_>) -> Result<Passed, ThrottleRefusal> {
     if let Some(calls) = api.max_tps(key_type) {
-        let key = taken.counters.key(('h', api.id, key_type));
         taken
-            .take(key, Limited { quota: Quota::per_second(calls), by_bytes: false })
+            .take(api.backend_counter(key_type).alone(), Limited { quota: Quota::per_second(calls), by_bytes: false })
             .map_err(|_| ThrottleRefusal { level: Level::Backend, until: None })?;
     }
     Ok(Passed::Counted)
@@ -168,32 +161,46 @@ struct Taken<'c> {
     counters: &'c Counters,
     now: Timestamp,
     bytes: Option<u64>,
-    tickets: Vec<(Key, Ticket)>,
+    /// One for each level; only conditional groups can make more.
+    few: [Option<Admitted>; 5],
+    more: Vec<Admitted>,
     owed: Owed,
 }
 
-impl Taken<'_> {
+impl<'c> Taken<'c> {
+    fn new(counters: &'c Counters, counted: &Counted<'_>) -> Self {
+        Self { counters, now: counted.now, bytes: counted.bytes, few: [None; 5], more: Vec::new(), owed: Owed::new() }
+    }
+
     /// Counts the call, or says when there is quota again.
-    fn take(&mut self, key: Key, limit: Limited) -> Result<(), Timestamp> {
+    fn take(&mut self, name: Name, limit: Limited) -> Result<(), Timestamp> {
         let cost = Cost { bytes: self.bytes.unwrap_or(0) };
-        let ticket = self.counters.admit(key, limit.quota, self.now, cost).map_err(|refused| refused.until)?;
-        self.tickets.extend(ticket.map(|t| (key, t)));
+        let admitted = self.counters.admit(name, limit.quota, self.now, cost).map_err(|refused| refused.until)?;
+        self.keep(admitted);
         if limit.by_bytes && self.bytes.is_none() {
-            self.owed.push((key, limit.quota));
+            self.owed.push((name, limit.quota));
         }
         Ok(())
     }
 
-    fn give_back(self) {
-        for (key, ticket) in self.tickets {
-            self.counters.give_back(key, ticket);
+    fn take_burst(&mut self, name: Name, burst: traffic::Burst) -> Result<(), Refused> {
+        let admitted = self.counters.admit_burst(name, burst, self.now)?;
+        self.keep(admitted);
+        Ok(())
+    }
+
+    fn keep(&mut self, admitted: Admitted) {
+        match self.few.iter_mut().find(|place| place.is_none()) {
+            Some(place) => *place = Some(admitted),
+            None => self.more.push(admitted),
         }
     }
-}
 
-/// The super tenant's users are written with and without its domain; they are the same.
-fn plain_user(user: &str) -> &str {
-    user.strip_suffix(SUPER_TENANT_DOMAIN).and_then(|u| u.strip_suffix('@')).unwrap_or(user)
+    fn give_back(self) {
+        for admitted in self.few.into_iter().flatten().chain(self.more) {
+            self.counters.give_back(admitted);
+        }
+    }
 }
 
 impl Seen for View<'_> {
@@ -221,19 +228,52 @@ impl Seen for View<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use model::{Api, ApiId, AuthType, Endpoints, LifecycleState, TenantId, TimeUnit};
+
     use super::*;
+    use crate::config::Precedence;
+    use crate::snapshot::{Found, Verb};
+    use crate::{Change, Config, Deployed};
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    /// An open API whose backend takes one call a second, under a plan with a burst limit of three calls a minute.
+    fn snapshot() -> Snapshot {
+        let mut api = Api::new(ApiId::derived(&["a"]), TenantId::SUPER, "admin", "A", "1", "/a/{version}", NOW);
+        api.state = LifecycleState::Published;
+        api.endpoints = Endpoints::http(Some("http://backend"), None);
+        api.operations = vec![model::Operation { auth: AuthType::None, ..model::Operation::new("GET", "/*") }];
+        api.max_tps.production = Some(1);
+        let plans = model::default_subscription_policies(TenantId::SUPER).into_iter();
+        let mut plan = plans.into_iter().find(|plan| plan.name == "Unauthenticated").expect("shipped");
+        plan.burst = Some(model::Burst { count: 3, unit: TimeUnit::Minute });
+        let deployed = Deployed { api: Arc::new(api), revision: model::RevisionId::derived(&["r"]), environment: "Default".to_owned() };
+        Snapshot::empty().apply(&[Change::PutApi(Arc::new(deployed)), Change::PutSubscriptionPolicy(plan)]).unwrap()
+    }
+
+    #[test]
+    fn a_call_refused_by_a_later_level_takes_nothing_of_the_burst() {
+        let snapshot = snapshot();
+        let counters = Counters::new(&Config::default());
+        let call = |after_ms: i64| {
+            let (api, rest) = snapshot.api_for("/a/1/x").unwrap();
+            let Found::Resource(resource) = api.resources.find(rest, Some(Verb::Get), Precedence::Specific) else { panic!("no resource") };
+            let client = IpAddr::from([192, 0, 2, 1]);
+            let now = Timestamp(NOW.0 + after_ms);
+            let counted = Counted { api, operation: resource.operation(Verb::Get).unwrap(), caller: None, client, now, bytes: Some(0) };
+            let view = View { headers: None, query: None, claims: None, client };
+            admit(&counted, &view, &snapshot, &counters).map(drop).map_err(|refusal| refusal.level)
+        };
+        assert_eq!([call(0), call(1), call(2)], [Ok(()), Err(Level::Backend), Err(Level::Backend)]);
+        assert_eq!([call(1_000), call(2_000), call(3_000)], [Ok(()), Ok(()), Err(Level::Burst)]);
+    }
 
     #[test]
     fn conditions_see_decoded_queries() {
         let view = View { headers: None, query: Some("a=1&city=S%C3%A3o+Paulo"), claims: None, client: IpAddr::from([127, 0, 0, 1]) };
         assert_eq!(view.query("city").as_deref(), Some("São Paulo"));
         assert_eq!(view.query("b"), None);
-    }
-
-    #[test]
-    fn the_super_tenants_users_have_one_name() {
-        assert_eq!(plain_user("bob@carbon.super"), "bob");
-        assert_eq!(plain_user("bob@acme.com"), "bob@acme.com");
-        assert_eq!(plain_user("carbon.super"), "carbon.super");
     }
 }
