@@ -5,7 +5,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use model::{TenantId, Timestamp};
@@ -13,6 +13,7 @@ use quick_cache::sync::Cache;
 use tokio::sync::Semaphore;
 
 use crate::Config;
+use crate::steps::authenticate::Verified;
 
 /// Looks opaque tokens up.
 pub trait OpaqueTokens: Send + Sync {
@@ -66,6 +67,12 @@ const TOKEN_MAX_BYTES: usize = 1_024;
 /// Most look-ups at a time. Whoever floods the gateway with made-up tokens waits here, and leaves the database to the others.
 const LOOKUPS_MAX: usize = 16;
 
+/// A token as it was found, and what calls need of it, made when the first one does.
+pub(crate) struct Found {
+    pub(crate) token: FoundToken,
+    pub(crate) verified: OnceLock<Arc<Verified>>,
+}
+
 /// The look-up with its cache.
 pub(crate) struct Lookup {
     source: Arc<dyn OpaqueTokens>,
@@ -82,7 +89,7 @@ pub(crate) struct Lookup {
 #[derive(Clone)]
 struct Remembered {
     /// `None`: unknown.
-    token: Option<Arc<FoundToken>>,
+    token: Option<Arc<Found>>,
     until: Timestamp,
 }
 
@@ -104,7 +111,7 @@ impl Lookup {
     }
 
     /// The token, `None` if it is not usable. Whether it was revoked since is for the caller to ask the snapshot.
-    pub(crate) async fn find(&self, token: &str, now: Timestamp) -> Result<Option<Arc<FoundToken>>, Unavailable> {
+    pub(crate) async fn find(&self, token: &str, now: Timestamp) -> Result<Option<Arc<Found>>, Unavailable> {
         if token.len() > TOKEN_MAX_BYTES {
             return Ok(None);
         }
@@ -128,7 +135,7 @@ impl Lookup {
         let (token_found, ttl_ms) = match found {
             Some(found) => {
                 self.found.increment(1);
-                (Some(Arc::new(found)), self.ttl_ms)
+                (Some(Arc::new(Found { token: found, verified: OnceLock::new() })), self.ttl_ms)
             }
             None => {
                 self.unknown.increment(1);

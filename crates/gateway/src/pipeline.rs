@@ -172,7 +172,7 @@ fn begin(
     call: &mut Call,
     parts: &Parts,
     body: &Incoming,
-    found: Option<Option<&crate::FoundToken>>,
+    found: Option<Option<&crate::opaque::Found>>,
 ) -> Result<Start, Refusal> {
     let snapshot = gateway.current.load();
     let snapshot: &Snapshot = &snapshot;
