@@ -574,9 +574,9 @@ impl Snapshot {
         !self.inactive_tenants.is_empty() && self.inactive_tenants.contains_key(&tenant)
     }
 
-    /// The key mapping of a client at a key manager.
-    pub(crate) fn key(&self, consumer_key: &str, key_manager: &str) -> Option<&KeyEntry> {
-        self.keys.get(consumer_key)?.iter().find(|k| &*k.key_manager == key_manager)
+    /// What key mappings say of a client; one for each application and key manager that uses it.
+    pub(crate) fn keys(&self, consumer_key: &str) -> &[KeyEntry] {
+        self.keys.get(consumer_key).map_or(&[], |known| known)
     }
 
     pub(crate) fn subscription(&self, application: ApplicationId, api: ApiId) -> Option<&SubscriptionEntry> {

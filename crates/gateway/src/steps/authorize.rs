@@ -38,11 +38,14 @@ pub(crate) fn authorize(
     site_header: &HeaderName,
 ) -> Result<Caller, AuthRefusal> {
     let consumer_key = verified.consumer_key.as_deref().ok_or(AuthRefusal::NotSubscribed)?;
-    let key = snapshot.key(consumer_key, &verified.key_manager).filter(|k| k.usable).ok_or(AuthRefusal::NotSubscribed)?;
     // An issuer of one tenant must not speak for another tenant's applications, and those of a tenant that is switched off do not call.
-    let application = snapshot
-        .application(key.application)
-        .filter(|a| a.approved && a.tenant == verified.tenant && !snapshot.is_inactive(a.tenant))
+    let calls = |a: &&Arc<ApplicationEntry>| a.approved && a.tenant == verified.tenant && !snapshot.is_inactive(a.tenant);
+    // Another tenant may have the same consumer key at a key manager of the same name, which must not take this one's away.
+    let (key, application) = snapshot
+        .keys(consumer_key)
+        .iter()
+        .filter(|key| key.usable && key.key_manager == verified.key_manager)
+        .find_map(|key| snapshot.application(key.application).filter(calls).map(|application| (key, application)))
         .ok_or(AuthRefusal::NotSubscribed)?;
     let subscription = snapshot.subscription(application.id, api.id).ok_or(AuthRefusal::NotSubscribed)?;
     match subscription.state {
@@ -73,4 +76,86 @@ pub(crate) fn authorize(
         user: Arc::clone(user),
         user_key,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{
+        Api, ApiId, Application, ApplicationId, ApplicationStatus, ApplicationTokenType, Endpoints, KeyMapping, KeyMappingId,
+        KeyMappingMode, KeyState, LifecycleState, Subscription, SubscriptionId, TenantId, Timestamp,
+    };
+
+    use super::*;
+    use crate::config::Precedence;
+    use crate::snapshot::{Found, Verb};
+    use crate::{Change, Deployed};
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    fn application(name: &str, tenant: TenantId) -> Vec<Change> {
+        let id = ApplicationId::derived(&[name]);
+        let application = Application {
+            id,
+            number: 1,
+            tenant,
+            owner: "bob".to_owned(),
+            name: name.to_owned(),
+            policy: "Unlimited".to_owned(),
+            description: None,
+            token_type: ApplicationTokenType::Jwt,
+            status: ApplicationStatus::Approved,
+            groups: Vec::new(),
+            attributes: Vec::new(),
+            callback_url: None,
+            created_at: NOW,
+            updated_at: NOW,
+        };
+        let mapping = KeyMapping {
+            id: KeyMappingId::derived(&[name]),
+            application: id,
+            key_type: KeyType::Production,
+            key_manager: "Resident Key Manager".to_owned(),
+            consumer_key: Some("client-1".to_owned()),
+            state: KeyState::Completed,
+            mode: KeyMappingMode::Mapped,
+            allowed_domains: Vec::new(),
+        };
+        vec![Change::PutApplication(application), Change::PutKeyMapping(mapping)]
+    }
+
+    #[test]
+    fn another_tenants_use_of_a_consumer_key_takes_nothing_away() {
+        let (ours, theirs) = (TenantId::SUPER, TenantId(7));
+        let mut api = Api::new(ApiId::derived(&["a"]), ours, "admin", "A", "1", "/a/{version}", NOW);
+        api.state = LifecycleState::Published;
+        api.endpoints = Endpoints::http(Some("http://backend"), None);
+        api.operations = vec![model::Operation::new("GET", "/*")];
+        let subscription = Subscription {
+            id: SubscriptionId::derived(&["a"]),
+            application: ApplicationId::derived(&["ours"]),
+            api: api.id,
+            plan: "Unlimited".to_owned(),
+            requested_plan: None,
+            state: SubscriptionState::Unblocked,
+            created_at: NOW,
+            updated_at: NOW,
+        };
+        let deployed = Deployed { api: Arc::new(api), revision: model::RevisionId::derived(&["r"]), environment: "Default".to_owned() };
+        let mut changes = vec![Change::PutApi(Arc::new(deployed)), Change::PutSubscription(subscription)];
+        changes.extend(application("theirs", theirs));
+        changes.extend(application("ours", ours));
+        let snapshot = Snapshot::empty().apply(&changes).unwrap();
+        let (api, rest) = snapshot.api_for("/a/1/x").unwrap();
+        let Found::Resource(resource) = api.resources.find(rest, Some(Verb::Get), Precedence::Specific) else { panic!("no resource") };
+        let operation = resource.operation(Verb::Get).unwrap();
+        let site = HeaderName::from_static("referer");
+        let call = |tenant| {
+            let verified = Verified::of_application("client-1", "Resident Key Manager", tenant);
+            authorize(&snapshot, api, &resource.template, operation, &verified, &HeaderMap::new(), &site)
+                .map(|c| c.application.name.to_string())
+        };
+        assert_eq!(call(ours), Ok("ours".to_owned()));
+        // Their token speaks for their application, which is not subscribed.
+        assert_eq!(call(theirs), Err(AuthRefusal::NotSubscribed));
+    }
 }
