@@ -10,6 +10,8 @@ mod counters;
 mod gateway;
 mod hops;
 mod listener;
+#[doc(hidden)]
+pub mod measure;
 mod opaque;
 mod path;
 mod pipeline;
