@@ -23,6 +23,7 @@ use crate::opaque::IssuedTokens;
 use crate::options::{OptionFault, Options};
 use crate::passwords::OwnPasswords;
 use crate::served::{self, Served};
+use crate::spent::Spent;
 use crate::tls::{self, TlsFault};
 use crate::{cors, gateway_config, health, housekeeping, portals};
 
@@ -113,6 +114,8 @@ pub struct Running {
     /// What works behind the doors: the feed, and who tidies up.
     behind: Vec<JoinHandle<()>>,
     db: db::Db,
+    /// What is spent of limits; `None` in a rehearsal, whose windows are another time's.
+    spent: Option<Spent>,
 }
 
 /// Starts every profile in this process.
@@ -157,6 +160,11 @@ pub async fn start(start: Start) -> Result<Running, StartFault> {
     if shift_ms == 0 {
         behind.push(tokio::spawn(housekeeping::keep(db.clone(), Arc::clone(&clock))));
     }
+    let spent = (shift_ms == 0).then(|| Spent::new(Arc::clone(&gateway), data_dir.path(), Arc::clone(&clock)));
+    if let Some(spent) = &spent {
+        spent.take_up();
+        behind.push(tokio::spawn(spent.clone().keep()));
+    }
 
     let served = Served { committed: db.changes(), applied: is_applied };
     let health = {
@@ -183,7 +191,7 @@ pub async fn start(start: Start) -> Result<Running, StartFault> {
         tokio::spawn(gateway.serve(ports.gateway_https, Some(gateway_tls), stopping)),
     ];
     tracing::info!(rest = %addresses.rest, gateway = %addresses.gateway_http, "ready");
-    Ok(Running { addresses, generated_admin_password, stop, doors, behind, db })
+    Ok(Running { addresses, generated_admin_password, stop, doors, behind, db, spent })
 }
 
 impl Running {
@@ -209,6 +217,9 @@ impl Running {
         }
         for task in self.behind {
             task.abort();
+        }
+        if let Some(spent) = self.spent {
+            spent.write(Duration::ZERO).await;
         }
         if tokio::time::timeout(CLOSING, self.db.close()).await.is_err() {
             tracing::warn!("the database was still at work and is left to end by itself");

@@ -19,6 +19,7 @@ mod options;
 mod passwords;
 mod portals;
 mod served;
+mod spent;
 mod tls;
 
 pub use doorway::PortFault;
