@@ -1,5 +1,6 @@
 //! Stopped and started again, everything is where it was.
 
+use serde_json::json;
 use testkit::{Backend, Caller, House, Rest, api};
 
 #[tokio::test]
@@ -34,5 +35,35 @@ async fn a_restart_forgets_nothing() {
     let next = again.publish(&api("Pasta", &backend.url())).await;
     again.subscribe(&keys.application, &next, "Unlimited").await;
     caller.get("/pasta/1.0.0/x", &keys.token).await.expect(200);
+    second.stop().await;
+}
+
+#[tokio::test]
+async fn a_restart_hands_out_no_fresh_quota() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let backend = Backend::start().await;
+    let first = House::on(&data).await;
+    let rest = Rest::admin(&first).await;
+    let plan = json!({
+        "policyName": "Two",
+        "displayName": "Two",
+        "description": "",
+        "defaultLimit": {"type": "REQUESTCOUNTLIMIT", "requestCount": {"timeUnit": "months", "unitTime": 12, "requestCount": 2}},
+        "stopOnQuotaReach": true,
+        "billingPlan": "FREE",
+    });
+    rest.post("admin/v2/throttling/policies/subscription", &plan).await;
+    let mut limited = api("Pizza", &backend.url());
+    limited["policies"] = json!(["Two"]);
+    let id = rest.publish(&limited).await;
+    let keys = rest.become_subscriber("Eater", &id, "Two").await;
+    rest.caller.get("/pizza/1.0.0/x", &keys.token).await.expect(200);
+    first.stop().await;
+
+    let second = House::on(&data).await;
+    let caller = Caller::new(&second);
+    caller.get("/pizza/1.0.0/x", &keys.token).await.expect(200);
+    caller.get("/pizza/1.0.0/x", &keys.token).await.refused(429, 900_804);
     second.stop().await;
 }
