@@ -70,7 +70,7 @@ fn tidegate(given: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
         return program.canonicalize().with_context(|| format!("cannot find {}", program.display()));
     }
     progress("building tidegate with optimisations …");
-    sh::run("cargo", &["build", "--quiet", "--release", "--package", "tidegate"])?;
+    sh::run("cargo", &["build", "--release", "--package", "tidegate"])?;
     sh::target_dir().join("release/tidegate").canonicalize().context("cargo built no tidegate")
 }
 
