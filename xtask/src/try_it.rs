@@ -36,7 +36,7 @@ pub(crate) fn run(words: &Try) -> anyhow::Result<()> {
     needs::programs(&[("curl", "curl"), ("cc", "gcc")])?;
     say("Building Tidegate …");
     let profile = if words.release { "release" } else { "dev" };
-    sh::run("cargo", &["build", "--quiet", "--profile", profile, "--package", "tidegate"])?;
+    sh::run("cargo", &["build", "--profile", profile, "--package", "tidegate"])?;
     let tidegate = sh::target_dir().join(if words.release { "release" } else { "debug" }).join("tidegate");
 
     let folder = fresh_folder()?;
@@ -143,11 +143,7 @@ impl Server {
 
     fn wait_until_ready(&mut self, offset: u16) -> anyhow::Result<()> {
         let url = format!("http://localhost:{}/readyz", 8280 + offset);
-        needs::wait("tidegate serve", || sh::succeeds("curl", &["-sf", "-o", "/dev/null", &url]))?;
-        if let Some(status) = self.0.try_wait()? {
-            bail!("tidegate serve ended with {status}");
-        }
-        Ok(())
+        needs::wait_until_ready(&mut self.0, &url)
     }
 
     fn wait(&mut self) -> anyhow::Result<()> {

@@ -47,7 +47,7 @@ fn enough_node() -> anyhow::Result<()> {
 
 fn check() -> anyhow::Result<()> {
     needs::programs(&[("curl", "curl"), ("cc", "gcc"), ("chromium", "chromium")])?;
-    sh::run("cargo", &["build", "--quiet", "--package", "tidegate"])?;
+    sh::run("cargo", &["build", "--package", "tidegate"])?;
     let folder = fresh_folder()?;
     let ports = free_ports()?;
     let mut server = Server::start(&sh::target_dir().join("debug/tidegate"), &folder, ports)?;
@@ -112,11 +112,7 @@ impl Server {
 
     fn wait_until_ready(&mut self, ports: Ports) -> anyhow::Result<()> {
         let url = format!("http://localhost:{}/readyz", ports.management);
-        needs::wait("tidegate serve", || sh::succeeds("curl", &["-sf", "-o", "/dev/null", &url]))?;
-        if let Some(status) = self.0.try_wait()? {
-            bail!("tidegate serve ended with {status}");
-        }
-        Ok(())
+        needs::wait_until_ready(&mut self.0, &url)
     }
 }
 
