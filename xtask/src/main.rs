@@ -13,7 +13,7 @@ mod ui;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "Tidegate's own tools")]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Tidegate's own tools")]
 struct Words {
     #[command(subcommand)]
     task: Task,
