@@ -26,6 +26,35 @@ pub(crate) struct House {
     pub(crate) registration: Router,
     now: Arc<AtomicI64>,
     _dir: tempfile::TempDir,
+    _scratch: Option<Scratch>,
+}
+
+/// A database of a test's own on the PostgreSQL of this machine; dropped with it.
+struct Scratch(String);
+
+impl Scratch {
+    fn new() -> Option<Self> {
+        if !psql("SELECT 1") {
+            println!("SKIPPED: no PostgreSQL server answers at 127.0.0.1:5432");
+            return None;
+        }
+        let name = format!("tidegate_keys_{}", std::process::id());
+        assert!(psql(&format!("CREATE DATABASE {name}")), "{name} can be made");
+        Some(Self(name))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // A test that fails has told why already; a database left behind is not worth hiding that.
+        let _ = psql(&format!("DROP DATABASE {} WITH (FORCE)", self.0));
+    }
+}
+
+fn psql(statement: &str) -> bool {
+    let mut client = std::process::Command::new("psql");
+    client.args(["-h", "127.0.0.1", "-U", "postgres", "-w", "-X", "-q", "-At", "-c", statement, "postgres"]);
+    client.output().is_ok_and(|done| done.status.success())
 }
 
 struct AtTheDesk(Desk);
@@ -48,14 +77,12 @@ impl House {
         Self::over(&url, dir).await
     }
 
-    /// The same on PostgreSQL, where transactions do not wait for each other as on SQLite. `None`, and a word about it, where no database is
-    /// set aside for it.
+    /// The same on PostgreSQL, where transactions do not wait for each other as on SQLite. `None`, and a word about it, where no server
+    /// answers.
     pub(crate) async fn on_postgres() -> Option<Self> {
-        let Ok(url) = std::env::var("TIDEGATE_TEST_POSTGRES_DATABASE") else {
-            println!("SKIPPED: TIDEGATE_TEST_POSTGRES_DATABASE names no database");
-            return None;
-        };
-        Some(Self::over(&url, tempfile::tempdir().unwrap()).await)
+        let scratch = Scratch::new()?;
+        let url = format!("postgres://postgres@127.0.0.1:5432/{}", scratch.0);
+        Some(Self { _scratch: Some(scratch), ..Self::over(&url, tempfile::tempdir().unwrap()).await })
     }
 
     async fn over(url: &str, dir: tempfile::TempDir) -> Self {
@@ -75,7 +102,7 @@ impl House {
         let desk = Desk::new(db.clone(), users.clone(), signers, Settings::default(), clock);
         let router = Router::new().merge(doors::oauth2_router(desk.clone())).nest("/t/{domain}", doors::oauth2_router(desk.clone()));
         let registration = doors::registration_door(desk.clone(), Arc::new(AtTheDesk(desk.clone())));
-        let house = Self { desk, users, db, router, registration, now, _dir: dir };
+        let house = Self { desk, users, db, router, registration, now, _dir: dir, _scratch: None };
         house.users.ensure_admin(Some(Secret::new("right-one".to_owned()))).await.unwrap();
         house
     }

@@ -228,7 +228,7 @@ async fn of_many_refreshes_at_once_one_wins() {
     one_of_many_refreshes_wins(&House::new().await).await;
 }
 
-/// One test for all races, as there is one database for it.
+/// One test for all races, as making a database takes longer than they do.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn races_end_the_same_way_on_postgresql() {
     if let Some(house) = House::on_postgres().await {
