@@ -135,7 +135,7 @@ async fn delete(State(room): State<Room>, caller: Caller, Path(name): Path<Strin
     let mut tx = room.db.write().await?;
     let user = to_change(&mut tx, &caller, &wanted).await?;
     refuse_last_administrator(&mut tx, &caller, &user).await?;
-    db::users::delete(&mut tx, user.id).await?;
+    db::users::delete(&mut tx, user.id, room.now()).await?;
     Ok(tx.commit().await?)
 }
 
@@ -153,7 +153,7 @@ async fn set_roles(
         refuse_last_administrator(&mut tx, &caller, &user).await?;
     }
     user.roles = roles;
-    db::users::update(&mut tx, &user).await?;
+    db::users::update(&mut tx, &user, room.now()).await?;
     tx.commit().await?;
     Ok(Json(show(&user, &caller.tenant_domain)))
 }
@@ -181,7 +181,7 @@ async fn set_locked(
         refuse_last_administrator(&mut tx, &caller, &user).await?;
     }
     user.locked = sent.locked;
-    db::users::update(&mut tx, &user).await?;
+    db::users::update(&mut tx, &user, room.now()).await?;
     tx.commit().await?;
     Ok(Json(show(&user, &caller.tenant_domain)))
 }

@@ -58,6 +58,14 @@ pub async fn lock(tx: &mut Tx, id: &str) -> Result<()> {
     Ok(())
 }
 
+/// The client as it now is, which nobody changes or removes until the transaction ends. Others may hold it at the same time.
+pub async fn hold(tx: &mut Tx, id: &str) -> Result<Option<OAuthClient>> {
+    if tx.is_postgres() {
+        tx.row("SELECT id FROM client WHERE id = $1 FOR SHARE", args![id]).await?;
+    }
+    find(tx, id).await
+}
+
 /// Writes everything but id and creation time; whether there was such a client.
 pub async fn update(tx: &mut Tx, client: &OAuthClient) -> Result<bool> {
     let sql = "UPDATE client SET secret = $2, name = $3, owner = $4, tenant = $5, origin = $6, active = $7, body = $8 WHERE id = $1";
@@ -69,8 +77,9 @@ pub async fn update(tx: &mut Tx, client: &OAuthClient) -> Result<bool> {
 
 /// Removes a client and takes back its tokens; whether there was one.
 pub async fn delete(tx: &mut Tx, id: &str, now: Timestamp) -> Result<bool> {
-    tokens::revoke_of_client(tx, id, now).await?;
+    // The client first: whoever holds it to issue a token is waited for, and that token is then seen.
     let done = tx.run("DELETE FROM client WHERE id = $1", args![id]).await?;
+    tokens::revoke_of_client(tx, id, now).await?;
     changed(tx, Thing::Client, id);
     Ok(done > 0)
 }

@@ -90,6 +90,14 @@ pub async fn set_state(tx: &mut Tx, id: TokenId, state: TokenState, now: Timesta
     Ok(true)
 }
 
+/// Takes a token back if it is active; whether it was. Of two transactions that try, one is told yes.
+pub async fn revoke(tx: &mut Tx, id: TokenId, now: Timestamp) -> Result<bool> {
+    let sql = "UPDATE token SET state = 'REVOKED', ended_at = $2 WHERE id = $1 AND state = 'ACTIVE' RETURNING jti, access_hash";
+    let Some(row) = tx.row(sql, args![id, now]).await? else { return Ok(false) };
+    note_revoked(tx, &row)?;
+    Ok(true)
+}
+
 /// Takes back all of a client's active tokens; how many there were.
 pub async fn revoke_of_client(tx: &mut Tx, client: &str, now: Timestamp) -> Result<u64> {
     let mut sql = Sql::new("client = ");
@@ -101,6 +109,18 @@ pub async fn revoke_of_client(tx: &mut Tx, client: &str, now: Timestamp) -> Resu
 pub async fn revoke_of_holder(tx: &mut Tx, client: &str, holder: &TokenHolder, now: Timestamp) -> Result<u64> {
     let mut sql = Sql::new("client = ");
     sql.bind(client).push(" AND holder = ").bind(holder.user()).push(" AND aut = ").bind(holder.aut());
+    revoke_where(tx, sql, now).await
+}
+
+/// Takes back all active tokens that act for a user, by whichever client they were got; how many there were. `names` are all the ways in which
+/// rows may write the user's name.
+pub async fn revoke_of_user(tx: &mut Tx, names: &[String], now: Timestamp) -> Result<u64> {
+    if names.is_empty() {
+        return Ok(0);
+    }
+    // Naming the clients lets the index by client and holder be used. A client that is gone took its tokens along.
+    let mut sql = Sql::new("aut = 'APPLICATION_USER' AND client IN (SELECT id FROM client) AND holder IN ");
+    sql.list(names.iter().map(String::as_str));
     revoke_where(tx, sql, now).await
 }
 
@@ -122,6 +142,12 @@ pub async fn sweep(tx: &mut Tx, before: Timestamp) -> Result<u64> {
 }
 
 async fn revoke_where(tx: &mut Tx, condition: Sql, now: Timestamp) -> Result<u64> {
+    if tx.is_postgres() {
+        // Always in the same order, so that two who revoke many rows do not wait for each other.
+        let mut sql = Sql::new("SELECT id FROM token WHERE state = 'ACTIVE' AND ");
+        sql.append(&condition).push(" ORDER BY id FOR UPDATE");
+        tx.rows_sql(sql).await?;
+    }
     let mut sql = Sql::new("UPDATE token SET state = 'REVOKED', ended_at = ");
     sql.bind(now).push(" WHERE state = 'ACTIVE' AND ").append(&condition).push(" RETURNING jti, access_hash");
     let rows = tx.rows_sql(sql).await?;

@@ -1,12 +1,15 @@
 //! User accounts with their roles.
+//!
+//! What ends a user's right to the tokens they have (another password, a lock, removal) takes the tokens back in the same transaction, so that
+//! no room can forget it.
 
 use std::collections::HashMap;
 
-use model::{LegacyDigest, Secret, StoredPassword, TenantId, Timestamp, User, UserId};
+use model::{LegacyDigest, Secret, StoredPassword, TenantId, Timestamp, User, UserId, UserName};
 
 use crate::codec::{from_json, to_json};
 use crate::sql::{Row, Sql, Value, anywhere, args, fold};
-use crate::{Error, Result, Tx};
+use crate::{Error, Result, Tx, tenants, tokens};
 
 const ATTRIBUTES: &str = "account.attributes";
 const ARGON2ID: &str = "ARGON2ID";
@@ -72,11 +75,38 @@ pub async fn lock(tx: &mut Tx, tenant: TenantId, store: &str, name: &str) -> Res
     Ok(())
 }
 
-/// Writes everything but tenant and creation time, roles included; whether there was such a user.
+/// The user as they now are, whom nobody changes or removes until the transaction ends. Others may hold them at the same time.
+pub async fn hold(tx: &mut Tx, tenant: TenantId, store: &str, name: &str) -> Result<Option<User>> {
+    if tx.is_postgres() {
+        let sql = "SELECT id FROM account WHERE tenant = $1 AND store = $2 AND name = $3 FOR SHARE";
+        tx.row(sql, args![tenant, store, name]).await?;
+    }
+    find(tx, tenant, store, name).await
+}
+
+/// Writes everything but tenant and creation time, roles included; whether there was such a user. Another password, another name or a lock
+/// takes back the user's tokens.
 ///
 /// # Errors
 /// As [`insert`].
-pub async fn update(tx: &mut Tx, user: &User) -> Result<bool> {
+pub async fn update(tx: &mut Tx, user: &User, now: Timestamp) -> Result<bool> {
+    let Some(before) = find_by_id(tx, user.id).await? else { return Ok(false) };
+    // The user first: whoever holds them to issue a token is waited for, and that token is then seen.
+    if !overwrite(tx, user).await? {
+        return Ok(false);
+    }
+    let is_renamed = (&before.store, &before.name) != (&user.store, &user.name);
+    if before.password != user.password || is_renamed || user.locked && !before.locked {
+        take_back_tokens(tx, &before, now).await?;
+    }
+    Ok(true)
+}
+
+/// As [`update`], leaving the user's tokens alone: for who carries users and tokens over, each as they are.
+///
+/// # Errors
+/// As [`insert`].
+pub async fn overwrite(tx: &mut Tx, user: &User) -> Result<bool> {
     let sql = "UPDATE account SET store = $3, name = $4, name_fold = $5, password_form = $6, password_hash = $7, password_salt = $8, \
                attributes = $9, locked = $10, must_change_password = $11, password_changed_at = $12 WHERE id = $1 AND tenant = $2";
     let mut values = columns(user)?;
@@ -89,14 +119,6 @@ pub async fn update(tx: &mut Tx, user: &User) -> Result<bool> {
     Ok(true)
 }
 
-/// Sets a password of the user's own choosing: a one-time password's mark goes. Whether there was such a user.
-pub async fn set_password(tx: &mut Tx, id: UserId, password: &StoredPassword, now: Timestamp) -> Result<bool> {
-    let sql = "UPDATE account SET password_form = $2, password_hash = $3, password_salt = $4, password_changed_at = $5, \
-               must_change_password = $6 WHERE id = $1";
-    let (form, hash, salt) = password_columns(Some(password));
-    Ok(tx.run(sql, args![id, form, hash, salt, now, false]).await? > 0)
-}
-
 /// Writes the same password in another form (a legacy digest made Argon2id after a sign-in), if it is still kept in the old one. Leaves
 /// the marks and dates of the password alone. Whether it was.
 pub async fn rehash(tx: &mut Tx, id: UserId, old: &StoredPassword, new: &StoredPassword) -> Result<bool> {
@@ -106,9 +128,15 @@ pub async fn rehash(tx: &mut Tx, id: UserId, old: &StoredPassword, new: &StoredP
     Ok(tx.run(sql, args![id, form, hash, salt, old_hash]).await? > 0)
 }
 
-/// Removes a user; whether there was one.
-pub async fn delete(tx: &mut Tx, id: UserId) -> Result<bool> {
-    Ok(tx.run("DELETE FROM account WHERE id = $1", args![id]).await? > 0)
+/// Removes a user and takes back their tokens; whether there was one.
+pub async fn delete(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<bool> {
+    let Some(user) = find_by_id(tx, id).await? else { return Ok(false) };
+    // The user first: whoever holds them to issue a token is waited for, and that token is then seen.
+    if tx.run("DELETE FROM account WHERE id = $1", args![id]).await? == 0 {
+        return Ok(false);
+    }
+    take_back_tokens(tx, &user, now).await?;
+    Ok(true)
 }
 
 /// How many users the tenant has.
@@ -129,6 +157,29 @@ pub async fn another_has_role(tx: &mut Tx, tenant: TenantId, role: &str, user: U
     let sql = "SELECT a.id FROM account a JOIN account_role r ON r.account = a.id \
                WHERE a.tenant = $1 AND a.id <> $2 AND a.locked = $3 AND LOWER(r.role) = LOWER($4) LIMIT 1";
     Ok(tx.row(sql, args![tenant, user, false, role]).await?.is_some())
+}
+
+async fn take_back_tokens(tx: &mut Tx, user: &User, now: Timestamp) -> Result<()> {
+    let names = names_in_tokens(tx, user).await?;
+    tokens::revoke_of_user(tx, &names, now).await.map(drop)
+}
+
+/// Every way in which a token's row may write the user's name.
+async fn names_in_tokens(tx: &mut Tx, user: &User) -> Result<Vec<String>> {
+    let Some(tenant) = tenants::find(tx, user.tenant).await? else { return Ok(Vec::new()) };
+    let name = UserName { store: user.store.clone(), name: user.name.clone(), tenant: tenant.domain };
+    let mut names = vec![name.with_tenant(), UserName { tenant: fold(&name.tenant), ..name.clone() }.with_tenant()];
+    let short = name.without_tenant();
+    // The super tenant's suffix may be left out, except where the name would then be read as a tenant's user.
+    let is_another = match short.rsplit_once('@') {
+        Some((_, domain)) => tenants::find_by_domain(tx, domain).await?.is_some(),
+        None => false,
+    };
+    if user.tenant == TenantId::SUPER && !is_another {
+        names.push(short);
+    }
+    names.dedup();
+    Ok(names)
 }
 
 fn matching(sql: &mut Sql, filter: &UserFilter) {

@@ -1,6 +1,6 @@
 //! Finding, making and changing accounts.
 
-use model::{EVERYONE, PRIMARY_STORE, Secret, Tenant, User, UserId, UserName};
+use model::{EVERYONE, PRIMARY_STORE, Secret, StoredPassword, Tenant, Timestamp, User, UserId, UserName};
 
 use crate::password::{self, PASSWORD_MAX_BYTES};
 use crate::{Account, SignInError, Users};
@@ -66,12 +66,7 @@ impl Users {
     /// # Errors
     /// When the tenants could not be read.
     pub async fn parse_name(&self, text: &str) -> Result<UserName, db::Error> {
-        let suffix = text.rsplit_once('@').map(|(_, domain)| domain.to_ascii_lowercase());
-        let is_tenant = match &suffix {
-            Some(domain) => db::tenants::find_by_domain(&mut self.db.read().await?, domain).await?.is_some(),
-            None => false,
-        };
-        Ok(UserName::parse(text, |domain| is_tenant && suffix.as_deref() == Some(domain)))
+        parse_name(&mut self.db.read().await?, text).await
     }
 
     /// The account of that name, whatever its state; ask [`Account::may_act`] before letting it do anything.
@@ -79,10 +74,7 @@ impl Users {
     /// # Errors
     /// When it could not be read.
     pub async fn find(&self, name: &UserName) -> Result<Option<Account>, db::Error> {
-        let mut tx = self.db.read().await?;
-        let Some(tenant) = db::tenants::find_by_domain(&mut tx, &name.tenant).await? else { return Ok(None) };
-        let user = db::users::find(&mut tx, tenant.id, &name.store, &name.name).await?;
-        Ok(user.map(|user| Account::new(user, tenant)))
+        find(&mut self.db.read().await?, name).await
     }
 
     /// Whether there is such an account.
@@ -138,7 +130,7 @@ impl Users {
         Ok(user)
     }
 
-    /// Changes one's own password.
+    /// Changes one's own password. All tokens that act for the user end with the old one.
     ///
     /// # Errors
     /// [`ChangeError::Current`] when `current` is not right, and the others.
@@ -147,7 +139,8 @@ impl Users {
         self.set_password(name, new, false).await
     }
 
-    /// Sets somebody's password, as an administrator may. `one_time`: it must be changed within a day.
+    /// Sets somebody's password, as an administrator may. `one_time`: it must be changed within a day. All tokens that act for the user end
+    /// with the old one.
     ///
     /// # Errors
     /// [`ChangeError`].
@@ -172,11 +165,11 @@ impl Users {
         let mut tx = self.db.write().await?;
         let tenant = tenant(&mut tx, &name.tenant).await?;
         let roles = known_roles(&mut tx, &tenant, roles).await?;
-        write(&mut tx, &tenant, name, |user| user.roles = roles).await?;
+        write(&mut tx, &tenant, name, self.now(), |user| user.roles = roles).await?;
         Ok(tx.commit().await?)
     }
 
-    /// Locks an account, or unlocks it.
+    /// Locks an account, which takes back the tokens that act for it, or unlocks it.
     ///
     /// # Errors
     /// [`ChangeError`].
@@ -187,17 +180,65 @@ impl Users {
     async fn alter(&self, name: &UserName, change: impl FnOnce(&mut User)) -> Result<(), ChangeError> {
         let mut tx = self.db.write().await?;
         let tenant = tenant(&mut tx, &name.tenant).await?;
-        write(&mut tx, &tenant, name, change).await?;
+        write(&mut tx, &tenant, name, self.now(), change).await?;
         Ok(tx.commit().await?)
     }
 }
 
-async fn write(tx: &mut db::Tx, tenant: &Tenant, name: &UserName, change: impl FnOnce(&mut User)) -> Result<(), ChangeError> {
+/// As [`Users::parse_name`], within a transaction.
+///
+/// # Errors
+/// When the tenants could not be read.
+pub async fn parse_name(tx: &mut db::Tx, text: &str) -> Result<UserName, db::Error> {
+    let suffix = text.rsplit_once('@').map(|(_, domain)| domain.to_ascii_lowercase());
+    let is_tenant = match &suffix {
+        Some(domain) => db::tenants::find_by_domain(tx, domain).await?.is_some(),
+        None => false,
+    };
+    Ok(UserName::parse(text, |domain| is_tenant && suffix.as_deref() == Some(domain)))
+}
+
+/// As [`Users::find`], within a transaction.
+///
+/// # Errors
+/// When it could not be read.
+pub async fn find(tx: &mut db::Tx, name: &UserName) -> Result<Option<Account>, db::Error> {
+    let Some(tenant) = db::tenants::find_by_domain(tx, &name.tenant).await? else { return Ok(None) };
+    let user = db::users::find(tx, tenant.id, &name.store, &name.name).await?;
+    Ok(user.map(|user| Account::new(user, tenant)))
+}
+
+/// The account as it now is, which nobody changes or removes until the transaction ends. `None` where it may no longer act or is not what
+/// `seen` was: whoever decided by `seen` that something may be given to the user, decided by what is no longer so.
+///
+/// # Errors
+/// When it could not be read.
+pub async fn hold(tx: &mut db::Tx, seen: &Account) -> Result<Option<Account>, db::Error> {
+    let held = db::users::hold(tx, seen.user.tenant, &seen.user.store, &seen.user.name).await?;
+    let Some(user) = held.filter(|user| is_same(&seen.user, user)) else { return Ok(None) };
+    let tenant = db::tenants::find(tx, user.tenant).await?;
+    Ok(tenant.map(|tenant| Account::new(user, tenant)).filter(Account::may_act))
+}
+
+/// Whether it is the same user with the same password, which a sign-in on another node may just have stored in another form.
+fn is_same(seen: &User, user: &User) -> bool {
+    let has_outdated_form = matches!(seen.password, Some(StoredPassword::Legacy { .. }));
+    let has_same_password = seen.password == user.password || has_outdated_form;
+    seen.id == user.id && seen.password_changed_at == user.password_changed_at && has_same_password
+}
+
+async fn write(
+    tx: &mut db::Tx,
+    tenant: &Tenant,
+    name: &UserName,
+    now: Timestamp,
+    change: impl FnOnce(&mut User),
+) -> Result<(), ChangeError> {
     db::users::lock(tx, tenant.id, &name.store, &name.name).await?;
     let found = db::users::find(tx, tenant.id, &name.store, &name.name).await?;
     let mut user = found.ok_or_else(|| ChangeError::UnknownUser(name.clone()))?;
     change(&mut user);
-    db::users::update(tx, &user).await?;
+    db::users::update(tx, &user, now).await?;
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use model::{EVERYONE, Tenant, Timestamp, User, UserName};
 
-pub use accounts::{ChangeError, NewUser};
+pub use accounts::{ChangeError, NewUser, find, hold, parse_name};
 pub use first_start::Made;
 pub use sign_in::SignInError;
 

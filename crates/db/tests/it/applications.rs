@@ -216,7 +216,7 @@ async fn a_locked_row_loses_no_change(stage: Stage) {
                 db::users::lock(&mut tx, bob.tenant, &bob.store, &bob.name).await.unwrap();
                 let mut user = db::users::find_by_id(&mut tx, bob.id).await.unwrap().unwrap();
                 user.attributes.push((word.clone(), word.clone()));
-                db::users::update(&mut tx, &user).await.unwrap();
+                db::users::update(&mut tx, &user, NOW).await.unwrap();
                 tx.commit().await.unwrap();
                 let mut tx = db.write().await.unwrap();
                 db::applications::lock(&mut tx, app).await.unwrap();

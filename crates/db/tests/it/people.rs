@@ -12,7 +12,8 @@ on_both! {
     user_names_are_unique_per_store_and_tenant,
     users_are_listed_in_pages,
     another_with_a_role_is_looked_for,
-    passwords_are_set_and_rehashed,
+    passwords_are_rehashed,
+    what_ends_a_user_takes_their_tokens_back,
     a_deleted_role_leaves_its_users,
     rest_scopes_are_replaced_together,
 }
@@ -44,11 +45,11 @@ async fn users_come_back_whole(stage: Stage) {
     bob.password = None;
     bob.locked = false;
     bob.attributes.clear();
-    assert!(db::users::update(&mut tx, &bob).await.unwrap());
+    assert!(db::users::update(&mut tx, &bob, NOW).await.unwrap());
     assert_eq!(db::users::find_by_id(&mut tx, bob.id).await.unwrap().as_ref(), Some(&bob));
-    assert!(db::users::delete(&mut tx, bob.id).await.unwrap());
-    assert!(!db::users::delete(&mut tx, bob.id).await.unwrap());
-    assert!(!db::users::update(&mut tx, &bob).await.unwrap());
+    assert!(db::users::delete(&mut tx, bob.id, NOW).await.unwrap());
+    assert!(!db::users::delete(&mut tx, bob.id, NOW).await.unwrap());
+    assert!(!db::users::update(&mut tx, &bob, NOW).await.unwrap());
 }
 
 async fn user_names_are_unique_per_store_and_tenant(stage: Stage) {
@@ -94,7 +95,7 @@ async fn another_with_a_role_is_looked_for(stage: Stage) {
     assert!(db::users::another_has_role(&mut tx, TenantId::SUPER, "admin", ann.id).await.unwrap());
 }
 
-async fn passwords_are_set_and_rehashed(stage: Stage) {
+async fn passwords_are_rehashed(stage: Stage) {
     tenants(&stage.db).await;
     let bob = user("bob");
     let old = bob.password.clone().unwrap();
@@ -104,12 +105,69 @@ async fn passwords_are_set_and_rehashed(stage: Stage) {
     assert!(db::users::rehash(&mut tx, bob.id, &old, &argon).await.unwrap());
     assert!(!db::users::rehash(&mut tx, bob.id, &old, &argon).await.unwrap());
     let after = db::users::find_by_id(&mut tx, bob.id).await.unwrap().unwrap();
-    assert_eq!(after, User { password: Some(argon), ..bob.clone() });
-    let later = NOW.plus_secs(9);
-    assert!(db::users::set_password(&mut tx, bob.id, &old, later).await.unwrap());
-    let after = db::users::find_by_id(&mut tx, bob.id).await.unwrap().unwrap();
-    assert_eq!(after, User { must_change_password: false, password_changed_at: later, ..bob });
-    assert!(!db::users::set_password(&mut tx, UserId::random(), &old, later).await.unwrap());
+    assert_eq!(after, User { password: Some(argon), ..bob });
+}
+
+async fn what_ends_a_user_takes_their_tokens_back(stage: Stage) {
+    tenants(&stage.db).await;
+    let (bob, far) = (User { locked: false, ..user("bob") }, User { tenant: ACME, ..user("bob") });
+    let mail = user("bob@acme.com");
+    let held = |holder: &str, text: &str| IssuedToken { holder: TokenHolder::User { user: holder.to_owned() }, ..opaque_token("c", text) };
+    let held_by = |client: &str, text: &str| IssuedToken { client: client.to_owned(), ..held("bob", text) };
+    let owned = IssuedToken { holder: TokenHolder::Application { owner: "bob".to_owned() }, ..opaque_token("c", "owned") };
+    let rows = [
+        held("bob", "short"),
+        held("bob@carbon.super", "long"),
+        held_by("d", "other-client"),
+        held("bob@acme.com", "far"),
+        held("bob@acme.com@carbon.super", "mail"),
+        held("bobby", "bobby"),
+        owned,
+    ];
+    let mut tx = stage.db.write().await.unwrap();
+    db::clients::insert_many(&mut tx, &[client("c"), client("d")]).await.unwrap();
+    db::users::insert_many(&mut tx, &[bob.clone(), far.clone(), mail.clone()]).await.unwrap();
+    tx.commit().await.unwrap();
+    let changes = [
+        ("password", User { password: Some(StoredPassword::Argon2id(Secret::new("$x".to_owned()))), ..bob.clone() }, true),
+        ("lock", User { locked: true, ..bob.clone() }, true),
+        ("roles", User { roles: texts(&["admin"]), ..bob.clone() }, false),
+    ];
+    for (what, changed, ends) in changes {
+        let mut tx = stage.db.write().await.unwrap();
+        db::tokens::insert_many(&mut tx, &rows).await.unwrap();
+        db::users::update(&mut tx, &changed, NOW).await.unwrap();
+        let left = active(&mut tx).await;
+        let others = ["bobby", "far", "mail", "owned"];
+        if ends {
+            assert_eq!(left, others, "{what}");
+        } else {
+            assert_eq!(left.len(), rows.len(), "{what}");
+        }
+    }
+    for (gone, left) in [
+        (&bob, &["bobby", "far", "mail", "owned"][..]),
+        (&far, &["bobby", "long", "mail", "other-client", "owned", "short"]),
+        (&mail, &["bobby", "far", "long", "other-client", "owned", "short"]),
+    ] {
+        let mut tx = stage.db.write().await.unwrap();
+        db::tokens::insert_many(&mut tx, &rows).await.unwrap();
+        assert!(db::users::delete(&mut tx, gone.id, NOW).await.unwrap());
+        assert_eq!(active(&mut tx).await, left);
+    }
+}
+
+/// The texts of all active tokens of the clients `c` and `d`, sorted.
+async fn active(tx: &mut db::Tx) -> Vec<String> {
+    let mut left = Vec::new();
+    for client in ["c", "d"] {
+        for token in db::tokens::list_of_client(tx, client, TokenState::Active, 99).await.unwrap() {
+            let TokenText::Opaque(text) = token.access else { panic!("a JWT") };
+            left.push(text.expose().clone());
+        }
+    }
+    left.sort();
+    left
 }
 
 async fn a_deleted_role_leaves_its_users(stage: Stage) {

@@ -12,6 +12,7 @@ on_both! {
     a_reusable_token_fits_in_every_way,
     revoked_jwts_are_listed_until_they_expire,
     a_holders_tokens_are_revoked_together,
+    of_many_who_revoke_a_token_one_does,
     the_sweep_leaves_what_still_matters,
     signing_keys_come_back_newest_first,
 }
@@ -97,6 +98,28 @@ async fn a_holders_tokens_are_revoked_together(stage: Stage) {
     assert_eq!(db::tokens::revoke_of_client(&mut tx, "c", NOW).await.unwrap(), 1);
     assert_eq!(db::tokens::revoke_of_client(&mut tx, "c", NOW).await.unwrap(), 0);
     assert_eq!(db::tokens::find_by_access(&mut tx, "t3").await.unwrap().unwrap().state, TokenState::Active);
+}
+
+async fn of_many_who_revoke_a_token_one_does(stage: Stage) {
+    let tokens: Vec<IssuedToken> = (0..8).map(|n| opaque_token("c", &format!("t{n}"))).collect();
+    let mut tx = stage.db.write().await.unwrap();
+    db::tokens::insert_many(&mut tx, &tokens).await.unwrap();
+    tx.commit().await.unwrap();
+    for token in &tokens {
+        let mut tries = tokio::task::JoinSet::new();
+        for _ in 0..6 {
+            let (db, id) = (stage.db.clone(), token.id);
+            tries.spawn(async move {
+                let mut tx = db.write().await.unwrap();
+                // Everybody sees it active before anybody ends it, where the database lets them.
+                db::tokens::find(&mut tx, id).await.unwrap();
+                let done = db::tokens::revoke(&mut tx, id, NOW).await.unwrap();
+                tx.commit().await.unwrap();
+                done
+            });
+        }
+        assert_eq!(tries.join_all().await.into_iter().filter(|done| *done).count(), 1);
+    }
 }
 
 async fn the_sweep_leaves_what_still_matters(stage: Stage) {

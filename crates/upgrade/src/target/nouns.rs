@@ -224,12 +224,13 @@ impl Noun for User {
             user.password_changed_at = here.password_changed_at;
             user.must_change_password = here.must_change_password;
         }
-        users::update(tx, &user).await
+        users::overwrite(tx, &user).await
     }
 
     async fn replace(&self, tx: &mut Tx, _: &Around) -> Result<bool> {
         if let Some(default) = users::find(tx, self.tenant, &self.store, &self.name).await? {
-            users::delete(tx, default.id).await?;
+            // Nobody has used it, so there are no tokens whose end could have a time.
+            users::delete(tx, default.id, default.created_at).await?;
         }
         users::insert(tx, self).await?;
         Ok(true)
