@@ -23,6 +23,43 @@ pub async fn bindings(tx: &mut Tx, tenant: TenantId, names: &[&str]) -> Result<V
     Ok(found.into_iter().map(|(scope, roles)| ScopeBinding { scope, roles }).collect())
 }
 
+/// A scope that a tenant binds to roles.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignBinding {
+    /// Its name.
+    pub scope: String,
+    /// Whether the client's application is subscribed to an API that asks for it.
+    pub callable: bool,
+}
+
+/// Those of the named scopes that tenants other than `own` bind to roles, each once.
+pub async fn bound_elsewhere(tx: &mut Tx, own: &[TenantId], client: &str, names: &[&str]) -> Result<Vec<ForeignBinding>> {
+    let mut found: BTreeMap<String, bool> = BTreeMap::new();
+    for some in names.chunks(500) {
+        // Naming the tenants lets the indexes by tenant and name be used.
+        let mut others = Sql::new("tenant IN (SELECT id FROM tenant WHERE id NOT IN ");
+        others.list(own.iter().copied()).push(") AND name IN ").list(some.iter().copied());
+        let mut bound = Sql::new("SELECT DISTINCT name FROM api_scope WHERE roles <> '[]' AND ");
+        bound.append(&others).push(" UNION SELECT name FROM shared_scope WHERE roles <> '[]' AND ").append(&others);
+        for row in tx.rows_sql(bound).await? {
+            found.entry(row.text("name")?).or_default();
+        }
+    }
+    let bound: Vec<String> = found.keys().cloned().collect();
+    for some in bound.chunks(500) {
+        let mut callable = Sql::new(
+            "SELECT DISTINCT s.name FROM key_mapping k JOIN subscription u ON u.application = k.application \
+             JOIN api_scope s ON s.api = u.api WHERE k.consumer_key = ",
+        );
+        callable.bind(client).push(" AND s.tenant NOT IN ").list(own.iter().copied());
+        callable.push(" AND s.name IN ").list(some.iter().map(String::as_str));
+        for row in tx.rows_sql(callable).await? {
+            found.insert(row.text("name")?, true);
+        }
+    }
+    Ok(found.into_iter().map(|(scope, callable)| ForeignBinding { scope, callable }).collect())
+}
+
 async fn collect(tx: &mut Tx, sql: Sql, found: &mut BTreeMap<String, Vec<String>>) -> Result<()> {
     for row in tx.rows_sql(sql).await? {
         found.insert(row.text("name")?, roles(&row)?);

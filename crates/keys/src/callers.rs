@@ -5,7 +5,7 @@ use rest::{Caller, Denied};
 use users::Account;
 
 use crate::scopes::rest_scopes_of;
-use crate::{Desk, DeskError};
+use crate::{Desk, DeskError, FoundToken, holders};
 
 impl Desk {
     /// The caller behind an access token in either form.
@@ -14,7 +14,7 @@ impl Desk {
     /// [`Denied`].
     pub async fn bearer_caller(&self, token: &str) -> Result<Caller, Denied> {
         let found = self.find_token(token).await.map_err(unavailable)?.ok_or(Denied::Unknown)?;
-        let account = self.account_of(&found.holder, found.tenant).await.map_err(|e| unavailable(e.into()))?;
+        let account = self.account_behind(&found).await.map_err(unavailable)?;
         let account = account.filter(Account::may_act).ok_or(Denied::Unknown)?;
         Ok(caller(account, found.scopes))
     }
@@ -43,6 +43,11 @@ impl Desk {
     /// [`DeskError::Store`].
     pub async fn full_user_name(&self, name: &str) -> Result<String, DeskError> {
         Ok(self.users.parse_name(name).await?.with_tenant())
+    }
+
+    /// The account a token acts for, whatever its state.
+    pub(crate) async fn account_behind(&self, found: &FoundToken) -> Result<Option<Account>, DeskError> {
+        Ok(holders::account_of(&mut self.db.read().await?, &found.holder, found.tenant).await?)
     }
 
     async fn rest_scopes(&self, account: &Account) -> Result<Vec<String>, DeskError> {

@@ -7,8 +7,6 @@
 use model::{OAuthClient, SUPER_TENANT_DOMAIN, TenantId, TokenHolder, UserName};
 use users::Account;
 
-use crate::Desk;
-
 /// A user as the holder of a token.
 pub(crate) fn user(account: &Account) -> TokenHolder {
     let name = account.name();
@@ -29,24 +27,22 @@ pub(crate) fn may_serve(client_tenant: TenantId, user: &Account) -> bool {
     client_tenant == TenantId::SUPER || client_tenant == user.tenant.id
 }
 
-impl Desk {
-    /// The account a token acts for, whatever its state. None where it is unknown or the client may not act for it.
-    pub(crate) async fn account_of(&self, holder: &TokenHolder, client_tenant: TenantId) -> Result<Option<Account>, db::Error> {
-        match holder {
-            TokenHolder::Application { owner } => self.owner_account(owner, client_tenant).await,
-            TokenHolder::User { user } => {
-                let name = self.users.parse_name(user).await?;
-                Ok(self.users.find(&name).await?.filter(|account| may_serve(client_tenant, account)))
-            }
+/// The account a token acts for, whatever its state. None where it is unknown or the client may not act for it.
+pub(crate) async fn account_of(tx: &mut db::Tx, holder: &TokenHolder, client_tenant: TenantId) -> Result<Option<Account>, db::Error> {
+    match holder {
+        TokenHolder::Application { owner } => owner_account(tx, owner, client_tenant).await,
+        TokenHolder::User { user } => {
+            let name = users::parse_name(tx, user).await?;
+            Ok(users::find(tx, &name).await?.filter(|account| may_serve(client_tenant, account)))
         }
     }
+}
 
-    /// The account of a client's owner, who is always of the client's tenant, whatever else the name could mean.
-    pub(crate) async fn owner_account(&self, owner: &str, tenant: TenantId) -> Result<Option<Account>, db::Error> {
-        let Some(tenant) = db::tenants::find(&mut self.db.read().await?, tenant).await? else { return Ok(None) };
-        let name = UserName::parse(owner, |domain| domain.eq_ignore_ascii_case(&tenant.domain) || domain == SUPER_TENANT_DOMAIN);
-        Ok(self.users.find(&name).await?.filter(|account| account.tenant.id == tenant.id))
-    }
+/// The account of a client's owner, who is always of the client's tenant, whatever else the name could mean.
+pub(crate) async fn owner_account(tx: &mut db::Tx, owner: &str, tenant: TenantId) -> Result<Option<Account>, db::Error> {
+    let Some(tenant) = db::tenants::find(tx, tenant).await? else { return Ok(None) };
+    let name = UserName::parse(owner, |domain| domain.eq_ignore_ascii_case(&tenant.domain) || domain == SUPER_TENANT_DOMAIN);
+    Ok(users::find(tx, &name).await?.filter(|account| account.tenant.id == tenant.id))
 }
 
 /// Whether the name without a suffix could be read as a tenant's user.

@@ -32,7 +32,7 @@ pub struct Issued {
     /// Scopes granted.
     pub scopes: Vec<String>,
     /// The id token, when `openid` was granted to a user.
-    pub id_token: Option<String>,
+    pub id_token: Option<Secret<String>>,
 }
 
 impl Issued {
@@ -65,7 +65,7 @@ pub(crate) fn make(order: Order<'_>, settings: &Settings, key: &SigningKey, now:
     };
     let id_token = match &order.holder {
         TokenHolder::User { user } if order.scopes.iter().any(|scope| scope == "openid") => {
-            Some(key.sign(&Header::access_token(), &id_claims(&order, user, settings, access_token.expose(), now))?)
+            Some(Secret::new(key.sign(&Header::access_token(), &id_claims(&order, user, settings, access_token.expose(), now))?))
         }
         _ => None,
     };

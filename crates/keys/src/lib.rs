@@ -5,14 +5,15 @@
 //!
 //! Not here: who may subscribe to what (`portal`), and whether a call may pass (`gateway`, which reads what this crate wrote).
 //!
-//! Every grant ends in one transaction that writes the new pair and, for a refresh, retires the old one; so a refresh token works once,
-//! however many ask at the same moment.
+//! Every grant ends in one transaction that looks again at what it was decided by, writes the new pair and, for a refresh, retires the old
+//! one; so a refresh token works once, however many ask at the same moment, and nobody is given what was just taken from them.
 
 mod callers;
 mod clients;
 mod desk;
 mod discovery;
 mod grants;
+mod hold;
 mod holders;
 pub mod http;
 mod introspect;

@@ -51,8 +51,8 @@ impl From<IssuedToken> for FoundToken {
 }
 
 impl Desk {
-    /// An opaque access token, if it is good now: issued or carried over, not expired, not taken back, its client not switched off, and its
-    /// user, where we know them, neither locked nor of an inactive tenant.
+    /// An opaque access token, if it is good now: issued or carried over, not expired, not taken back, its client not switched off nor
+    /// of an inactive tenant, and its user, where we know them, neither locked nor of an inactive tenant.
     ///
     /// # Errors
     /// [`DeskError::Store`]: it could not be checked, which is no leave to let it pass.
@@ -97,13 +97,16 @@ impl Desk {
         let Some(row) = row.filter(|row| row.state == TokenState::Active && row.expires_at.is_none_or(|end| end > now)) else {
             return Ok(None);
         };
-        if !self.find_client(&row.client).await?.is_some_and(|client| client.active) {
+        let mut tx = self.db.read().await?;
+        let client = db::clients::find(&mut tx, &row.client).await?.filter(|client| client.active);
+        let Some(client) = client else { return Ok(None) };
+        if !db::tenants::find(&mut tx, client.tenant).await?.is_some_and(|tenant| tenant.active) {
             return Ok(None);
         }
         if let TokenHolder::User { user } = &row.holder {
-            let name = self.users.parse_name(user).await?;
+            let name = users::parse_name(&mut tx, user).await?;
             // Users whose password a directory keeps may be unknown here; their tokens were issued on its word.
-            if self.users.find(&name).await?.is_some_and(|account| !account.may_act()) {
+            if users::find(&mut tx, &name).await?.is_some_and(|account| !account.may_act()) {
                 return Ok(None);
             }
         }

@@ -1,10 +1,14 @@
 //! Which of the scopes asked for are granted.
 //!
 //! A scope is granted when nothing binds it to roles, or when the holder has one of its roles. Scopes of our own REST interfaces are bound
-//! by the holder's tenant; scopes of APIs by the tenant of the client. 4.0.0 grants any unknown word; here that ends at names reserved for
-//! our own interfaces, so that a forgotten binding never opens an administrator's operation.
+//! by the holder's tenant; scopes of APIs by the tenants of client and holder. A role of one tenant opens nothing in another, so a scope that a
+//! third tenant binds to roles is not granted, if the client may call an API that asks for it, or if nobody nearer declares the word.
+//!
+//! 4.0.0 grants any unknown word; here that ends at names reserved for our own interfaces, so that a forgotten binding never opens an
+//! administrator's operation.
 
-use model::{OAuthClient, TenantId};
+use db::scopes::ForeignBinding;
+use model::OAuthClient;
 use users::Account;
 
 /// What a token holds to which nothing else was granted.
@@ -50,12 +54,12 @@ pub(crate) async fn grant(
     tx: &mut db::Tx,
     client: &OAuthClient,
     holder: Option<&Account>,
-    asked: Vec<String>,
+    asked: &[String],
 ) -> Result<Vec<String>, db::Error> {
     let mut granted = Vec::new();
     if !asked.is_empty() {
-        let bindings = Bindings::read(tx, client.tenant, holder, &asked).await?;
-        granted = asked.into_iter().filter(|scope| bindings.allow(scope, holder)).collect();
+        let bindings = Bindings::read(tx, client, holder, asked).await?;
+        granted = asked.iter().filter(|scope| bindings.allow(scope, holder)).cloned().collect();
     }
     if granted.is_empty() {
         granted.push(DEFAULT_SCOPE.to_owned());
@@ -69,20 +73,23 @@ struct Bindings {
     rest: Vec<(String, Vec<String>)>,
     /// Of APIs: scope, roles, and whether the holder's roles are of the tenant that binds.
     api: Vec<(String, Vec<String>, bool)>,
+    /// Of APIs of third tenants that bind them to roles.
+    foreign: Vec<ForeignBinding>,
 }
 
 impl Bindings {
-    async fn read(tx: &mut db::Tx, client_tenant: TenantId, holder: Option<&Account>, asked: &[String]) -> Result<Self, db::Error> {
-        let own = holder.map_or(client_tenant, |account| account.tenant.id);
+    async fn read(tx: &mut db::Tx, client: &OAuthClient, holder: Option<&Account>, asked: &[String]) -> Result<Self, db::Error> {
+        let own = holder.map_or(client.tenant, |account| account.tenant.id);
         let rest = db::rest_scopes::list(tx, own).await?.into_iter().map(|binding| (binding.scope, binding.roles)).collect();
         let names: Vec<&str> = asked.iter().map(String::as_str).collect();
         let mut api = Vec::new();
-        let tenants = if own == client_tenant { vec![own] } else { vec![client_tenant, own] };
-        for tenant in tenants {
+        let tenants = if own == client.tenant { vec![own] } else { vec![client.tenant, own] };
+        for tenant in tenants.iter().copied() {
             let found = db::scopes::bindings(tx, tenant, &names).await?;
             api.extend(found.into_iter().map(|binding| (binding.scope, binding.roles, tenant == own)));
         }
-        Ok(Self { rest, api })
+        let foreign = db::scopes::bound_elsewhere(tx, &tenants, &client.id, &names).await?;
+        Ok(Self { rest, api, foreign })
     }
 
     fn allow(&self, scope: &str, holder: Option<&Account>) -> bool {
@@ -93,9 +100,19 @@ impl Bindings {
         if RESERVED.iter().any(|prefix| scope.starts_with(prefix)) {
             return false;
         }
+        let mut near = self.api.iter().filter(|(name, ..)| name == scope).peekable();
+        let is_declared_near = near.peek().is_some() || is_everybodys(scope);
+        if self.foreign.iter().any(|binding| binding.scope == scope && (binding.callable || !is_declared_near)) {
+            return false;
+        }
         // Bound twice, both must open: the same word may guard APIs of either tenant.
-        self.api.iter().filter(|(name, ..)| name == scope).all(|(_, roles, own)| roles.is_empty() || (*own && has_any(roles)))
+        near.all(|(_, roles, own)| roles.is_empty() || (*own && has_any(roles)))
     }
+}
+
+/// Words with a meaning of their own. A tenant that binds one to its roles takes it away from no other.
+fn is_everybodys(scope: &str) -> bool {
+    ["openid", "profile", "email", "phone", "address", DEFAULT_SCOPE, APPLICATION_SCOPE].contains(&scope) || scope.starts_with("device_")
 }
 
 /// The scopes of our own interfaces that an account's roles give, as under Basic authentication.
@@ -108,7 +125,7 @@ pub(crate) async fn rest_scopes_of(tx: &mut db::Tx, account: &Account) -> Result
 
 #[cfg(test)]
 mod tests {
-    use model::{Tenant, Timestamp, User, UserId};
+    use model::{Tenant, TenantId, Timestamp, User, UserId};
 
     use super::*;
 
@@ -141,7 +158,11 @@ mod tests {
                 ("orders:read".to_owned(), roles(&["clerk"]), true),
                 ("open".to_owned(), Vec::new(), true),
                 ("theirs".to_owned(), roles(&["admin"]), false),
+                ("far:open".to_owned(), Vec::new(), true),
             ],
+            foreign: [("far:read", false), ("open", false), ("openid", false), ("device_x", false), ("far:open", true)]
+                .map(|(scope, callable)| ForeignBinding { scope: scope.to_owned(), callable })
+                .to_vec(),
         }
     }
 
@@ -156,6 +177,9 @@ mod tests {
         assert!(allows("open", &[]) && allows("device_x", &[]) && allows("whatever", &[]));
         assert!(!allows("apim:not_bound", &["admin"]), "reserved words need a binding");
         assert!(!allows("theirs", &["admin"]), "a role of one tenant opens nothing in another");
+        assert!(!allows("far:read", &["admin"]), "nor in a third");
+        assert!(!allows("far:open", &["admin"]), "a word of one's own does not open an API of others that the client may call");
+        assert!(allows("openid", &[]), "words of everybody cannot be taken away");
         assert!(!bindings().allow("orders:read", None) && bindings().allow("open", None));
     }
 

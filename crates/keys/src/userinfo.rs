@@ -36,7 +36,7 @@ impl Desk {
         if !found.scopes.iter().any(|scope| scope == "openid") {
             return Err(NotTold::InsufficientScope);
         }
-        let account = self.account_of(&found.holder, found.tenant).await.map_err(DeskError::from)?.ok_or(NotTold::InvalidToken)?;
+        let account = self.account_behind(&found).await?.ok_or(NotTold::InvalidToken)?;
         Ok(Value::Object(claims(user, &account.user, &found.scopes)))
     }
 }

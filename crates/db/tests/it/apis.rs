@@ -17,6 +17,7 @@ on_both! {
     viewers_see_what_they_may,
     publishers_see_what_they_may,
     scopes_bind_by_api_and_shared,
+    scopes_of_other_tenants_are_told,
     shared_scopes_live_on_their_own,
     revisions_are_frozen_and_numbered_for_ever,
     an_environment_runs_one_revision,
@@ -274,6 +275,33 @@ async fn scopes_bind_by_api_and_shared(stage: Stage) {
     assert_eq!(db::scopes::owner_of(&mut tx, TenantId::SUPER, "order_pizza").await.unwrap(), Some(api.id));
     assert_eq!(db::scopes::owner_of(&mut tx, TenantId::SUPER, "shared_read").await.unwrap(), None);
     assert_eq!(db::scopes::users_of_shared(&mut tx, TenantId::SUPER, "shared_read").await.unwrap(), [api.id]);
+}
+
+async fn scopes_of_other_tenants_are_told(stage: Stage) {
+    tenants(&stage.db).await;
+    let mut far = plain_api("Far", "1");
+    far.tenant = ACME;
+    far.context = "/t/acme.com/far/1".to_owned();
+    far.scopes = vec![scope("called", &["clerk"], false), scope("open", &[], false)];
+    let mut near = plain_api("Near", "1");
+    near.scopes = vec![scope("near", &["clerk"], false)];
+    insert(&stage, &[&far, &near]).await;
+    let app = application("admin", "App");
+    let mut tx = stage.db.write().await.unwrap();
+    db::scopes::insert_shared(&mut tx, ACME, "s1", &scope("uncalled", &["clerk"], true)).await.unwrap();
+    db::scopes::insert_shared(&mut tx, ACME, "s2", &scope("shared_open", &[], true)).await.unwrap();
+    db::applications::insert(&mut tx, &app).await.unwrap();
+    db::key_mappings::insert(&mut tx, &key_mapping(&app, KeyType::Production, Some("key"))).await.unwrap();
+    db::subscriptions::insert(&mut tx, &subscription(&app, &far)).await.unwrap();
+    let names = ["called", "open", "near", "uncalled", "shared_open", "nobodys"];
+    let told = async |tx: &mut db::Tx, own: &[TenantId], client: &str| {
+        let found = db::scopes::bound_elsewhere(tx, own, client, &names).await.unwrap();
+        found.into_iter().map(|binding| format!("{} {}", binding.scope, binding.callable)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&mut tx, &[TenantId::SUPER], "key").await, ["called true", "uncalled false"]);
+    assert_eq!(told(&mut tx, &[TenantId::SUPER], "other").await, ["called false", "uncalled false"]);
+    assert_eq!(told(&mut tx, &[ACME], "key").await, ["near false"]);
+    assert!(told(&mut tx, &[TenantId::SUPER, ACME], "key").await.is_empty());
 }
 
 async fn shared_scopes_live_on_their_own(stage: Stage) {

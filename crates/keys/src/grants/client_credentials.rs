@@ -2,10 +2,10 @@
 
 use model::OAuthClient;
 
-use super::may_use;
+use super::{For, may_use, must_be_allowed};
 use crate::issue::{self, Issued, Order};
 use crate::scopes::{self, APPLICATION_SCOPE, DEFAULT_SCOPE};
-use crate::{Desk, DeskError, Refusal, holders};
+use crate::{Desk, DeskError, Refusal, hold, holders};
 
 pub(super) const NAME: &str = "client_credentials";
 
@@ -22,11 +22,8 @@ pub struct ApplicationToken {
 
 impl Desk {
     pub(super) async fn grant_client_credentials(&self, client: &OAuthClient, asked: Vec<String>) -> Result<Issued, Refusal> {
-        if !may_use(client, NAME) {
-            return Err(Refusal::grant_not_allowed());
-        }
-        let scopes = self.scopes_of_owner(client, asked).await?;
-        self.issue_or_repeat(order(client, scopes, None)).await
+        let issued = self.issue_or_repeat(client, For::Application, &asked).await?;
+        issued.ok_or_else(Refusal::grant_not_good)
     }
 
     /// Makes a token for an application, always a new one. `validity_secs` replaces the client's lifetime, negative being for ever. Without
@@ -40,31 +37,38 @@ impl Desk {
         validity_secs: Option<i64>,
         asked: Vec<String>,
     ) -> Result<ApplicationToken, DeskError> {
-        let client = self.find_client(client_id).await?.filter(|client| client.active);
-        let client = client.ok_or_else(|| DeskError::UnknownClient(client_id.to_owned()))?;
+        let asked = scopes::tidy(asked).map_err(DeskError::Scopes)?;
+        let unknown = || DeskError::UnknownClient(client_id.to_owned());
+        let tenant = self.find_client(client_id).await?.ok_or_else(unknown)?.tenant;
+        let key = self.signers.ensure(tenant).await?;
+        let mut tx = self.db.write().await?;
+        let client = hold::client(&mut tx, client_id).await?.ok_or_else(unknown)?;
         if !may_use(&client, NAME) {
             return Err(DeskError::GrantNotAllowed);
         }
-        let asked = scopes::tidy(asked).map_err(DeskError::Scopes)?;
         let scopes = if asked.is_empty() {
             vec![APPLICATION_SCOPE.to_owned(), DEFAULT_SCOPE.to_owned()]
         } else {
-            self.scopes_of_owner(&client, asked).await?
+            scopes_of_owner(&mut tx, &client, &asked).await?
         };
-        let key = self.signers.ensure(client.tenant).await?;
-        let (row, issued) = issue::make(order(&client, scopes, validity_secs), &self.settings, &key, self.now())?;
-        let mut tx = self.db.write().await?;
+        let order = Order { lifetime_secs: validity_secs, ..plain(&client, scopes) };
+        let (row, issued) = issue::make(order, &self.settings, &key, self.now())?;
         db::tokens::insert(&mut tx, &row).await?;
         tx.commit().await?;
         Ok(ApplicationToken { access_token: issued.access_token, scopes: issued.scopes, validity_secs: issued.expires_in })
     }
-
-    async fn scopes_of_owner(&self, client: &OAuthClient, asked: Vec<String>) -> Result<Vec<String>, db::Error> {
-        let owner = self.owner_account(&client.owner, client.tenant).await?.filter(users::Account::may_act);
-        scopes::grant(&mut self.db.read().await?, client, owner.as_ref(), asked).await
-    }
 }
 
-fn order(client: &OAuthClient, scopes: Vec<String>, lifetime_secs: Option<i64>) -> Order<'_> {
-    Order { client, holder: holders::application(client), scopes, grant: NAME, lifetime_secs, with_refresh: false }
+pub(super) async fn order<'c>(tx: &mut db::Tx, client: &'c OAuthClient, asked: &[String]) -> Result<Order<'c>, Refusal> {
+    must_be_allowed(client, NAME)?;
+    Ok(plain(client, scopes_of_owner(tx, client, asked).await?))
+}
+
+async fn scopes_of_owner(tx: &mut db::Tx, client: &OAuthClient, asked: &[String]) -> Result<Vec<String>, db::Error> {
+    let owner = holders::owner_account(tx, &client.owner, client.tenant).await?.filter(users::Account::may_act);
+    scopes::grant(tx, client, owner.as_ref(), asked).await
+}
+
+fn plain(client: &OAuthClient, scopes: Vec<String>) -> Order<'_> {
+    Order { client, holder: holders::application(client), scopes, grant: NAME, lifetime_secs: None, with_refresh: false }
 }

@@ -1,9 +1,9 @@
 //! `password`: a user who trusts the client with name and password.
 
 use model::{OAuthClient, Secret};
-use users::SignInError;
+use users::{Account, SignInError};
 
-use super::{may_use, refresh};
+use super::{For, may_use, must_be_allowed, refresh};
 use crate::issue::{Issued, Order};
 use crate::{Desk, Refusal, holders, scopes};
 
@@ -20,9 +20,7 @@ impl Desk {
         password: &Secret<String>,
         asked: Vec<String>,
     ) -> Result<Issued, Refusal> {
-        if !may_use(client, NAME) {
-            return Err(Refusal::grant_not_allowed());
-        }
+        must_be_allowed(client, NAME)?;
         if username.len() > USERNAME_MAX_BYTES {
             return Err(Refusal::InvalidRequest("The username is too long.".to_owned()));
         }
@@ -41,9 +39,13 @@ impl Desk {
         if !holders::may_serve(client.tenant, &user) {
             return Err(refused());
         }
-        let granted = scopes::grant(&mut self.db.read().await?, client, Some(&user), asked).await?;
-        let with_refresh = may_use(client, refresh::NAME);
-        let order = Order { client, holder: holders::user(&user), scopes: granted, grant: NAME, lifetime_secs: None, with_refresh };
-        self.issue_or_repeat(order).await
+        self.issue_or_repeat(client, For::User(&user), &asked).await?.ok_or_else(refused)
     }
+}
+
+pub(super) async fn order<'c>(tx: &mut db::Tx, client: &'c OAuthClient, user: &Account, asked: &[String]) -> Result<Order<'c>, Refusal> {
+    must_be_allowed(client, NAME)?;
+    let scopes = scopes::grant(tx, client, Some(user), asked).await?;
+    let with_refresh = may_use(client, refresh::NAME);
+    Ok(Order { client, holder: holders::user(user), scopes, grant: NAME, lifetime_secs: None, with_refresh })
 }

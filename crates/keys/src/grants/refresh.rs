@@ -1,20 +1,29 @@
 //! `refresh_token`: a new pair for an old one, which is spent by it.
 //!
-//! Finding the old pair, retiring it and writing the new one are a single transaction, and a pair can have one successor only, so of several
-//! requests with the same token exactly one is served. The rights are judged anew: a user who lost a role does not keep its scopes by refreshing for ever.
+//! Finding the old pair, retiring it and writing the new one are a single transaction, and a pair is retired by one only, so of several
+//! requests with the same token exactly one is served. The rights are judged anew: a user who lost a role does not keep its scopes by
+//! refreshing for ever.
+//!
+//! A spent token that is shown again means that two have it, one of whom may be a thief (RFC 9700, 4.14.2): then what came of it ends too.
+//! Not so where that proves nothing: when the other use was a moment ago, as of two threads of one program or of one that tried again; and
+//! when the pair is of a kind that is given to everybody who signs in with the same name, as 4.0.0 does with opaque tokens.
 
-use model::{IssuedToken, OAuthClient, Secret, Timestamp, TokenHolder, TokenId, TokenState};
+use model::{IssuedToken, OAuthClient, Secret, Timestamp, TokenHolder, TokenState};
 use token::SigningKey;
 use users::Account;
 
-use super::may_use;
+use super::{is_shared, must_be_allowed};
 use crate::issue::{self, Issued, Order};
-use crate::{Desk, Refusal, holders, scopes};
+use crate::revoke::{end_line, successor};
+use crate::{Desk, Refusal, hold, holders, scopes};
 
 pub(super) const NAME: &str = "refresh_token";
 
 /// On PostgreSQL two refreshes may collide; the later one looks again and then finds the token spent.
 const TRIES: u32 = 3;
+
+/// So long after a token was spent, showing it again is merely refused.
+const REPLAY_GRACE_MS: i64 = 10_000;
 
 impl Desk {
     pub(super) async fn grant_refresh(
@@ -23,20 +32,11 @@ impl Desk {
         refresh_token: &Secret<String>,
         asked: Option<Vec<String>>,
     ) -> Result<Issued, Refusal> {
-        if !may_use(client, NAME) {
-            return Err(Refusal::grant_not_allowed());
-        }
-        let now = self.now();
-        let old = usable(&mut self.db.read().await?, client, refresh_token, now).await?;
-        let (holder, account) = self.present_holder(client, &old).await?;
-        let scopes = self.narrowed(client, account.as_ref(), &old, asked).await?;
+        must_be_allowed(client, NAME)?;
         let key = self.signers.ensure(client.tenant).await?;
-
         let mut tries = 1;
         loop {
-            let order =
-                Order { client, holder: holder.clone(), scopes: scopes.clone(), grant: NAME, lifetime_secs: None, with_refresh: true };
-            match self.exchange(refresh_token, order, &key, now).await {
+            match self.exchange(client, refresh_token, asked.as_deref(), &key).await {
                 Err(Lost::Contended(_)) if tries < TRIES => tries += 1,
                 Err(Lost::Contended(error)) => return Err(error.into()),
                 Err(Lost::Refused(refusal)) => return Err(refusal),
@@ -45,83 +45,86 @@ impl Desk {
         }
     }
 
-    async fn exchange(&self, refresh_token: &Secret<String>, order: Order<'_>, key: &SigningKey, now: Timestamp) -> Result<Issued, Lost> {
+    async fn exchange(
+        &self,
+        client: &OAuthClient,
+        refresh_token: &Secret<String>,
+        asked: Option<&[String]>,
+        key: &SigningKey,
+    ) -> Result<Issued, Lost> {
+        let now = self.now();
         let mut tx = self.db.write().await?;
-        let old = usable(&mut tx, order.client, refresh_token, now).await?;
-        // Revoked rather than merely inactive: gateways check a JWT without asking us and remember an opaque token for a while, and only of
-        // revocations are they told.
-        db::tokens::set_state(&mut tx, old.id, TokenState::Revoked, now).await?;
-        let (mut row, issued) = issue::make(order, &self.settings, key, now).map_err(|error| Lost::Refused(error.into()))?;
-        // A pair has one successor, because the successor's id follows from its own: where two transactions both saw the pair unspent, as
-        // they may on PostgreSQL, the second insert fails.
-        row.id = TokenId::derived(&["refreshed", &old.id.to_string()]);
-        match db::tokens::insert(&mut tx, &row).await {
-            Err(db::Error::Duplicate { .. }) => return Err(UsableFault::NotGood.into()),
-            done => done?,
+        let client = hold::authenticated(&mut tx, client).await?;
+        must_be_allowed(&client, NAME)?;
+        let found = db::tokens::find_by_refresh(&mut tx, refresh_token.expose()).await?;
+        let old = found.filter(|pair| pair.client == client.id).ok_or_else(Refusal::grant_not_good)?;
+        if old.state != TokenState::Active {
+            answer_replay(tx, &old, now).await?;
+            return Err(Refusal::grant_not_good().into());
         }
+        if old.refresh_expires_at.is_some_and(|end| end <= now) {
+            return Err(Refusal::grant_not_good().into());
+        }
+        let (holder, account) = present_holder(&mut tx, &client, &old).await?;
+        let scopes = narrowed(&mut tx, &client, account.as_ref(), &old, asked).await?;
+        // Revoked rather than merely inactive: gateways check a JWT without asking us and remember an opaque token for a while, and only of
+        // revocations are they told. On PostgreSQL another may have done it since the token was found.
+        if !db::tokens::revoke(&mut tx, old.id, now).await? {
+            return Err(Refusal::grant_not_good().into());
+        }
+        let order = Order { client: &client, holder, scopes, grant: NAME, lifetime_secs: None, with_refresh: true };
+        let (mut row, issued) = issue::make(order, &self.settings, key, now).map_err(Refusal::from)?;
+        row.id = successor(old.id);
+        db::tokens::insert(&mut tx, &row).await?;
         tx.commit().await?;
         Ok(issued)
     }
+}
 
-    /// On whose behalf the new pair acts: the same as the old one, if they still may.
-    async fn present_holder(&self, client: &OAuthClient, old: &IssuedToken) -> Result<(TokenHolder, Option<Account>), Refusal> {
-        let account = self.account_of(&old.holder, client.tenant).await?;
-        match &old.holder {
-            // Old installations gave applications refresh tokens too. Such a token stays the client's even when its owner is gone.
-            TokenHolder::Application { .. } => Ok((holders::application(client), account.filter(Account::may_act))),
-            TokenHolder::User { .. } => match account {
-                Some(account) if account.may_act() => Ok((holders::user(&account), Some(account))),
-                _ => Err(Refusal::grant_not_good()),
-            },
+/// A token that is no longer active was shown. Where it was spent, and that by somebody else, what came of it ends.
+async fn answer_replay(mut tx: db::Tx, old: &IssuedToken, now: Timestamp) -> Result<(), db::Error> {
+    if is_shared(old) {
+        return Ok(());
+    }
+    let Some(next) = db::tokens::find(&mut tx, successor(old.id)).await? else { return Ok(()) };
+    if now < next.issued_at.plus_ms(REPLAY_GRACE_MS) {
+        return Ok(());
+    }
+    tracing::warn!(
+        client = old.client,
+        holder = old.holder.user(),
+        "a spent refresh token was shown again; what was issued from it is revoked"
+    );
+    end_line(&mut tx, next.id, now).await?;
+    tx.commit().await
+}
+
+/// On whose behalf the new pair acts: the same as the old one, if they still may. A user is held until the transaction ends.
+async fn present_holder(tx: &mut db::Tx, client: &OAuthClient, old: &IssuedToken) -> Result<(TokenHolder, Option<Account>), Refusal> {
+    let account = holders::account_of(tx, &old.holder, client.tenant).await?;
+    match (&old.holder, account) {
+        // Old installations gave applications refresh tokens too. Such a token stays the client's even when its owner is gone.
+        (TokenHolder::Application { .. }, account) => Ok((holders::application(client), account.filter(Account::may_act))),
+        (TokenHolder::User { .. }, Some(account)) => {
+            let held = hold::user(tx, &account).await?.ok_or_else(Refusal::grant_not_good)?;
+            Ok((holders::user(&held), Some(held)))
         }
-    }
-
-    /// The old scopes, or those asked for among them, as far as the holder may still have them.
-    async fn narrowed(
-        &self,
-        client: &OAuthClient,
-        holder: Option<&Account>,
-        old: &IssuedToken,
-        asked: Option<Vec<String>>,
-    ) -> Result<Vec<String>, Refusal> {
-        let wanted = match asked {
-            Some(asked) if asked.iter().any(|scope| !old.scopes.contains(scope)) => {
-                return Err(Refusal::InvalidScope("The requested scope exceeds the scope granted by the resource owner."));
-            }
-            Some(asked) => asked,
-            None => old.scopes.clone(),
-        };
-        Ok(scopes::grant(&mut self.db.read().await?, client, holder, wanted).await?)
+        (TokenHolder::User { .. }, None) => Err(Refusal::grant_not_good()),
     }
 }
 
-/// The pair of a refresh token that may be used now by this client.
-async fn usable(tx: &mut db::Tx, client: &OAuthClient, refresh_token: &Secret<String>, now: Timestamp) -> Result<IssuedToken, UsableFault> {
-    let found = db::tokens::find_by_refresh(tx, refresh_token.expose()).await?;
-    let usable = |pair: &IssuedToken| {
-        pair.client == client.id && pair.state == TokenState::Active && pair.refresh_expires_at.is_none_or(|end| end > now)
-    };
-    found.filter(usable).ok_or(UsableFault::NotGood)
-}
-
-enum UsableFault {
-    NotGood,
-    Store(db::Error),
-}
-
-impl From<db::Error> for UsableFault {
-    fn from(error: db::Error) -> Self {
-        Self::Store(error)
+/// The old scopes, or those asked for among them, as far as the holder may still have them.
+async fn narrowed(
+    tx: &mut db::Tx,
+    client: &OAuthClient,
+    holder: Option<&Account>,
+    old: &IssuedToken,
+    asked: Option<&[String]>,
+) -> Result<Vec<String>, Refusal> {
+    if asked.is_some_and(|asked| asked.iter().any(|scope| !old.scopes.contains(scope))) {
+        return Err(Refusal::InvalidScope("The requested scope exceeds the scope granted by the resource owner."));
     }
-}
-
-impl From<UsableFault> for Refusal {
-    fn from(fault: UsableFault) -> Self {
-        match fault {
-            UsableFault::NotGood => Self::grant_not_good(),
-            UsableFault::Store(error) => error.into(),
-        }
-    }
+    Ok(scopes::grant(tx, client, holder, asked.unwrap_or(&old.scopes)).await?)
 }
 
 /// The exchange did not come about.
@@ -136,11 +139,8 @@ impl From<db::Error> for Lost {
     }
 }
 
-impl From<UsableFault> for Lost {
-    fn from(fault: UsableFault) -> Self {
-        match fault {
-            UsableFault::Store(error) => error.into(),
-            UsableFault::NotGood => Self::Refused(fault.into()),
-        }
+impl From<Refusal> for Lost {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
     }
 }

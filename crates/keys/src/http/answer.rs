@@ -48,7 +48,7 @@ pub(super) fn issued(issued: Issued) -> Response {
     }
     body["scope"] = json!(issued.scopes.join(" "));
     if let Some(id_token) = &issued.id_token {
-        body["id_token"] = json!(id_token);
+        body["id_token"] = json!(id_token.expose());
     }
     body["token_type"] = json!("Bearer");
     body["expires_in"] = json!(issued.expires_in);

@@ -233,19 +233,27 @@ async fn of_many_refreshes_at_once_one_wins() {
 async fn races_end_the_same_way_on_postgresql() {
     if let Some(house) = House::on_postgres().await {
         one_of_many_refreshes_wins(&house).await;
+        nothing_outlives_a_revocation(&house).await;
+        nothing_outlives_a_change_of_secret_or_password(&house).await;
         one_client_for_many_registrations(&house).await;
         changes_of_one_client_all_stay(&house).await;
     }
 }
 
 async fn one_of_many_refreshes_wins(house: &House) {
-    let client = house.register("admin", ALL_GRANTS).await;
-    let (_, mut pair) = house.token(&client, "grant_type=password&username=admin&password=right-one").await;
+    let opaque = house.register("admin", ALL_GRANTS).await;
+    let jwt = house.portal_client("admin", Lifetimes::default()).await;
+    one_of_many_refreshes_of_a_client_wins(house, &opaque).await;
+    one_of_many_refreshes_of_a_client_wins(house, &jwt).await;
+}
+
+async fn one_of_many_refreshes_of_a_client_wins(house: &House, client: &OAuthClient) {
+    let (_, mut pair) = house.token(client, "grant_type=password&username=admin&password=right-one").await;
     for _ in 0..5 {
         let form = format!("grant_type=refresh_token&refresh_token={}", pair["refresh_token"].as_str().unwrap());
         let tasks: Vec<_> = (0..12)
             .map(|_| {
-                let (router, header, form) = (house.router.clone(), house.header(&client), form.clone());
+                let (router, header, form) = (house.router.clone(), house.header(client), form.clone());
                 tokio::spawn(async move { house::read(house::send(router, "POST", "/oauth2/token", Some(&header), &form).await).await })
             })
             .collect();
@@ -257,7 +265,182 @@ async fn one_of_many_refreshes_wins(house: &House) {
         assert_eq!(won.len(), 1, "{lost:?}");
         assert!(lost.iter().all(|(_, body)| body["error"] == "invalid_grant"), "{lost:?}");
         pair = won.into_iter().next().unwrap().1;
+        assert!(house.desk.bearer_caller(pair["access_token"].as_str().unwrap()).await.is_ok(), "those who lost take nothing from who won");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_revocation_during_a_refresh_leaves_nothing_alive() {
+    nothing_outlives_a_revocation(&House::new().await).await;
+}
+
+async fn nothing_outlives_a_revocation(house: &House) {
+    let client = house.portal_client("admin", Lifetimes::default()).await;
+    for _ in 0..10 {
+        let (_, pair) = house.token(&client, "grant_type=password&username=admin&password=right-one").await;
+        let refresh = pair["refresh_token"].as_str().unwrap();
+        let mut tasks = tokio::task::JoinSet::new();
+        for (path, form) in [
+            ("/oauth2/token", format!("grant_type=refresh_token&refresh_token={refresh}")),
+            ("/oauth2/revoke", format!("token={refresh}")),
+            ("/oauth2/token", format!("grant_type=refresh_token&refresh_token={refresh}")),
+            ("/oauth2/revoke", format!("token={refresh}")),
+        ] {
+            let (router, header) = (house.router.clone(), house.header(&client));
+            tasks.spawn(async move { house::read(house::send(router, "POST", path, Some(&header), &form).await).await });
+        }
+        for (status, body) in tasks.join_all().await {
+            assert!(status == StatusCode::OK || body["error"] == "invalid_grant", "{body}");
+        }
+        assert_eq!(active(house, &client).await, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_token_issued_during_a_change_ends_with_it() {
+    nothing_outlives_a_change_of_secret_or_password(&House::new().await).await;
+}
+
+async fn nothing_outlives_a_change_of_secret_or_password(house: &House) {
+    let name = format!("ann{}", house.db.changes().borrow().to_owned());
+    house.user(&name, &[]).await;
+    let ann = house.users.parse_name(&name).await.unwrap();
+    let mut password = "right-one".to_owned();
+    for round in 0..6 {
+        let client = house.portal_client("admin", Lifetimes::default()).await;
+        let mut tasks = tokio::task::JoinSet::new();
+        let sign_in = format!("grant_type=password&username={name}&password={password}");
+        assert_eq!(house.token(&client, &sign_in).await.0, StatusCode::OK);
+        for _ in 0..8 {
+            let (router, header, sign_in) = (house.router.clone(), house.header(&client), sign_in.clone());
+            tasks.spawn(async move { house::send(router, "POST", "/oauth2/token", Some(&header), &sign_in).await.status().as_u16() });
+        }
+        if round % 2 == 0 {
+            house.desk.regenerate_secret(&client.id).await.unwrap();
+        } else {
+            password = format!("other-one{round}");
+            house.users.set_password(&ann, Secret::new(password.clone()), false).await.unwrap();
+        }
+        for status in tasks.join_all().await {
+            assert!([200, 400, 401].contains(&status), "{status}");
+        }
+        assert_eq!(active(house, &client).await, 0, "round {round}");
+    }
+}
+
+async fn active(house: &House, client: &OAuthClient) -> usize {
+    let mut tx = house.db.read().await.unwrap();
+    db::tokens::list_of_client(&mut tx, &client.id, TokenState::Active, 99).await.unwrap().len()
+}
+
+#[tokio::test]
+async fn a_spent_refresh_token_shown_again_ends_what_came_of_it() {
+    let house = House::new().await;
+    let jwt = house.portal_client("admin", Lifetimes::default()).await;
+    let opaque = house.register("admin", ALL_GRANTS).await;
+    for (client, scope, is_shared) in [(&jwt, "a", false), (&opaque, "openid", false), (&opaque, "a", true)] {
+        let form = format!("grant_type=password&username=admin&password=right-one&scope={scope}");
+        let (_, first) = house.token(client, &form).await;
+        let refresh =
+            |pair: &serde_json::Value| format!("grant_type=refresh_token&refresh_token={}", pair["refresh_token"].as_str().unwrap());
+        let (_, second) = house.token(client, &refresh(&first)).await;
+        let (_, third) = house.token(client, &refresh(&second)).await;
+        let access = third["access_token"].as_str().unwrap();
+        assert_eq!(house.token(client, &refresh(&first)).await.1["error"], "invalid_grant");
+        assert!(house.desk.bearer_caller(access).await.is_ok(), "a second try within moments proves nothing");
+        house.pass_secs(10);
+        let stranger = house.register_named("admin", "other", ALL_GRANTS).await;
+        assert_eq!(house.token(&stranger, &refresh(&first)).await.1["error"], "invalid_grant");
+        assert!(house.desk.bearer_caller(access).await.is_ok(), "another client's word ends nothing");
+        assert_eq!(house.token(client, &refresh(&first)).await.1["error"], "invalid_grant");
+        assert_eq!(house.desk.bearer_caller(access).await.is_ok(), is_shared, "{scope}");
+        let (status, _) = house.token(client, &refresh(&third)).await;
+        assert_eq!(status == StatusCode::OK, is_shared, "{scope}");
+    }
+}
+
+#[tokio::test]
+async fn revoking_a_spent_refresh_token_ends_what_came_of_it() {
+    let house = House::new().await;
+    let client = house.portal_client("admin", Lifetimes::default()).await;
+    let (_, first) = house.token(&client, "grant_type=password&username=admin&password=right-one").await;
+    let refresh = format!("grant_type=refresh_token&refresh_token={}", first["refresh_token"].as_str().unwrap());
+    let (_, second) = house.token(&client, &refresh).await;
+    let revoke = async |half: &str| house.post("/oauth2/revoke", Some(&house.header(&client)), &format!("token={half}")).await.0;
+    assert_eq!(revoke(first["access_token"].as_str().unwrap()).await, StatusCode::OK);
+    let access = second["access_token"].as_str().unwrap();
+    assert!(house.desk.bearer_caller(access).await.is_ok(), "tidying up an old access token ends nothing else");
+    assert_eq!(revoke(first["refresh_token"].as_str().unwrap()).await, StatusCode::OK);
+    assert!(house.desk.bearer_caller(access).await.is_err());
+    assert_eq!(house.revoked_jtis().await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_ends_a_user_ends_their_tokens_and_gateways_hear_of_it() {
+    let house = House::new().await;
+    let clients = [house.register("admin", ALL_GRANTS).await, house.portal_client("admin", Lifetimes::default()).await];
+    for what in ["password", "own password", "lock", "deletion"] {
+        let name = format!("ann-{}", what.replace(' ', "-"));
+        house.user(&name, &[]).await;
+        let ann = house.users.parse_name(&name).await.unwrap();
+        let mut pairs = Vec::new();
+        for client in &clients {
+            let (status, pair) = house.token(client, &format!("grant_type=password&username={name}&password=right-one")).await;
+            assert_eq!(status, StatusCode::OK, "{pair}");
+            pairs.push(pair);
+        }
+        let before = (house.revoked_jtis().await.len(), *house.db.changes().borrow());
+        let (old, new) = (Secret::new("right-one".to_owned()), Secret::new("other-one".to_owned()));
+        match what {
+            "password" => house.users.set_password(&ann, new, false).await.unwrap(),
+            "own password" => house.users.change_password(&ann, &old, new).await.unwrap(),
+            "lock" => house.users.set_locked(&ann, true).await.unwrap(),
+            _ => {
+                let id = house.users.find(&ann).await.unwrap().unwrap().user.id;
+                let mut tx = house.db.write().await.unwrap();
+                db::users::delete(&mut tx, id, Timestamp(START)).await.unwrap();
+                tx.commit().await.unwrap();
+            }
+        }
+        let told = db::outbox::after(&mut house.db.read().await.unwrap(), before.1, 99).await.unwrap();
+        assert_eq!(told.iter().filter(|(_, change)| change.thing == db::outbox::Thing::RevokedToken).count(), 2, "{what}");
+        assert_eq!(house.revoked_jtis().await.len(), before.0 + 1, "{what}");
+        for (client, pair) in clients.iter().zip(&pairs) {
+            assert!(house.desk.find_token(pair["access_token"].as_str().unwrap()).await.unwrap().is_none(), "{what}");
+            let refresh = format!("grant_type=refresh_token&refresh_token={}", pair["refresh_token"].as_str().unwrap());
+            assert_eq!(house.token(client, &refresh).await.1["error"], "invalid_grant", "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_tenants_roles_close_its_scopes_to_all_others() {
+    let house = House::new().await;
+    house.user("bob@acme.com", &["Internal/subscriber"]).await;
+    let far = model::Tenant { id: TenantId(2), domain: "far.com".to_owned(), email: None, active: true, created_at: Timestamp(START) };
+    let scope = |name: &str, roles: &[&str]| model::ApiScope {
+        name: name.to_owned(),
+        display_name: name.to_owned(),
+        description: None,
+        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        shared: true,
+    };
+    let mut tx = house.db.write().await.unwrap();
+    db::bootstrap::tenant(&mut tx, &far).await.unwrap();
+    db::roles::insert(&mut tx, far.id, "clerk").await.unwrap();
+    for (n, scope) in [scope("far:read", &["clerk"]), scope("far:open", &[]), scope("openid", &["clerk"])].iter().enumerate() {
+        db::scopes::insert_shared(&mut tx, far.id, &n.to_string(), scope).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    house.user("eve@far.com", &["clerk"]).await;
+    let client = house.register("admin", ALL_GRANTS).await;
+    for (user, granted) in [("bob@acme.com", "far:open openid"), ("eve@far.com", "far:open far:read openid"), ("admin", "far:open openid")]
+    {
+        let form = format!("grant_type=password&username={user}&password=right-one&scope=far:read+far:open+openid");
+        assert_eq!(house.token(&client, &form).await.1["scope"], granted, "{user}");
+    }
+    let (_, own) = house.token(&client, "grant_type=client_credentials&scope=far:read+far:open").await;
+    assert_eq!(own["scope"], "far:open");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -655,6 +838,7 @@ async fn a_tenant_that_was_switched_off_gets_nothing() {
     let ours = house.register("admin", ALL_GRANTS).await;
     let sign_in = "grant_type=password&username=bob@acme.com&password=right-one";
     let (_, pair) = house.token(&ours, sign_in).await;
+    let (_, own) = house.token(&theirs, "grant_type=client_credentials").await;
     let mut tx = house.db.write().await.unwrap();
     let acme = db::tenants::find(&mut tx, TenantId(1)).await.unwrap().unwrap();
     db::tenants::update(&mut tx, &model::Tenant { active: false, ..acme }).await.unwrap();
@@ -662,5 +846,6 @@ async fn a_tenant_that_was_switched_off_gets_nothing() {
     assert_eq!(house.token(&theirs, "grant_type=client_credentials").await.0, StatusCode::UNAUTHORIZED);
     assert_eq!(house.token(&ours, sign_in).await.1["error"], "invalid_grant");
     assert!(house.desk.find_opaque(pair["access_token"].as_str().unwrap()).await.unwrap().is_none());
+    assert!(house.desk.find_opaque(own["access_token"].as_str().unwrap()).await.unwrap().is_none());
     assert_eq!(house.get("/t/acme.com/oauth2/jwks", None).await.0, StatusCode::NOT_FOUND);
 }
