@@ -1,5 +1,7 @@
 //! Who is calling a REST interface: what `rest::Authenticate` asks, answered from accounts and issued tokens.
 
+use std::net::IpAddr;
+
 use model::Secret;
 use rest::{Caller, Denied};
 use users::Account;
@@ -19,13 +21,13 @@ impl Desk {
         Ok(caller(account, found.scopes))
     }
 
-    /// The caller behind a name and password, with the scopes their roles give.
+    /// The caller behind a name and password, with the scopes their roles give. `from` is where the request comes from, if known.
     ///
     /// # Errors
     /// [`Denied`].
-    pub async fn basic_caller(&self, user: &str, password: &str) -> Result<Caller, Denied> {
+    pub async fn basic_caller(&self, user: &str, password: &str, from: Option<IpAddr>) -> Result<Caller, Denied> {
         let name = self.users.parse_name(user).await.map_err(|e| unavailable(e.into()))?;
-        let account = match self.users.sign_in(&name, &Secret::new(password.to_owned())).await {
+        let account = match self.users.sign_in_from(&name, &Secret::new(password.to_owned()), from).await {
             Ok(account) => account,
             Err(error) if error.is_ours() => {
                 tracing::error!(error = %chain(&error), "a password could not be checked");

@@ -1,6 +1,7 @@
 //! Who is calling, and how a door finds out.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
@@ -53,6 +54,10 @@ impl Caller {
     }
 }
 
+/// Where a request comes from. The hall puts it among the request's extensions; whoever counts wrong passwords wants to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientAddress(pub IpAddr);
+
 /// Nobody, or a caller: for operations that may be read anonymously.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MaybeCaller(pub Option<Caller>);
@@ -97,4 +102,9 @@ pub trait Authenticate: Send + Sync {
 
     /// Checks a user's name (`[STORE/]user[@tenant]`) and password.
     fn basic<'a>(&'a self, user: &'a str, password: &'a str) -> BoxFuture<'a, Result<Caller, Denied>>;
+
+    /// As [`Authenticate::basic`], told where the request comes from. Who counts no wrong passwords need not know.
+    fn basic_from<'a>(&'a self, user: &'a str, password: &'a str, _: Option<ClientAddress>) -> BoxFuture<'a, Result<Caller, Denied>> {
+        self.basic(user, password)
+    }
 }

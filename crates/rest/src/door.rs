@@ -15,7 +15,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
-use crate::caller::{Authenticate, Denied};
+use crate::caller::{Authenticate, ClientAddress, Denied};
 use crate::{Caller, Problem};
 
 /// Second half of a web application's token; its value is appended to the bearer value of the header (4.0.0's portals split it so).
@@ -105,7 +105,8 @@ struct Guard {
 
 /// Lets a request in, with its [`Caller`] as an extension, or answers it.
 async fn watch(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
-    let caller = match identify(&*guard.authenticate, request.headers(), guard.access).await {
+    let from = request.extensions().get::<ClientAddress>().copied();
+    let caller = match identify(&*guard.authenticate, request.headers(), from, guard.access).await {
         Ok(caller) => caller,
         Err(Denied::Unknown) => return Problem::unauthenticated().into_response(),
         Err(Denied::Unavailable) => return Problem::internal(&CheckFailed).into_response(),
@@ -128,7 +129,12 @@ async fn watch(State(guard): State<Guard>, mut request: Request, next: Next) -> 
 #[error("the caller's credentials could not be checked")]
 struct CheckFailed;
 
-async fn identify(authenticate: &dyn Authenticate, headers: &HeaderMap, access: Access) -> Result<Option<Caller>, Denied> {
+async fn identify(
+    authenticate: &dyn Authenticate,
+    headers: &HeaderMap,
+    from: Option<ClientAddress>,
+    access: Access,
+) -> Result<Option<Caller>, Denied> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     if value.len() > CREDENTIAL_MAX_BYTES {
         return Err(Denied::Unknown);
@@ -139,7 +145,7 @@ async fn identify(authenticate: &dyn Authenticate, headers: &HeaderMap, access: 
         let decoded = BASE64_STANDARD.decode(rest.trim()).map_err(|_| Denied::Unknown)?;
         let text = String::from_utf8(decoded).map_err(|_| Denied::Unknown)?;
         let (user, password) = text.split_once(':').ok_or(Denied::Unknown)?;
-        return authenticate.basic(user, password).await.map(Some);
+        return authenticate.basic_from(user, password, from).await.map(Some);
     }
     if scheme.eq_ignore_ascii_case("Bearer") && access != Access::PasswordOnly {
         let mut token = rest.trim().to_owned();

@@ -13,7 +13,7 @@ mod problem;
 
 pub use answer::{created, ok_text};
 pub use body::{Body, Upload, UploadPart};
-pub use caller::{Authenticate, BoxFuture, Caller, Denied, MaybeCaller};
+pub use caller::{Authenticate, BoxFuture, Caller, ClientAddress, Denied, MaybeCaller};
 pub use door::{Access, Door, DoorOperation};
 pub use etag::{etag, if_match};
 pub use paging::{Paging, list};

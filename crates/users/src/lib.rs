@@ -3,7 +3,7 @@
 //! Not here: what a role allows (that is decided at the doors), tokens, and directories outside our own database.
 //!
 //! Signing in is the one place where strangers make the server work hard, so its cost is bounded everywhere: hashing runs on a fixed number
-//! of threads with a bounded queue, attempts on one name run one after the other, and repeated failures must wait.
+//! of threads with a bounded queue, attempts on one name from one network run one after the other, and repeated failures must wait.
 
 mod accounts;
 mod first_start;

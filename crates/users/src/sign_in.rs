@@ -1,5 +1,6 @@
 //! Signing in with name and password.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ pub enum SignInError {
     /// The password is right, the tenant inactive.
     #[error("the tenant is not active")]
     TenantInactive,
-    /// Too many wrong passwords for this name of late; the password was not looked at.
+    /// Too many wrong passwords for this name from this network of late; the password was not looked at.
     #[error("too many failed attempts; the next may be made in {} s", retry_after.as_secs() + 1)]
     TooManyAttempts {
         /// When to try again.
@@ -64,21 +65,31 @@ impl From<LineFull> for SignInError {
 }
 
 impl Users {
-    /// Checks name and password. A password kept in an old form is stored anew after its first success.
+    /// As [`Users::sign_in_from`], from an unknown address.
     ///
     /// # Errors
     /// [`SignInError`].
     pub async fn sign_in(&self, name: &UserName, password: &Secret<String>) -> Result<Account, SignInError> {
+        self.sign_in_from(name, password, None).await
+    }
+
+    /// Checks name and password. A password kept in an old form is stored anew after its first success. `from` is where the attempt comes
+    /// from: failures there do not count against those who sign in elsewhere.
+    ///
+    /// # Errors
+    /// [`SignInError`].
+    pub async fn sign_in_from(&self, name: &UserName, password: &Secret<String>, from: Option<IpAddr>) -> Result<Account, SignInError> {
         if let Some(account) = self.recently_right(name, password).await? {
             return admitted(account, self.now());
         }
-        let mut turn = self.guard.turn(name).await?;
+        let mut turn = self.guard.turn(name, from).await?;
         let now = self.now();
         // While this attempt stood in line another may have shown the same password, or an administrator changed it.
         if let Some(account) = self.recently_right(name, password).await? {
             return admitted(account, now);
         }
         turn.may_try(now).map_err(|retry_after| SignInError::TooManyAttempts { retry_after })?;
+        tokio::time::sleep(turn.delay(now)).await;
 
         let found = self.find(name).await?;
         let stored = found.as_ref().and_then(|account| account.user.password.clone());

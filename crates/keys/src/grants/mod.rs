@@ -6,6 +6,8 @@ mod refresh;
 #[cfg(test)]
 mod tests;
 
+use std::net::IpAddr;
+
 use model::{IssuedToken, OAuthClient, Secret, Timestamp, TokenFormat, TokenText};
 use users::Account;
 
@@ -30,6 +32,8 @@ pub(crate) enum Request {
         username: String,
         /// Theirs.
         password: Secret<String>,
+        /// Where the request comes from, if known.
+        from: Option<IpAddr>,
         /// Asked for.
         scopes: Vec<String>,
     },
@@ -55,7 +59,7 @@ impl Desk {
     pub(crate) async fn grant(&self, client: &OAuthClient, request: Request) -> Result<Issued, Refusal> {
         match request {
             Request::ClientCredentials { scopes } => self.grant_client_credentials(client, scopes).await,
-            Request::Password { username, password, scopes } => self.grant_password(client, &username, &password, scopes).await,
+            Request::Password { username, password, from, scopes } => self.grant_password(client, &username, &password, from, scopes).await,
             Request::Refresh { refresh_token, scopes } => self.grant_refresh(client, &refresh_token, scopes).await,
         }
     }

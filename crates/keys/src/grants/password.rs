@@ -1,5 +1,7 @@
 //! `password`: a user who trusts the client with name and password.
 
+use std::net::IpAddr;
+
 use model::{OAuthClient, Secret};
 use users::{Account, SignInError};
 
@@ -18,6 +20,7 @@ impl Desk {
         client: &OAuthClient,
         username: &str,
         password: &Secret<String>,
+        from: Option<IpAddr>,
         asked: Vec<String>,
     ) -> Result<Issued, Refusal> {
         must_be_allowed(client, NAME)?;
@@ -27,7 +30,7 @@ impl Desk {
         let name = self.users.parse_name(username.trim()).await?;
         // Whatever is wrong, a stranger hears the same.
         let refused = || Refusal::InvalidGrant(format!("Authentication failed for {}", username.trim()));
-        let user = match self.users.sign_in(&name, password).await {
+        let user = match self.users.sign_in_from(&name, password, from).await {
             Ok(user) => user,
             Err(error) if error.is_ours() => return Err(Refusal::server(error)),
             Err(error @ SignInError::TooManyAttempts { .. }) => {

@@ -70,6 +70,7 @@ impl House {
         let bob = Request::Password {
             username: "bob@acme.com".to_owned(),
             password: Secret::new("right-one".to_owned()),
+            from: None,
             scopes: scopes.clone(),
         };
         [self.desk.grant(&self.client, Request::ClientCredentials { scopes }).await, self.desk.grant(&self.client, bob).await]

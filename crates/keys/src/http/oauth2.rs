@@ -1,11 +1,14 @@
 //! The OAuth2 endpoints: read the request, ask the desk, write the answer.
 
-use axum::Json;
+use std::net::IpAddr;
+
 use axum::extract::{RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use model::{SUPER_TENANT_DOMAIN, Secret, Tenant};
+use rest::ClientAddress;
 use serde_json::json;
 
 use super::params::Params;
@@ -32,24 +35,32 @@ async fn find_tenant(desk: &Desk, domain: &str) -> Result<Option<Tenant>, db::Er
 }
 
 /// `POST /oauth2/token`.
-pub(super) async fn token(State(desk): State<Desk>, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn token(State(desk): State<Desk>, from: From, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
     let kind = params.get("grant_type").ok_or_else(|| Refusal::InvalidRequest("Missing grant_type parameter value".to_owned()))?;
     let client = authenticate::client(&desk, &headers, &params).await?;
     if !GRANTS.contains(&kind) {
         return Err(Refusal::UnsupportedGrantType(kind.to_owned()));
     }
-    let issued = desk.grant(&client, read_grant(kind, &params)?).await?;
+    let issued = desk.grant(&client, read_grant(kind, &params, address(from))?).await?;
     Ok(answer::issued(issued))
 }
 
+/// Where a request comes from, where the hall says so.
+type From = Option<Extension<ClientAddress>>;
+
+fn address(from: From) -> Option<IpAddr> {
+    from.map(|Extension(ClientAddress(address))| address)
+}
+
 /// `kind` is one of [`GRANTS`].
-fn read_grant(kind: &str, params: &Params) -> Result<Grant, Refusal> {
+fn read_grant(kind: &str, params: &Params, from: Option<IpAddr>) -> Result<Grant, Refusal> {
     let scopes = params.get("scope").map(scopes::parse).transpose().map_err(Refusal::InvalidScope)?;
     match kind {
         "client_credentials" => Ok(Grant::ClientCredentials { scopes: scopes.unwrap_or_default() }),
         "password" => Ok(Grant::Password {
             username: params.need("username")?.to_owned(),
             password: Secret::new(params.need("password")?.to_owned()),
+            from,
             scopes: scopes.unwrap_or_default(),
         }),
         _ => Ok(Grant::Refresh {
@@ -79,14 +90,14 @@ fn is_function_name(text: &str) -> bool {
 }
 
 /// `POST /oauth2/introspect`, for administrators.
-pub(super) async fn introspect(State(desk): State<Desk>, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn introspect(State(desk): State<Desk>, from: From, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
     let refused = || {
         let body = json!({ "error_description": "Authentication failed.", "error": "invalid_client" });
         answer::unauthorized("Basic realm=\"oauth2\"", Json(body))
     };
     let Some(basic) = authenticate::basic(&headers)? else { return Ok(refused()) };
     let name = desk.users.parse_name(&basic.name).await?;
-    let asker = match desk.users.sign_in(&name, &basic.password).await {
+    let asker = match desk.users.sign_in_from(&name, &basic.password, address(from)).await {
         Ok(asker) if asker.has_role("admin") => asker,
         Err(error) if error.is_ours() => return Err(Refusal::server(error)),
         Ok(_) | Err(_) => return Ok(refused()),
@@ -124,13 +135,13 @@ pub(super) async fn userinfo(State(desk): State<Desk>, headers: HeaderMap) -> Re
 }
 
 /// `GET /oauth2/jwks`.
-pub(super) async fn jwks(State(desk): State<Desk>, tenant: axum::Extension<Tenant>) -> Result<Response, Refusal> {
+pub(super) async fn jwks(State(desk): State<Desk>, tenant: Extension<Tenant>) -> Result<Response, Refusal> {
     let keys = desk.signers.published(tenant.id).await?;
     Ok(Json(token::jwks(keys.iter().map(AsRef::as_ref))).into_response())
 }
 
 /// `GET /oauth2/token/.well-known/openid-configuration`.
-pub(super) async fn discovery(State(desk): State<Desk>, tenant: axum::Extension<Tenant>) -> Response {
+pub(super) async fn discovery(State(desk): State<Desk>, tenant: Extension<Tenant>) -> Response {
     Json(desk.discovery(&tenant)).into_response()
 }
 

@@ -1,5 +1,6 @@
 //! A desk with a database, two tenants, an administrator, and doors to knock at.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -10,7 +11,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use db::{Db, DbUrl, Sealer};
 use http::{Request, Response, StatusCode};
 use model::{ApiScope, ClientOrigin, Lifetimes, OAuthClient, Secret, Tenant, TenantId, Timestamp, TokenFormat};
-use rest::{Authenticate, BoxFuture, Caller, Denied};
+use rest::{Authenticate, BoxFuture, Caller, ClientAddress, Denied};
 use serde_json::{Value, json};
 use tidegate_keys::{CertificateMaker, Desk, NewClient, Settings, Signers, http as doors};
 use tower::ServiceExt as _;
@@ -65,7 +66,11 @@ impl Authenticate for AtTheDesk {
     }
 
     fn basic<'a>(&'a self, user: &'a str, password: &'a str) -> BoxFuture<'a, Result<Caller, Denied>> {
-        Box::pin(self.0.basic_caller(user, password))
+        self.basic_from(user, password, None)
+    }
+
+    fn basic_from<'a>(&'a self, user: &'a str, password: &'a str, from: Option<ClientAddress>) -> BoxFuture<'a, Result<Caller, Denied>> {
+        Box::pin(self.0.basic_caller(user, password, from.map(|from| from.0)))
     }
 }
 
@@ -170,6 +175,18 @@ impl House {
 
     pub(crate) async fn token(&self, client: &OAuthClient, form: &str) -> (StatusCode, Value) {
         self.post("/oauth2/token", Some(&self.header(client)), form).await
+    }
+
+    /// As [`House::token`], from an address.
+    pub(crate) async fn token_from(&self, from: IpAddr, client: &OAuthClient, form: &str) -> (StatusCode, Value) {
+        let router = self.router.clone().layer(axum::Extension(ClientAddress(from)));
+        read(send(router, "POST", "/oauth2/token", Some(&self.header(client)), form).await).await
+    }
+
+    /// Registers `elsewhere` from an address.
+    pub(crate) async fn registration_from(&self, from: IpAddr, user: &str) -> StatusCode {
+        let router = self.registration.clone().layer(axum::Extension(ClientAddress(from)));
+        send_registration(router, user, &json!({ "clientName": "elsewhere", "grantType": "password" })).await.status()
     }
 
     pub(crate) async fn post(&self, path: &str, authorization: Option<&str>, form: &str) -> (StatusCode, Value) {

@@ -708,10 +708,29 @@ async fn openid_gives_an_id_token_and_userinfo() {
 async fn a_basic_caller_has_the_scopes_of_their_roles() {
     let house = House::new().await;
     house.user("ann", &["Internal/subscriber"]).await;
-    let caller = house.desk.basic_caller("ann", "right-one").await.unwrap();
+    let caller = house.desk.basic_caller("ann", "right-one", None).await.unwrap();
     assert!(caller.has_scope("apim:subscribe") && !caller.has_scope("apim:api_create") && !caller.has_scope("apim:admin"));
-    assert_eq!(house.desk.basic_caller("ann", "wrong-one").await, Err(rest::Denied::Unknown));
-    assert!(house.desk.basic_caller("admin", "right-one").await.unwrap().has_scope("apim:admin"));
+    assert_eq!(house.desk.basic_caller("ann", "wrong-one", None).await, Err(rest::Denied::Unknown));
+    assert!(house.desk.basic_caller("admin", "right-one", None).await.unwrap().has_scope("apim:admin"));
+}
+
+#[tokio::test]
+async fn wrong_passwords_from_elsewhere_keep_nobody_out() {
+    let house = House::new().await;
+    let client = house.register("admin", ALL_GRANTS).await;
+    house.pass_secs(60);
+    let here = "192.0.2.1".parse().unwrap();
+    let elsewhere = "198.51.100.7".parse().unwrap();
+    let sign_in = "grant_type=password&username=admin&password=";
+    for _ in 0..6 {
+        let (_, body) = house.token_from(elsewhere, &client, &format!("{sign_in}guess")).await;
+        assert_eq!(body["error"], "invalid_grant");
+    }
+    assert_eq!(house.token_from(elsewhere, &client, &format!("{sign_in}right-one")).await.1["error"], "invalid_grant", "not tried");
+    assert_eq!(house.registration_from(elsewhere, "admin:right-one").await, StatusCode::UNAUTHORIZED, "not tried");
+    assert_eq!(house.registration_from(here, "admin:right-one").await, StatusCode::OK);
+    house.pass_secs(60);
+    assert_eq!(house.token_from(here, &client, &format!("{sign_in}right-one")).await.0, StatusCode::OK);
 }
 
 #[tokio::test]
@@ -743,7 +762,7 @@ async fn what_cannot_be_checked_is_an_error_and_never_leave() {
     assert!(bearer.is_ok());
     house.db.close().await;
     assert_eq!(house.desk.bearer_caller(access).await, Err(rest::Denied::Unavailable));
-    assert_eq!(house.desk.basic_caller("admin", "right-one").await, Err(rest::Denied::Unavailable));
+    assert_eq!(house.desk.basic_caller("admin", "right-one", None).await, Err(rest::Denied::Unavailable));
     assert!(house.desk.find_opaque(access).await.is_err());
     let response = house.respond("/oauth2/token", Some(&house.header(&client)), "grant_type=client_credentials").await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
