@@ -108,7 +108,12 @@ impl Gateway {
         self.loaded.store(true, Ordering::Release);
     }
 
-    /// Whether a snapshot has been given.
+    /// Says that nobody keeps the snapshot current: not ready until the next one is given. Calls are answered from it all the same.
+    pub fn set_unready(&self) {
+        self.loaded.store(false, Ordering::Release);
+    }
+
+    /// Whether a snapshot has been given and is kept current.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.loaded.load(Ordering::Acquire)
@@ -187,7 +192,7 @@ impl Gateway {
             ),
             "/healthz" => page(StatusCode::OK, "text/plain; charset=UTF-8", "ok\n".to_owned()),
             "/readyz" if self.is_ready() => page(StatusCode::OK, "text/plain; charset=UTF-8", "ready\n".to_owned()),
-            "/readyz" => page(StatusCode::SERVICE_UNAVAILABLE, "text/plain; charset=UTF-8", "no APIs loaded yet\n".to_owned()),
+            "/readyz" => page(StatusCode::SERVICE_UNAVAILABLE, "text/plain; charset=UTF-8", "not ready\n".to_owned()),
             _ => return None,
         })
     }

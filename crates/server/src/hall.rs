@@ -155,7 +155,7 @@ pub async fn start(start: Start) -> Result<Running, StartFault> {
         applied,
     };
     let seen = feed.fill().await?;
-    let mut behind = vec![tokio::spawn(feed.follow(seen))];
+    let mut behind = vec![tokio::spawn(feed.keep(seen))];
     // A rehearsal's clock may be far ahead, and what is over then is not over yet.
     if shift_ms == 0 {
         behind.push(tokio::spawn(housekeeping::keep(db.clone(), Arc::clone(&clock))));

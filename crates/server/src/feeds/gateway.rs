@@ -5,10 +5,11 @@
 //! restart) the gateway is brought up to date from wherever it was.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::gateway::{Change as GatewayChange, Deployed, Gateway, Issuer};
+use ::gateway::{Change as GatewayChange, Deployed, Gateway, Issuer, Snapshot};
 use db::outbox::{Change, Thing};
 use db::served::Served;
 use db::{Db, Tx};
@@ -16,11 +17,12 @@ use events::Courier;
 use model::{ApiId, TenantId, Timestamp};
 use token::VerifyingKey;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::opaque::RESIDENT;
 
-/// How long to wait before a failed reading of the database is tried again.
+/// How long to wait before a failed reading of the database is tried again, and before a feed that broke is started anew.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// How long an ended token's revocation is remembered beyond its end and the clock skew that is allowed for.
@@ -32,6 +34,9 @@ pub enum FeedFault {
     /// The database.
     #[error("the gateway's data could not be read")]
     Db(#[from] db::Error),
+    /// A defect.
+    #[error("the reading of the gateway's data broke off")]
+    Broken(#[source] tokio::task::JoinError),
 }
 
 /// Fills one gateway and keeps it current.
@@ -50,19 +55,50 @@ pub(crate) struct GatewayFeed {
 }
 
 impl GatewayFeed {
-    /// Reads everything and swaps in the first snapshot. Returns the number to go on after.
+    /// Reads everything and swaps in a snapshot of that alone. Returns the number to go on after.
     pub(crate) async fn fill(&self) -> Result<i64, FeedFault> {
         let mut tx = self.db.read().await?;
         // The number first: what is committed while reading is then read again, never lost.
         let seen = db::outbox::head(&mut tx).await?;
         let changes = self.everything(&mut tx).await?;
         tx.commit().await?;
-        self.serve(changes, seen);
+        self.serve(&self.gateway.snapshot().emptied(), &changes, seen);
         Ok(seen)
     }
 
+    /// Keeps the gateway current for ever, after the number [`Self::fill`] gave. A feed that breaks (a defect of ours: nothing else ends it)
+    /// is started anew and reads everything again. Until it has, calls see the last snapshot and the gateway says that it is not ready.
+    pub(crate) async fn keep(self, seen: i64) {
+        let feed = Arc::new(self);
+        // A set, because what is in it ends with the task that holds it.
+        let mut lives = JoinSet::new();
+        lives.spawn(Arc::clone(&feed).live(Some(seen)));
+        while let Some(ended) = lives.join_next().await {
+            feed.gateway.set_unready();
+            let fault = ended.unwrap_or_else(FeedFault::Broken);
+            tracing::error!(
+                fault = &fault as &dyn std::error::Error,
+                "the gateway's feed broke; the gateway goes on with what it has, but is not ready until everything is read again"
+            );
+            tokio::time::sleep(AGAIN).await;
+            lives.spawn(Arc::clone(&feed).live(None));
+        }
+    }
+
+    /// One life of the feed; `filled` is where to go on, when the gateway has everything up to there.
+    async fn live(self: Arc<Self>, filled: Option<i64>) -> FeedFault {
+        let seen = match filled {
+            Some(seen) => seen,
+            None => match self.fill().await {
+                Ok(seen) => seen,
+                Err(fault) => return fault,
+            },
+        };
+        match self.follow(seen).await {}
+    }
+
     /// Follows the outbox for ever. A failing database is waited out while the last snapshot goes on serving.
-    pub(crate) async fn follow(self, seen: i64) {
+    async fn follow(&self, seen: i64) -> Infallible {
         let mut courier = Courier::after(self.db.clone(), seen);
         loop {
             let delivery = match courier.next().await {
@@ -82,7 +118,7 @@ impl GatewayFeed {
                     }
                 }
             };
-            self.serve(changes, delivery.upto);
+            self.serve(&self.gateway.snapshot(), &changes, delivery.upto);
         }
     }
 
@@ -91,8 +127,8 @@ impl GatewayFeed {
         (self.clock)().plus_ms(-self.skew_ms.saturating_add(MARGIN_MS))
     }
 
-    fn serve(&self, changes: Vec<GatewayChange>, upto: i64) {
-        let (snapshot, faults) = self.gateway.snapshot().apply_sound(&changes);
+    fn serve(&self, on: &Snapshot, changes: &[GatewayChange], upto: i64) {
+        let (snapshot, faults) = on.apply_sound(changes);
         // The feed is the only one who swaps, so nothing can come between reading the old snapshot and putting the new one.
         self.gateway.swap(snapshot);
         for fault in faults {
@@ -104,7 +140,7 @@ impl GatewayFeed {
     async fn everything(&self, tx: &mut Tx) -> Result<Vec<GatewayChange>, FeedFault> {
         let mut changes = Vec::new();
         for tenant in db::tenants::list(tx).await? {
-            changes.extend(self.issuer_of(tx, tenant.id).await?);
+            changes.push(self.issuer_of(tx, tenant.id).await?);
             changes.push(GatewayChange::PutTenant(tenant));
         }
         changes.extend(db::policies::subscription::list_all(tx).await?.into_iter().map(GatewayChange::PutSubscriptionPolicy));
@@ -177,13 +213,16 @@ impl GatewayFeed {
                 }
                 Thing::SigningKey => {
                     for tenant in db::tenants::list(&mut tx).await? {
-                        changes.extend(self.issuer_of(&mut tx, tenant.id).await?);
+                        changes.push(self.issuer_of(&mut tx, tenant.id).await?);
                     }
                 }
                 Thing::Tenant => {
                     if let Ok(number) = change.id.parse() {
                         let id = TenantId(number);
                         let found = db::tenants::find(&mut tx, id).await?;
+                        if found.is_none() {
+                            changes.push(GatewayChange::RemoveIssuer { tenant: id, issuer: self.issuer.clone() });
+                        }
                         changes.push(found.map_or(GatewayChange::RemoveTenant(id), GatewayChange::PutTenant));
                     }
                 }
@@ -205,7 +244,8 @@ impl GatewayFeed {
         GatewayChange::PutApi(Arc::new(Deployed { api: served.api, revision: served.revision, environment: self.environment.clone() }))
     }
 
-    async fn issuer_of(&self, tx: &mut Tx, tenant: TenantId) -> Result<Option<GatewayChange>, FeedFault> {
+    /// Without a key left, nobody's tokens are believed: an issuer that stayed would keep those of the last key alive.
+    async fn issuer_of(&self, tx: &mut Tx, tenant: TenantId) -> Result<GatewayChange, FeedFault> {
         let keys: Vec<(String, VerifyingKey)> = db::signing_keys::list(tx, tenant)
             .await?
             .into_iter()
@@ -218,9 +258,9 @@ impl GatewayFeed {
             })
             .collect();
         if keys.is_empty() {
-            return Ok(None);
+            return Ok(GatewayChange::RemoveIssuer { tenant, issuer: self.issuer.clone() });
         }
-        Ok(Some(GatewayChange::PutIssuer(Issuer {
+        Ok(GatewayChange::PutIssuer(Issuer {
             tenant,
             issuer: self.issuer.clone(),
             key_manager: RESIDENT.to_owned(),
@@ -228,7 +268,7 @@ impl GatewayFeed {
             consumer_key_claim: None,
             scopes_claim: None,
             says_aut: true,
-        })))
+        }))
     }
 }
 
@@ -238,4 +278,141 @@ fn parsed<T: std::str::FromStr>(change: &Change) -> Option<T> {
         tracing::error!(thing = change.thing.name(), id = change.id, "the outbox names a thing by an id that is none");
     }
     id
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::pin::Pin;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use ::gateway::{Config, FoundToken, OpaqueTokens, Unavailable};
+    use db::{DbUrl, Sealer};
+    use model::{Api, Deployment, Revision, RevisionId, Tenant, Vhost};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    struct NoTokens;
+
+    impl OpaqueTokens for NoTokens {
+        fn find<'a>(&'a self, _: &'a str) -> Pin<Box<dyn Future<Output = Result<Option<FoundToken>, Unavailable>> + Send + 'a>> {
+            Box::pin(async { Ok(None) })
+        }
+    }
+
+    struct Stage {
+        db: Db,
+        gateway: Arc<Gateway>,
+        /// The clock panics when it is looked at.
+        broken: Arc<AtomicBool>,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Stage {
+        async fn set() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let db = Db::open(&DbUrl::sqlite(&folder.path().join("t.db")), Sealer::new([1; 32])).await.unwrap();
+            let vhost = Vhost {
+                host: "gw.example.org".to_owned(),
+                http_context: String::new(),
+                http_port: 8280,
+                https_port: 8243,
+                ws_port: 9099,
+                wss_port: 8099,
+            };
+            let mut tx = db.write().await.unwrap();
+            db::bootstrap::tenant(&mut tx, &Tenant::super_tenant(NOW)).await.unwrap();
+            db::bootstrap::environment(&mut tx, &vhost).await.unwrap();
+            tx.commit().await.unwrap();
+            let gateway = Gateway::new(Config::default(), Arc::new(NoTokens)).unwrap();
+            Self { db, gateway, broken: Arc::new(AtomicBool::new(false)), _folder: folder }
+        }
+
+        fn feed(&self) -> GatewayFeed {
+            let broken = Arc::clone(&self.broken);
+            GatewayFeed {
+                db: self.db.clone(),
+                gateway: Arc::clone(&self.gateway),
+                environment: "Default".to_owned(),
+                issuer: "https://localhost:9443/oauth2/token".to_owned(),
+                clock: Arc::new(move || {
+                    assert!(!broken.load(Ordering::SeqCst), "the clock is broken");
+                    NOW
+                }),
+                skew_ms: 0,
+                applied: watch::Sender::new(0),
+            }
+        }
+
+        async fn deploy(&self, name: &str) -> ApiId {
+            let mut api = Api::new(ApiId::random(), TenantId::SUPER, "admin", name, "1.0", &format!("/{name}/{{version}}"), NOW);
+            api.state = model::LifecycleState::Published;
+            let revision = RevisionId::random();
+            let content = Arc::new(api.clone());
+            let frozen = Revision { id: revision, api: api.id, number: 1, description: None, content, definition: None, created_at: NOW };
+            let deployment = Deployment {
+                api: api.id,
+                environment: "Default".to_owned(),
+                revision,
+                vhost: "gw.example.org".to_owned(),
+                display_on_portal: true,
+                deployed_at: NOW,
+            };
+            let mut tx = self.db.write().await.unwrap();
+            db::apis::insert(&mut tx, &api).await.unwrap();
+            db::revisions::insert(&mut tx, &frozen).await.unwrap();
+            db::deployments::put(&mut tx, &deployment).await.unwrap();
+            tx.commit().await.unwrap();
+            api.id
+        }
+
+        async fn wait_until(&self, what: &str, holds: impl Fn(&Gateway) -> bool) {
+            for _ in 0..1_000 {
+                if holds(&self.gateway) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            panic!("never came: {what}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_feed_that_breaks_is_not_ready_until_it_has_read_everything_again() {
+        let stage = Stage::set().await;
+        let gone = stage.deploy("gone").await;
+        let feed = stage.feed();
+        let seen = feed.fill().await.unwrap();
+        let keeping = tokio::spawn(feed.keep(seen));
+        assert!(stage.gateway.is_ready());
+
+        stage.broken.store(true, Ordering::SeqCst);
+        stage.deploy("fresh").await;
+        stage.wait_until("the feed breaks and says so", |gateway| !gateway.is_ready()).await;
+        assert_eq!(stage.gateway.snapshot().api_count(), 1, "what was served goes on");
+
+        let mut tx = stage.db.write().await.unwrap();
+        db::deployments::remove(&mut tx, gone, "Default").await.unwrap();
+        tx.commit().await.unwrap();
+        stage.deploy("fresher").await;
+        stage.broken.store(false, Ordering::SeqCst);
+        stage.wait_until("the feed is back", Gateway::is_ready).await;
+        // Two that came while nobody looked, and not the one that went.
+        assert_eq!(stage.gateway.snapshot().api_count(), 2);
+        stage.deploy("freshest").await;
+        stage.wait_until("the feed follows again", |gateway| gateway.snapshot().api_count() == 3).await;
+        keeping.abort();
+    }
+
+    #[tokio::test]
+    async fn an_issuer_without_keys_is_believed_no_more() {
+        let stage = Stage::set().await;
+        let feed = stage.feed();
+        for thing in [Thing::SigningKey, Thing::Tenant] {
+            let changes = feed.read_again(&[Change { thing, id: "4711".to_owned() }]).await.unwrap();
+            assert!(changes.iter().any(|change| matches!(change, GatewayChange::RemoveIssuer { .. })), "{thing:?}: {changes:?}");
+        }
+    }
 }
