@@ -19,7 +19,7 @@ pub(crate) struct Installation {
 /// Opens the data directory and its database, and fills in what every installation has.
 pub(crate) async fn open(options: &Options, data_dir: &Path, now: Timestamp) -> Result<Installation, StartFault> {
     // The address first: a mistyped one should not leave a directory behind.
-    let given = options.database_url.as_deref().map(db::DbUrl::parse).transpose()?;
+    let given = options.database_url.as_ref().map(|url| db::DbUrl::parse(url.expose())).transpose()?;
     let data_dir = DataDir::open_or_create(data_dir)?;
     let url = given.unwrap_or_else(|| data_dir.default_url());
     let key = data_dir.encryption_key(encryption_key_from_environment().as_ref())?;

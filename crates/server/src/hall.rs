@@ -169,7 +169,7 @@ pub async fn start(start: Start) -> Result<Running, StartFault> {
     let served = Served { committed: db.changes(), applied: is_applied };
     let health = {
         let gateway = Arc::clone(&gateway);
-        health::router(Arc::new(move || gateway.is_ready()), metrics)
+        health::health(Arc::new(move || gateway.is_ready()))
     };
     let rest = rest_routers(&options, &db, &users, &desk, &clock)?
         .layer(middleware::from_fn_with_state(served, served::hold_back))
@@ -186,7 +186,7 @@ pub async fn start(start: Start) -> Result<Running, StartFault> {
     let addresses = ports.addresses;
     let doors = vec![
         tokio::spawn(doorway::serve(ports.rest, Some(rest_tls), rest, stopping.clone(), options.drain)),
-        tokio::spawn(doorway::serve(ports.management, None, health, stopping.clone(), options.drain)),
+        tokio::spawn(doorway::serve(ports.management, None, health.merge(health::metrics(metrics)), stopping.clone(), options.drain)),
         tokio::spawn(Arc::clone(&gateway).serve(ports.gateway_http, None, stopping.clone())),
         tokio::spawn(gateway.serve(ports.gateway_https, Some(gateway_tls), stopping)),
     ];
@@ -253,17 +253,17 @@ struct Ports {
 impl Ports {
     async fn bind(options: &Options) -> Result<Self, PortFault> {
         // Port 0 asks for any free one and is not shifted.
-        let open = async |what, port: u16| {
+        let open = async |what, address: &str, port: u16| {
             let port = if port == 0 { 0 } else { port.saturating_add(options.port_offset) };
-            let listener = doorway::bind(what, &options.listen_address, port).await?;
-            let address =
-                listener.local_addr().map_err(|source| PortFault::Other { what, address: options.listen_address.clone(), port, source })?;
-            Ok::<_, PortFault>((listener, address))
+            let listener = doorway::bind(what, address, port).await?;
+            let at = listener.local_addr().map_err(|source| PortFault::Other { what, address: address.to_owned(), port, source })?;
+            Ok::<_, PortFault>((listener, at))
         };
-        let (rest, rest_at) = open("REST and OAuth2", options.rest_port).await?;
-        let (management, management_at) = open("health and metrics", options.management_port).await?;
-        let (gateway_http, gateway_http_at) = open("API traffic", options.gateway_http_port).await?;
-        let (gateway_https, gateway_https_at) = open("API traffic over TLS", options.gateway_https_port).await?;
+        let everybody = &options.listen_address;
+        let (rest, rest_at) = open("REST and OAuth2", everybody, options.rest_port).await?;
+        let (management, management_at) = open("health and metrics", &options.management_address, options.management_port).await?;
+        let (gateway_http, gateway_http_at) = open("API traffic", everybody, options.gateway_http_port).await?;
+        let (gateway_https, gateway_https_at) = open("API traffic over TLS", everybody, options.gateway_https_port).await?;
         let addresses =
             Addresses { rest: rest_at, management: management_at, gateway_http: gateway_http_at, gateway_https: gateway_https_at };
         Ok(Self { rest, management, gateway_http, gateway_https, addresses })

@@ -26,6 +26,6 @@ pub use doorway::PortFault;
 pub use feeds::FeedFault;
 pub use first_start::admin_password_from_environment;
 pub use hall::{Addresses, Running, Start, StartFault, start};
-pub use model::Timestamp;
+pub use model::{Secret, Timestamp};
 pub use options::{ConfigFault, LogFormat, OPTIONS, OptionDoc, OptionFault, Options};
 pub use tls::TlsFault;

@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use model::Secret;
+
 /// What is wrong with one line of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptionFault {
@@ -61,6 +63,8 @@ pub struct OptionDoc {
 trait FromToml: Sized {
     /// What is expected, in words.
     const EXPECTS: &'static str;
+    /// What is found instead may be shown.
+    const SHOWN: bool = true;
     fn from_toml(value: &toml::Value) -> Option<Self>;
 }
 
@@ -96,6 +100,14 @@ impl FromToml for String {
     const EXPECTS: &'static str = "text in quotes";
     fn from_toml(value: &toml::Value) -> Option<Self> {
         value.as_str().map(str::to_owned)
+    }
+}
+
+impl FromToml for Secret<String> {
+    const EXPECTS: &'static str = String::EXPECTS;
+    const SHOWN: bool = false;
+    fn from_toml(value: &toml::Value) -> Option<Self> {
+        String::from_toml(value).map(Self::new)
     }
 }
 
@@ -144,6 +156,7 @@ impl FromToml for LogFormat {
 
 impl<T: FromToml> FromToml for Option<T> {
     const EXPECTS: &'static str = T::EXPECTS;
+    const SHOWN: bool = T::SHOWN;
     fn from_toml(value: &toml::Value) -> Option<Self> {
         T::from_toml(value).map(Some)
     }
@@ -163,6 +176,11 @@ pub enum LogFormat {
     Human,
     /// One JSON object a line.
     Json,
+}
+
+fn read<T: FromToml>(value: &toml::Value) -> Result<T, String> {
+    let found = || if T::SHOWN { value.to_string() } else { value.type_str().to_owned() };
+    T::from_toml(value).ok_or_else(|| format!("expects {}, found {}", T::EXPECTS, found()))
 }
 
 macro_rules! options {
@@ -185,7 +203,7 @@ macro_rules! options {
         fn set(options: &mut Options, key: &str, value: &toml::Value) -> Result<bool, String> {
             match key {
                 $($key => {
-                    options.$field = <$type as FromToml>::from_toml(value).ok_or_else(|| format!("expects {}, found {value}", <$type as FromToml>::EXPECTS))?;
+                    options.$field = read(value)?;
                     Ok(true)
                 })+
                 _ => Ok(false),
@@ -195,12 +213,13 @@ macro_rules! options {
 }
 
 options! {
-    "database.url", database_url: Option<String> = None, "", "Database: \"sqlite:PATH\" or \"postgres://user:password@host/name\". Left out: tidegate.db in the data directory.";
+    "database.url", database_url: Option<Secret<String>> = None, "", "Database: \"sqlite:PATH\" or \"postgres://user:password@host/name\". Left out: tidegate.db in the data directory.";
     "server.hostname", hostname: String = "localhost".to_owned(), "\"localhost\"", "Host name in issued tokens' issuer, in links and in the certificate made at first start.";
-    "server.listen_address", listen_address: String = "0.0.0.0".to_owned(), "\"0.0.0.0\"", "Address all ports listen on.";
+    "server.listen_address", listen_address: String = "0.0.0.0".to_owned(), "\"0.0.0.0\"", "Address all ports listen on but management.http_port.";
     "server.port_offset", port_offset: u16 = 0, "0", "Added to every port.";
     "server.drain", drain: Duration = Duration::from_secs(30), "\"30s\"", "How long open requests may finish after SIGTERM.";
-    "management.https_port", rest_port: u16 = 9443, "9443", "REST interfaces, OAuth2, health and metrics over TLS.";
+    "management.https_port", rest_port: u16 = 9443, "9443", "REST interfaces, OAuth2 and health over TLS.";
+    "management.http_address", management_address: String = "127.0.0.1".to_owned(), "\"127.0.0.1\"", "Address management.http_port listens on. Whoever reaches it reads the metrics: open it to the network that probes and Prometheus call from.";
     "management.http_port", management_port: u16 = 9763, "9763", "Health and metrics without TLS.";
     "management.cors_origins", cors_origins: Vec<String> = Vec::new(), "[]", "Origins whose pages may call the REST interfaces from a browser.";
     "gateway.http_port", gateway_http_port: u16 = 8280, "8280", "API traffic.";
@@ -267,11 +286,10 @@ impl Options {
                 words: "needs tls.key, and the other way round; give both or neither".to_owned(),
             });
         }
-        if self.listen_address.parse::<std::net::IpAddr>().is_err() {
-            faults.push(OptionFault {
-                key: "server.listen_address".to_owned(),
-                words: format!("'{}' is not an IP address; use 0.0.0.0 for all", self.listen_address),
-            });
+        for (key, address) in [("server.listen_address", &self.listen_address), ("management.http_address", &self.management_address)] {
+            if address.parse::<std::net::IpAddr>().is_err() {
+                faults.push(OptionFault { key: key.to_owned(), words: format!("'{address}' is not an IP address; use 0.0.0.0 for all") });
+            }
         }
         if self.clock_skew > CLOCK_SKEW_MAX {
             faults.push(OptionFault { key: "gateway.clock_skew".to_owned(), words: "must not be longer than 12h".to_owned() });
@@ -334,11 +352,17 @@ impl Options {
     }
 }
 
-/// Words for a key that is not in the table, with the nearest one that is.
+/// Words for a key that is not in the table, with the nearest one that is: mistyped, or right but in the wrong section.
 fn unknown(key: &str) -> String {
-    let nearest = OPTIONS.iter().map(|option| (distance(key, option.key), option.key)).min();
+    let name = |key: &str| key.rsplit_once('.').map_or(key, |(_, name)| name).to_owned();
+    if OPTIONS.iter().any(|option| option.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'))) {
+        return format!("is a section; write [{key}] and its options below");
+    }
+    let far = |option: &str| distance(key, option).min(distance(&name(key), &name(option)) + 1);
+    let nearest = OPTIONS.iter().map(|option| (far(option.key), option.key)).min();
     match nearest {
-        Some((d, name)) if d <= 4 => format!("is not an option; did you mean {name}?"),
+        // One slip in three letters; more than that is another word.
+        Some((far, option)) if far <= 1 + name(key).chars().count() / 3 => format!("is not an option; did you mean {option}?"),
         _ => "is not an option; `tidegate check-config --sample` lists them all".to_owned(),
     }
 }
@@ -380,6 +404,28 @@ mod tests {
         assert!(found.iter().any(|f| f.starts_with("server.drain: expects a duration")), "{found:?}");
         assert!(found.iter().any(|f| f == "gatway.workers: is not an option; did you mean gateway.workers?"), "{found:?}");
         assert!(found.iter().any(|f| f.starts_with("tls.certificate: needs tls.key")), "{found:?}");
+    }
+
+    #[test]
+    fn a_slip_is_told_from_another_word() {
+        for (given, hint) in [
+            ("port_offset = 1", "port_offset: is not an option; did you mean server.port_offset?"),
+            ("[server]\nprot_offset = 1", "server.prot_offset: is not an option; did you mean server.port_offset?"),
+            ("[gateway]\nport_offset = 1", "gateway.port_offset: is not an option; did you mean server.port_offset?"),
+            ("[log]\nfile = \"x\"", "log.file: is not an option; `tidegate check-config --sample` lists them all"),
+            ("[keymanager]\nx = 1", "keymanager.x: is not an option; `tidegate check-config --sample` lists them all"),
+            ("server = 1", "server: is a section; write [server] and its options below"),
+        ] {
+            assert_eq!(faults(given), [hint], "{given}");
+        }
+    }
+
+    #[test]
+    fn the_database_password_is_never_shown() {
+        let table = "[database]\nurl = \"postgres://u:hunter2@h/n\"".parse().expect("TOML");
+        let options = Options::from_table(&table).expect("no faults");
+        assert!(!format!("{options:?}").contains("hunter2"), "{options:?}");
+        assert_eq!(faults("[database]\nurl = [\"postgres://u:hunter2@h/n\"]"), ["database.url: expects text in quotes, found array"]);
     }
 
     #[test]

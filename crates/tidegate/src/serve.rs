@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
-use server::{Options, Start, Timestamp};
+use server::{Options, Secret, Start, Timestamp};
 
 #[derive(Args)]
 pub(crate) struct Serve {
@@ -29,7 +29,7 @@ pub(crate) struct Serve {
 pub(crate) fn run(words: Serve) -> anyhow::Result<ExitCode> {
     let mut options = words.config.as_deref().map(Options::read).transpose()?.unwrap_or_default();
     if words.db.is_some() {
-        options.database_url = words.db;
+        options.database_url = words.db.map(Secret::new);
     }
     if let Some(offset) = words.port_offset {
         options.port_offset = offset;

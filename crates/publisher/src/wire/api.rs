@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// An API.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+// No `Debug`: the endpoints' passwords are in it.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct Api {
     /// UUID; not read.
@@ -179,7 +180,8 @@ pub(crate) struct Cors {
 }
 
 /// WebSub.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+// No `Debug`: it holds a secret.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct Websub {
     /// Whether deliveries are signed.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::json;
-use server::Options;
+use server::{Options, Secret};
 use testkit::{Backend, Caller, House, Process, Rest, Setup, api, wait_for};
 
 use crate::binary;
@@ -46,7 +46,7 @@ async fn a_backend_that_is_not_there_is_500_with_its_code() {
 async fn a_lost_database_stops_changes_not_calls() {
     with_postgres(async |scratch| {
         let folder = tempfile::tempdir().unwrap();
-        let options = Options { database_url: Some(scratch.url.clone()), ..Options::default() };
+        let options = Options { database_url: Some(Secret::new(scratch.url.clone())), ..Options::default() };
         let house = House::with(&folder.path().join("data"), options, None).await;
         let backend = Backend::start().await;
         let rest = Rest::admin(&house).await;

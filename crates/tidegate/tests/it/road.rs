@@ -2,7 +2,7 @@
 
 use http::Method;
 use serde_json::{Value, json};
-use server::Options;
+use server::{Options, Secret};
 use testkit::{Backend, Caller, House, Keys, Place, Rest, api};
 
 use crate::scratch::with_postgres;
@@ -44,7 +44,7 @@ async fn from_nothing_to_a_called_api() {
 async fn the_same_road_on_postgresql() {
     with_postgres(async |scratch| {
         let folder = tempfile::tempdir().unwrap();
-        let options = Options { database_url: Some(scratch.url), ..Options::default() };
+        let options = Options { database_url: Some(Secret::new(scratch.url)), ..Options::default() };
         walk(House::with(&folder.path().join("data"), options, None).await).await;
     })
     .await;

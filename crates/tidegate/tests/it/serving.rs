@@ -261,19 +261,40 @@ async fn health_is_told_on_every_port_and_metrics_can_be_read() {
     let keys = rest.become_subscriber("Eater", &id, "Unlimited").await;
     rest.caller.get("/pizza/1.0.0/x", &keys.token).await.expect(200);
     rest.caller.get("/pizza/1.0.0/x", "").await.refused(401, 900_902);
-    for url in [process.rest("/metrics"), process.management("/metrics")] {
-        let text = client.get(&url).send().await.unwrap().text().await.unwrap();
-        let samples: Vec<&str> = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
-        assert!(samples.len() > 3, "{text}");
-        for sample in samples {
-            let (name, value) = sample.rsplit_once(' ').unwrap_or_else(|| panic!("not a sample: {sample}"));
-            assert!(value.parse::<f64>().is_ok(), "{sample}");
-            assert!(name.starts_with(|c: char| c.is_ascii_alphabetic()), "{sample}");
-        }
-        assert!(!text.contains(&keys.token));
+    let text = client.get(process.management("/metrics")).send().await.unwrap().text().await.unwrap();
+    let samples: Vec<&str> = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    assert!(samples.len() > 3, "{text}");
+    for sample in samples {
+        let (name, value) = sample.rsplit_once(' ').unwrap_or_else(|| panic!("not a sample: {sample}"));
+        assert!(value.parse::<f64>().is_ok(), "{sample}");
+        assert!(name.starts_with(|c: char| c.is_ascii_alphabetic()), "{sample}");
     }
-    // Metrics are for the operator, not for everybody who may call an API.
-    assert_eq!(client.get(process.gateway("/metrics")).send().await.unwrap().status(), 404);
+    assert!(!text.contains(&keys.token));
+    // Metrics are for the operator, not for everybody who may call an API or sign in.
+    for url in [process.gateway("/metrics"), process.rest("/metrics")] {
+        assert_eq!(client.get(&url).send().await.unwrap().status(), 404, "{url}");
+    }
+}
+
+#[tokio::test]
+async fn only_this_machine_reaches_the_management_port_unless_told_otherwise() {
+    for (config, loopback) in [("", true), ("management.http_address = \"0.0.0.0\"\n", false)] {
+        let (_folder, data) = nowhere();
+        let all = format!("server.listen_address = \"0.0.0.0\"\n{config}");
+        let start = server::Start { options: options(&data, &all), data_dir: data.clone(), admin_password: None, rehearse_at: None };
+        let running = server::start(start).await.unwrap();
+        let at = running.addresses();
+        running.stop().await;
+        assert_eq!((at.rest.ip().is_loopback(), at.management.ip().is_loopback()), (false, loopback));
+    }
+}
+
+/// Options of a file that asks for free ports.
+fn options(data: &Path, lines: &str) -> server::Options {
+    let file = data.with_extension("toml");
+    let ports = "management.https_port = 0\nmanagement.http_port = 0\ngateway.http_port = 0\ngateway.https_port = 0\n";
+    std::fs::write(&file, format!("{ports}{lines}")).unwrap();
+    server::Options::read(&file).unwrap()
 }
 
 #[tokio::test]
