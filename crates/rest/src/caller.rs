@@ -47,10 +47,10 @@ impl Caller {
         role.eq_ignore_ascii_case(EVERYONE) || self.roles.iter().any(|r| r.eq_ignore_ascii_case(role))
     }
 
-    /// Whether this is an administrator of the tenant.
+    /// Whether this is an administrator of the tenant, and acts as one: a token that was taken for less is good for no more, whoever holds it.
     #[must_use]
     pub fn is_admin(&self) -> bool {
-        self.has_role("admin") || self.has_scope("apim:admin")
+        self.has_scope("apim:admin")
     }
 }
 
@@ -106,5 +106,24 @@ pub trait Authenticate: Send + Sync {
     /// As [`Authenticate::basic`], told where the request comes from. Who counts no wrong passwords need not know.
     fn basic_from<'a>(&'a self, user: &'a str, password: &'a str, _: Option<ClientAddress>) -> BoxFuture<'a, Result<Caller, Denied>> {
         self.basic(user, password)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_administrator_with_a_lesser_token_is_none() {
+        let mut caller = Caller {
+            user: UserName::primary("admin", "carbon.super"),
+            tenant: TenantId::SUPER,
+            tenant_domain: "carbon.super".to_owned(),
+            roles: vec!["admin".to_owned()],
+            scopes: vec!["apim:api_view".to_owned()],
+        };
+        assert!(!caller.is_admin());
+        caller.scopes.push("apim:admin".to_owned());
+        assert!(caller.is_admin());
     }
 }

@@ -128,6 +128,10 @@ async fn a_plan_keeps_all_it_is_given() {
     let denied = PlanPermission { allow: false, roles: vec!["Internal/creator".to_owned()] };
     assert_eq!(stored.unwrap().permission, Some(denied));
 
+    // As the document says: a plan that does not ask for it lets calls pass beyond its quota.
+    let silent = setting.post("admin", "/throttling/policies/subscription", policy("Silent")).await;
+    assert_eq!((silent.status, &silent.body["stopOnQuotaReach"]), (201, &json!(false)));
+
     let one = format!("/throttling/policies/subscription/{}", made.body["policyId"].as_str().unwrap());
     let bare = setting.put("admin", &one, policy("Partner")).await.body;
     assert_eq!((&bare["permissions"], &bare["billingPlan"], &bare["stopOnQuotaReach"]), (&Value::Null, &json!("FREE"), &json!(false)));
