@@ -21,4 +21,4 @@ mod settings;
 mod wire;
 
 pub use self::http::{BASE, door, operations};
-pub use self::room::{Clock, Config, Room, SetupError};
+pub use self::room::{Clock, Config, Gateway, Room, SetupError};

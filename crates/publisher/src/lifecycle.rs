@@ -110,6 +110,7 @@ pub(crate) async fn change(
     if action == Action::Publish {
         may_be_published(&api)?;
     }
+    stays_served(room, &mut tx, &api, to).await?;
     let next = step(&mut tx, caller, &api, to, now).await?;
     match action {
         Action::Publish => after_publishing(&mut tx, caller, &next, checklist, now).await?,
@@ -126,6 +127,20 @@ async fn step(tx: &mut Tx, caller: &Caller, api: &Api, to: LifecycleState, now: 
     apis::replace(tx, &next).await?;
     db::lifecycle_events::append(tx, api.id, Some(api.state), to, &caller.name(), now).await?;
     Ok(next)
+}
+
+/// A step must not take away what is served now: a prototype asks nobody for credentials, so that as a published API it may need ones that
+/// no gateway checks. What was not served before (an upgrade brings such APIs) may go on through its life.
+async fn stays_served(room: &Room, tx: &mut Tx, api: &Api, to: LifecycleState) -> Result<(), Refusal> {
+    for deployment in db::deployments::list(tx, api.id).await? {
+        let Some(revision) = db::revisions::find(tx, deployment.revision).await? else { continue };
+        let serves = |state| room.gateway.can_serve(Api { state, ..revision.content.as_ref().clone() });
+        if let (Ok(()), Err(words)) = (serves(api.state), serves(to)) {
+            let state = to.name();
+            return Err(Refusal::Bad(format!("Revision {} runs, but could not as {state}: {words}. Undeploy it first.", revision.number)));
+        }
+    }
+    Ok(())
 }
 
 /// An API that is offered must lead somewhere and be subscribable.

@@ -151,7 +151,7 @@ pub(crate) async fn delete_all(tx: &mut Tx, api: ApiId) -> Result<(), Refusal> {
 /// Runs a revision in environments, in place of whatever ran there; answers all its deployments.
 ///
 /// # Errors
-/// 400 for an environment or host name that is none; 404, 403.
+/// 400 for an environment or host name that is none, and for an API that no gateway could serve; 404, 403.
 pub(crate) async fn deploy(
     room: &Room,
     caller: &Caller,
@@ -166,6 +166,9 @@ pub(crate) async fn deploy(
     if api.state == LifecycleState::Retired {
         return Err(Refusal::Bad("A retired API cannot be deployed.".to_owned()));
     }
+    // Asked before anything is written: what a deployment says is running must run.
+    let content = Api { state: api.state, ..revision.content.as_ref().clone() };
+    room.gateway.can_serve(content).map_err(|words| Refusal::Bad(format!("The revision cannot be deployed: {words}.")))?;
     place(&mut tx, &revision, targets, now).await?;
     let deployments = db::deployments::of_revision(&mut tx, revision.id).await?;
     tx.commit().await?;

@@ -1,15 +1,24 @@
-//! What the room needs to work: the database, a clock, a way to fetch definitions, and its settings.
+//! What the room needs to work: the database, a clock, somebody who knows gateways, a way to fetch definitions, and its settings.
 
 use std::sync::Arc;
 
 use db::Db;
-use model::Timestamp;
+use model::{Api, Timestamp};
 use serde::Deserialize;
 
 use crate::fetch::Fetcher;
 
 /// Tells the time. The hall passes the wall clock, tests one wound by hand.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Knows what the gateways can serve. Implemented by the hall: how an API is served is no business of this room.
+pub trait Gateway: Send + Sync {
+    /// Whether a gateway could serve this API in the lifecycle state it has here.
+    ///
+    /// # Errors
+    /// What stands in the way, in words for people.
+    fn can_serve(&self, api: Api) -> Result<(), String>;
+}
 
 /// Settings of the publisher.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -34,6 +43,7 @@ pub struct Room {
     pub(crate) db: Db,
     pub(crate) config: Arc<Config>,
     pub(crate) fetcher: Fetcher,
+    pub(crate) gateway: Arc<dyn Gateway>,
     clock: Clock,
 }
 
@@ -47,9 +57,9 @@ impl Room {
     ///
     /// # Errors
     /// [`SetupError`] when the TLS library or the system's certificates are unusable.
-    pub fn new(db: Db, config: Config, clock: Clock) -> Result<Self, SetupError> {
+    pub fn new(db: Db, config: Config, gateway: Arc<dyn Gateway>, clock: Clock) -> Result<Self, SetupError> {
         let fetcher = Fetcher::new(config.allow_private_addresses)?;
-        Ok(Self { db, config: Arc::new(config), fetcher, clock })
+        Ok(Self { db, config: Arc::new(config), fetcher, gateway, clock })
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -21,6 +21,7 @@ use crate::feeds::{FeedFault, GatewayFeed};
 use crate::first_start::{self, Installation};
 use crate::opaque::IssuedTokens;
 use crate::options::{OptionFault, Options};
+use crate::own_gateway::OwnGateway;
 use crate::passwords::OwnPasswords;
 use crate::served::{self, Served};
 use crate::spent::Spent;
@@ -273,7 +274,7 @@ impl Ports {
 fn rest_routers(options: &Options, db: &db::Db, users: &Users, desk: &keys::Desk, clock: &Clock) -> Result<Router, StartFault> {
     let desks: Arc<dyn rest::Authenticate> = Arc::new(Desks(desk.clone()));
     let config = publisher::Config { allow_private_addresses: options.allow_private_addresses, ..publisher::Config::default() };
-    let publisher = publisher::Room::new(db.clone(), config, Arc::clone(clock))?;
+    let publisher = publisher::Room::new(db.clone(), config, Arc::new(OwnGateway), Arc::clone(clock))?;
     let passwords = Arc::new(OwnPasswords(users.clone()));
     let portal = portal::Room::new(db.clone(), desk.clone(), passwords, portal::Config::default(), Arc::clone(clock));
     let admin = admin::Room::new(db.clone(), users.clone(), Arc::clone(clock));

@@ -8,10 +8,10 @@ use axum::body::Body;
 use db::{Db, DbUrl, Sealer};
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
-use model::{Tenant, TenantId, Timestamp, UserName, Vhost};
+use model::{Api, ApiKind, LifecycleState, Tenant, TenantId, Timestamp, UserName, Vhost};
 use rest::{Authenticate, BoxFuture, Caller, Denied};
 use serde_json::{Value, json};
-use tidegate_publisher::{Config, Room};
+use tidegate_publisher::{Config, Gateway, Room};
 use tower::ServiceExt as _;
 
 /// The tenant besides the super tenant.
@@ -81,7 +81,7 @@ pub(crate) async fn house_with(config: Config) -> House {
     tx.commit().await.unwrap();
     let clock = Arc::new(AtomicI64::new(1_714_583_045_000));
     let wound = Arc::clone(&clock);
-    let room = Room::new(db.clone(), config, Arc::new(move || Timestamp(wound.load(Ordering::SeqCst)))).unwrap();
+    let room = Room::new(db.clone(), config, Arc::new(FewCan), Arc::new(move || Timestamp(wound.load(Ordering::SeqCst)))).unwrap();
     House { db, router: tidegate_publisher::door(room, Arc::new(Gate)), clock, _folder: folder }
 }
 
@@ -172,6 +172,19 @@ pub(crate) fn multipart(token: &str, method: Method, path: &str, parts: &[(&str,
         request = request.header("authorization", format!("Bearer {token}"));
     }
     request.body(Body::from(text)).unwrap()
+}
+
+/// A gateway that serves no WebSockets, and checks no API keys either: what takes nothing else it serves as a prototype only.
+struct FewCan;
+
+impl Gateway for FewCan {
+    fn can_serve(&self, api: Api) -> Result<(), String> {
+        match (api.kind, api.state) {
+            (ApiKind::Ws, _) => Err("no WebSockets here".to_owned()),
+            (_, state) if state != LifecycleState::Prototyped && api.security_scheme == ["api_key"] => Err("no API keys here".to_owned()),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Knows callers by name: `admin`, `creator`, `publisher`, `viewer` of the super tenant, `scopeless` without any scope, and `stranger`, who may do

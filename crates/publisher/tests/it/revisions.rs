@@ -1,9 +1,10 @@
 //! Revisions and deployments.
 
 use http::Method;
+use model::{Api, ApiKind, LifecycleState};
 use serde_json::json;
 
-use crate::house::house;
+use crate::house::{House, house};
 
 #[tokio::test]
 async fn there_are_five_at_most_and_numbers_count_on() {
@@ -69,6 +70,44 @@ async fn unknown_places_are_refused() {
     let other = house.pizza("admin", "Other", "1.0.0").await;
     let stray = format!("/apis/{other}/deploy-revision?revisionId={revision}");
     house.post("admin", &stray, json!([{"name": "Default"}])).await.refused(404, 900_347);
+}
+
+#[tokio::test]
+async fn what_no_gateway_serves_is_not_deployed() {
+    let house = house().await;
+    let id = house.pizza("admin", "Pizza", "1.0.0").await;
+    change(&house, &id, |api| api.kind = ApiKind::Ws).await;
+    let revision = house.revision("admin", &id).await;
+    let refused = house.deploy("admin", &id, &revision).await.refused(400, 400);
+    assert_eq!(refused["description"], "The revision cannot be deployed: no WebSockets here.");
+    assert_eq!(house.get("admin", &format!("/apis/{id}/deployments")).await.expect(200)["list"], json!([]));
+}
+
+#[tokio::test]
+async fn no_step_ends_what_is_served_but_by_name() {
+    let house = house().await;
+    let id = house.pizza("admin", "Pizza", "1.0.0").await;
+    change(&house, &id, |api| api.security_scheme = vec!["api_key".to_owned()]).await;
+    house.step("admin", &id, "Deploy as a Prototype").await.expect(200);
+    let revision = house.revision("admin", &id).await;
+    house.deploy("admin", &id, &revision).await.expect(201);
+    let refused = house.step("admin", &id, "Publish").await.refused(400, 400);
+    assert_eq!(refused["description"], "Revision 1 runs, but could not as PUBLISHED: no API keys here. Undeploy it first.");
+    let state = house.get("admin", &format!("/apis/{id}/lifecycle-state")).await.expect(200);
+    assert_eq!(state["state"], "Prototyped");
+    // What came deployed by an upgrade and never answered here goes through its life all the same.
+    change(&house, &id, |api| api.state = LifecycleState::Published).await;
+    house.step("admin", &id, "Block").await.expect(200);
+    house.step("admin", &id, "Re-Publish").await.expect(200);
+}
+
+/// Changes an API behind the publisher's back, as an upgrade would have brought it.
+async fn change(house: &House, id: &str, change: impl FnOnce(&mut Api)) {
+    let mut tx = house.db.write().await.unwrap();
+    let mut api = db::apis::find(&mut tx, id.parse().unwrap()).await.unwrap().unwrap();
+    change(&mut api);
+    db::apis::update(&mut tx, &api).await.unwrap();
+    tx.commit().await.unwrap();
 }
 
 #[tokio::test]

@@ -36,6 +36,37 @@ async fn scene_on(house: House, change: impl FnOnce(&mut Value)) -> Scene {
 }
 
 #[tokio::test]
+async fn what_this_gateway_cannot_serve_is_not_deployed() {
+    let house = House::fresh().await;
+    let rest = Rest::admin(&house).await;
+    type Change = fn(&mut Value);
+    let cases: [(&str, Change, &str); 4] = [
+        ("Socket", |api| api["type"] = json!("WS"), "WS APIs are not served by this gateway"),
+        ("Keyed", |api| api["securityScheme"] = json!(["api_key"]), "security scheme 'api_key' cannot be enforced by this gateway"),
+        ("Dynamic", |api| api["endpointConfig"]["endpoint_type"] = json!("default"), "endpoint type 'default' is not supported"),
+        (
+            "Digest",
+            |api| {
+                api["endpointConfig"]["endpoint_security"] =
+                    json!({"production": {"enabled": true, "type": "DIGEST", "username": "u", "password": "p"}});
+            },
+            "signing in at the backend by 'DIGEST' is not supported",
+        ),
+    ];
+    for (name, change, words) in cases {
+        let mut asked = api(name, "http://127.0.0.1:9");
+        change(&mut asked);
+        let id = rest.create(&asked).await;
+        let revision = rest.revision(&id).await;
+        let path = format!("publisher/v2/apis/{id}/deploy-revision?revisionId={revision}");
+        let refused = rest.ask(Method::POST, &path, &json!([{"name": "Default", "displayOnDevportal": true}])).await.refused(400, 400);
+        let description = refused["description"].as_str().unwrap();
+        assert!(description.starts_with("The revision cannot be deployed: ") && description.contains(words), "{name}: {description}");
+        assert_eq!(rest.get(&format!("publisher/v2/apis/{id}/deployments")).await["list"], json!([]), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn from_nothing_to_a_called_api() {
     walk(House::fresh().await).await;
 }
