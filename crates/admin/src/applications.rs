@@ -1,17 +1,16 @@
 //! Applications as an administrator sees them: all of the tenant, to be given to another owner or removed.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use db::applications::{ApplicationQuery, ApplicationSort};
 use http::Method;
 use model::{Application, ApplicationId, KeyMappingMode};
-use rest::{Access, Caller, Door, Paging};
+use rest::{Access, Asked, Caller, Door, Named, Paging, Refusal};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Room;
 use crate::people::name_in;
-use crate::refusal::{Refusal, entry};
+use crate::{Room, entry};
 
 const LIST: Access = Access::Scopes(&["apim:admin", "apim:app_import_export", "apim:app_owner_change"]);
 const DELETE: Access = Access::Scopes(&["apim:admin", "apim:app_import_export"]);
@@ -39,14 +38,14 @@ struct ApplicationInfo {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Asked {
+struct Filter {
     user: Option<String>,
     name: Option<String>,
     sort_by: Option<String>,
     sort_order: Option<String>,
 }
 
-async fn list(State(room): State<Room>, caller: Caller, Query(asked): Query<Asked>, paging: Paging) -> Result<Json<Value>, Refusal> {
+async fn list(State(room): State<Room>, caller: Caller, Asked(asked): Asked<Filter>, paging: Paging) -> Result<Json<Value>, Refusal> {
     let user = asked.user.filter(|user| !user.trim().is_empty());
     let owner = match &user {
         Some(user) => Some(name_in(&room, &caller, user).await.map_err(|_| other_tenant(user))?.to_string()),
@@ -80,7 +79,7 @@ fn show(application: &Application) -> ApplicationInfo {
 
 /// Removes an application with its subscriptions and keys. OAuth clients made for it go too; one that was brought along stays its
 /// owner's.
-async fn delete(State(room): State<Room>, caller: Caller, Path(id): Path<String>) -> Result<(), Refusal> {
+async fn delete(State(room): State<Room>, caller: Caller, Named(id): Named<String>) -> Result<(), Refusal> {
     let mut tx = room.db.write().await?;
     let application = find(&mut tx, &caller, &id).await?;
     for mapping in db::key_mappings::list(&mut tx, application.id).await? {
@@ -102,8 +101,8 @@ struct NewOwner {
 async fn change_owner(
     State(room): State<Room>,
     caller: Caller,
-    Path(id): Path<String>,
-    Query(asked): Query<NewOwner>,
+    Named(id): Named<String>,
+    Asked(asked): Asked<NewOwner>,
 ) -> Result<(), Refusal> {
     let owner = asked.owner.filter(|owner| !owner.trim().is_empty());
     let owner = owner.ok_or_else(|| entry::PARAMETER_MISSING.with("The query parameter 'owner' is missing."))?;

@@ -4,17 +4,16 @@
 //! tenant, which this server's single gateway cannot tell apart.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::Method;
 use model::{Environment, TenantId, Vhost};
-use rest::{Access, Body, Caller, Door};
+use rest::{Access, Body, Caller, Door, FieldFault, Named, Refusal};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::Room;
-use crate::refusal::{FieldFault, Refusal, bounded, entry, none};
+use crate::{Room, entry};
 
 const READ: Access = Access::Scopes(&["apim:admin", "apim:environment_read"]);
 const MANAGE: Access = Access::Scopes(&["apim:admin", "apim:environment_manage"]);
@@ -78,7 +77,7 @@ async fn create(State(room): State<Room>, caller: Caller, Body(sent): Body<Envir
 async fn update(
     State(room): State<Room>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Body(sent): Body<EnvironmentBody>,
 ) -> Result<Json<EnvironmentBody>, Refusal> {
     refuse_other_tenants(&caller)?;
@@ -94,7 +93,7 @@ async fn update(
 }
 
 /// Removes the environment and what runs there: an API deployed to a name nobody serves would only look deployed.
-async fn delete(State(room): State<Room>, caller: Caller, Path(id): Path<String>) -> Result<(), Refusal> {
+async fn delete(State(room): State<Room>, caller: Caller, Named(id): Named<String>) -> Result<(), Refusal> {
     refuse_other_tenants(&caller)?;
     let mut tx = room.db.write().await?;
     let stored = find_editable(&mut tx, &id).await?;
@@ -134,29 +133,29 @@ fn check_name(name: &str) -> Result<(), Refusal> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if name.is_empty() || name.len() > 255 || !name.chars().all(allowed) {
         let rule = "must be 1 to 255 letters, digits, '_' and '-'".to_owned();
-        return Err(Refusal::Invalid(vec![FieldFault { path: "name".to_owned(), rule }]));
+        return Err(Refusal::field("name", rule));
     }
     Ok(())
 }
 
 fn read(sent: EnvironmentBody, name: String) -> Result<Environment, Refusal> {
     let mut faults = Vec::new();
-    bounded(&mut faults, "displayName", sent.display_name.as_deref(), 255);
-    bounded(&mut faults, "description", sent.description.as_deref(), 1023);
+    FieldFault::bounded(&mut faults, "displayName", sent.display_name.as_deref(), 255);
+    FieldFault::bounded(&mut faults, "description", sent.description.as_deref(), 1023);
     let sent_hosts = sent.vhosts.unwrap_or_default();
     if sent_hosts.is_empty() {
-        faults.push(FieldFault { path: "vhosts".to_owned(), rule: "must hold at least one host".to_owned() });
+        faults.push(FieldFault::new("vhosts", "must hold at least one host"));
     }
     for vhost in &sent_hosts {
         if !is_host(&vhost.host) {
-            faults.push(FieldFault { path: "vhosts.host".to_owned(), rule: "must be a host name of at most 255 characters".to_owned() });
+            faults.push(FieldFault::new("vhosts.host", "must be a host name of at most 255 characters"));
         }
         if !is_http_context(vhost.http_context.as_deref().unwrap_or_default()) {
             let rule = "must be one path segment of letters, digits and '-'".to_owned();
-            faults.push(FieldFault { path: "vhosts.httpContext".to_owned(), rule });
+            faults.push(FieldFault::new("vhosts.httpContext", rule));
         }
     }
-    none(faults)?;
+    Refusal::of(faults)?;
     let vhosts: Vec<Vhost> = sent_hosts.into_iter().map(read_vhost).collect();
     let twice = vhosts.iter().enumerate().find(|(n, v)| vhosts.iter().take(*n).any(|w| w.host.eq_ignore_ascii_case(&v.host)));
     if let Some((_, vhost)) = twice {

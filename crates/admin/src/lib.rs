@@ -5,10 +5,10 @@
 //! that is not served answers 404 rather than pretending.
 
 mod applications;
+mod entry;
 mod environments;
 mod people;
 mod policies;
-mod refusal;
 mod room;
 mod scopes;
 mod settings;

@@ -6,20 +6,19 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use db::users::UserFilter;
 use http::{Method, StatusCode};
 use model::{DEFAULT_ROLES, EVERYONE, Secret, User, UserName};
-use rest::{Access, Body, Caller, Door, Paging};
+use rest::{Access, Asked, Body, Caller, Door, Named, Paging, Refusal};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use users::{ChangeError, NewUser};
 
-use crate::Room;
-use crate::refusal::{FieldFault, Refusal, entry};
+use crate::{Room, entry};
 
 const USERS: Access = Access::Scopes(&["apim:admin"]);
 const ROLES: Access = Access::Scopes(&["apim:admin", "apim:role_manage"]);
@@ -95,11 +94,11 @@ struct RoleBody {
 }
 
 #[derive(Deserialize)]
-struct Asked {
+struct Filter {
     name: Option<String>,
 }
 
-async fn list(State(room): State<Room>, caller: Caller, Query(asked): Query<Asked>, paging: Paging) -> Result<Json<Value>, Refusal> {
+async fn list(State(room): State<Room>, caller: Caller, Asked(asked): Asked<Filter>, paging: Paging) -> Result<Json<Value>, Refusal> {
     let name = asked.name.filter(|name| !name.is_empty());
     let mut tx = room.db.read().await?;
     let filter = UserFilter { tenant: caller.tenant, name_like: name.clone(), limit: paging.limit, offset: paging.offset };
@@ -124,13 +123,13 @@ async fn create(State(room): State<Room>, caller: Caller, Body(sent): Body<NewUs
     Ok(rest::created(&format!("{}/users/{}", crate::BASE, shown.user_name), shown))
 }
 
-async fn get(State(room): State<Room>, caller: Caller, Path(name): Path<String>) -> Result<Json<Shown>, Refusal> {
+async fn get(State(room): State<Room>, caller: Caller, Named(name): Named<String>) -> Result<Json<Shown>, Refusal> {
     let wanted = name_in(&room, &caller, &name).await?;
     let user = find(&mut room.db.read().await?, &caller, &wanted).await?;
     Ok(Json(show(&user, &caller.tenant_domain)))
 }
 
-async fn delete(State(room): State<Room>, caller: Caller, Path(name): Path<String>) -> Result<(), Refusal> {
+async fn delete(State(room): State<Room>, caller: Caller, Named(name): Named<String>) -> Result<(), Refusal> {
     let wanted = name_in(&room, &caller, &name).await?;
     let mut tx = room.db.write().await?;
     let user = to_change(&mut tx, &caller, &wanted).await?;
@@ -142,7 +141,7 @@ async fn delete(State(room): State<Room>, caller: Caller, Path(name): Path<Strin
 async fn set_roles(
     State(room): State<Room>,
     caller: Caller,
-    Path(name): Path<String>,
+    Named(name): Named<String>,
     Body(sent): Body<RolesBody>,
 ) -> Result<Json<Shown>, Refusal> {
     let wanted = name_in(&room, &caller, &name).await?;
@@ -161,7 +160,7 @@ async fn set_roles(
 async fn set_password(
     State(room): State<Room>,
     caller: Caller,
-    Path(name): Path<String>,
+    Named(name): Named<String>,
     Body(sent): Body<PasswordBody>,
 ) -> Result<(), Refusal> {
     let wanted = name_in(&room, &caller, &name).await?;
@@ -171,7 +170,7 @@ async fn set_password(
 async fn set_locked(
     State(room): State<Room>,
     caller: Caller,
-    Path(name): Path<String>,
+    Named(name): Named<String>,
     Body(sent): Body<LockedBody>,
 ) -> Result<Json<Shown>, Refusal> {
     let wanted = name_in(&room, &caller, &name).await?;
@@ -197,7 +196,7 @@ async fn create_role(State(room): State<Room>, caller: Caller, Body(sent): Body<
     let forbidden = |c: char| c.is_whitespace() || c.is_control() || ",@\"\\<>".contains(c);
     if name.is_empty() || name.chars().count() > 255 || name.contains(forbidden) || name.eq_ignore_ascii_case(EVERYONE) {
         let rule = "must be 1 to 255 characters without white space, control characters or any of , @ \" \\ < >".to_owned();
-        return Err(Refusal::Invalid(vec![FieldFault { path: "name".to_owned(), rule }]));
+        return Err(Refusal::field("name", rule));
     }
     let mut tx = room.db.write().await?;
     // Roles compare without letter case wherever they are checked, so two that differ only in it would be one.
@@ -210,14 +209,14 @@ async fn create_role(State(room): State<Room>, caller: Caller, Body(sent): Body<
     Ok(rest::created(&location, json!({ "name": name })))
 }
 
-async fn has_role(State(room): State<Room>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode, Refusal> {
+async fn has_role(State(room): State<Room>, caller: Caller, Named(id): Named<String>) -> Result<StatusCode, Refusal> {
     let role = decoded(&id)?;
     let known = db::roles::list(&mut room.db.read().await?, caller.tenant).await?;
     let is_known = role.eq_ignore_ascii_case(EVERYONE) || known.iter().any(|k| k.eq_ignore_ascii_case(&role));
     Ok(if is_known { StatusCode::OK } else { StatusCode::NOT_FOUND })
 }
 
-async fn delete_role(State(room): State<Room>, caller: Caller, Path(id): Path<String>) -> Result<(), Refusal> {
+async fn delete_role(State(room): State<Room>, caller: Caller, Named(id): Named<String>) -> Result<(), Refusal> {
     let role = decoded(&id)?;
     if DEFAULT_ROLES.iter().any(|default| default.eq_ignore_ascii_case(&role)) {
         return Err(Refusal::Conflict(format!("The role '{role}' is one that every tenant has.")));
@@ -323,7 +322,7 @@ pub(crate) fn refused(error: ChangeError) -> Refusal {
         ChangeError::UnknownRole(role) => entry::ROLE_UNKNOWN.with(format!("There is no role '{role}'.")),
         ChangeError::Exists(name) => Refusal::Conflict(format!("There is already a user '{name}'.")),
         ChangeError::NameNotAllowed | ChangeError::PasswordNotAllowed => Refusal::Bad(error.to_string()),
-        ChangeError::Store(error) => Refusal::Db(error),
-        ChangeError::Current(_) | ChangeError::Hashing(_) => Refusal::Account(error),
+        ChangeError::Store(error) => error.into(),
+        ChangeError::Current(_) | ChangeError::Hashing(_) => error.into(),
     }
 }

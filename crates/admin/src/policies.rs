@@ -10,10 +10,9 @@ mod subscription;
 
 use http::Method;
 use model::{PolicyId, TenantId};
-use rest::{Access, Door};
+use rest::{Access, Door, FieldFault, Refusal};
 
-use crate::Room;
-use crate::refusal::{FieldFault, Refusal, bounded, entry};
+use crate::{Room, entry};
 
 const VIEW: Access = Access::Scopes(&["apim:admin", "apim:tier_view"]);
 const MANAGE: Access = Access::Scopes(&["apim:admin", "apim:tier_manage"]);
@@ -43,7 +42,7 @@ macro_rules! handlers {
             Ok(rest::created(&location, <$wire>::show(&policy)))
         }
 
-        pub(super) async fn get(State(room): State<Room>, caller: Caller, Path(id): Path<String>) -> Result<Json<$wire>, Refusal> {
+        pub(super) async fn get(State(room): State<Room>, caller: Caller, Named(id): Named<String>) -> Result<Json<$wire>, Refusal> {
             let policy = find(&mut room.db.read().await?, &caller, &id).await?;
             Ok(Json(<$wire>::show(&policy)))
         }
@@ -51,7 +50,7 @@ macro_rules! handlers {
         pub(super) async fn update(
             State(room): State<Room>,
             caller: Caller,
-            Path(id): Path<String>,
+            Named(id): Named<String>,
             Body(sent): Body<$wire>,
         ) -> Result<Json<$wire>, Refusal> {
             let mut tx = room.db.write().await?;
@@ -63,7 +62,7 @@ macro_rules! handlers {
             Ok(Json(<$wire>::show(&policy)))
         }
 
-        pub(super) async fn delete(State(room): State<Room>, caller: Caller, Path(id): Path<String>) -> Result<(), Refusal> {
+        pub(super) async fn delete(State(room): State<Room>, caller: Caller, Named(id): Named<String>) -> Result<(), Refusal> {
             let mut tx = room.db.write().await?;
             let policy = find(&mut tx, &caller, &id).await?;
             if db::policies::$family::in_use(&mut tx, caller.tenant, &policy.name).await? {
@@ -146,8 +145,8 @@ fn new_name(name: Option<String>) -> Result<String, Refusal> {
         return Err(entry::BLANK.with("policyName must not be blank"));
     }
     let mut faults = Vec::new();
-    bounded(&mut faults, "policyName", Some(&name), 60);
-    crate::refusal::none(faults)?;
+    FieldFault::bounded(&mut faults, "policyName", Some(&name), 60);
+    Refusal::of(faults)?;
     model::policy_name(&name).map_err(|fault| entry::SPECIAL_CHARACTERS.with(fault.to_string()))?;
     Ok(name)
 }
@@ -155,8 +154,8 @@ fn new_name(name: Option<String>) -> Result<String, Refusal> {
 /// Length faults of the words about a policy.
 fn words(display_name: Option<&str>, description: Option<&str>) -> Vec<FieldFault> {
     let mut faults = Vec::new();
-    bounded(&mut faults, "displayName", display_name, 512);
-    bounded(&mut faults, "description", description, 1024);
+    FieldFault::bounded(&mut faults, "displayName", display_name, 512);
+    FieldFault::bounded(&mut faults, "description", description, 1024);
     faults
 }
 
@@ -171,5 +170,5 @@ fn check_type(sent: Option<&str>, allowed: &[&str]) -> Result<(), Refusal> {
 }
 
 fn required<T>(value: Option<T>, path: &str) -> Result<T, Refusal> {
-    value.ok_or_else(|| Refusal::Invalid(vec![FieldFault { path: path.to_owned(), rule: "must not be null".to_owned() }]))
+    value.ok_or_else(|| Refusal::field(path, "must not be null"))
 }

@@ -3,16 +3,15 @@
 //! The role `admin` holds every scope, whatever the mapping says, so no mapping can lock everybody out of changing it back.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use http::Method;
 use model::ScopeBinding;
-use rest::{Access, Body, Caller, Door};
+use rest::{Access, Asked, Body, Caller, Door, Named, Refusal};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::Room;
 use crate::people::{decoded, name_in};
-use crate::refusal::{FieldFault, Refusal};
 
 const MANAGE: Access = Access::Scopes(&["apim:admin", "apim:scope_manage"]);
 
@@ -76,7 +75,7 @@ struct ScopeBody {
 }
 
 #[derive(Debug, Deserialize)]
-struct Asked {
+struct Filter {
     username: Option<String>,
 }
 
@@ -95,7 +94,12 @@ async fn replace(State(room): State<Room>, caller: Caller, Body(sent): Body<Scop
 }
 
 /// Whether there is such a scope and, where a user is named, whether that user holds it.
-async fn get(State(room): State<Room>, caller: Caller, Path(id): Path<String>, Query(asked): Query<Asked>) -> Result<Json<Value>, Refusal> {
+async fn get(
+    State(room): State<Room>,
+    caller: Caller,
+    Named(id): Named<String>,
+    Asked(asked): Asked<Filter>,
+) -> Result<Json<Value>, Refusal> {
     let scope = decoded(&id)?;
     let bindings = db::rest_scopes::list(&mut room.db.read().await?, caller.tenant).await?;
     let unknown = || Refusal::NotFound { what: "Scope", id: scope.clone() };
@@ -119,7 +123,7 @@ fn read(sent: ScopeList) -> Result<Vec<ScopeBinding>, Refusal> {
         let forbidden = |c: char| c.is_whitespace() || c.is_control();
         if scope.name.is_empty() || scope.name.contains(forbidden) || bindings.iter().any(|known| known.scope == scope.name) {
             let rule = format!("'{}' is no scope's name, or is listed twice", scope.name);
-            return Err(Refusal::Invalid(vec![FieldFault { path: "list.name".to_owned(), rule }]));
+            return Err(Refusal::field("list.name", rule));
         }
         let roles: Vec<String> = scope.roles.into_iter().map(|role| role.trim().to_owned()).filter(|role| !role.is_empty()).collect();
         if !roles.is_empty() {

@@ -1,18 +1,17 @@
 //! Tenants: made and switched on and off by administrators of the super tenant. They are never deleted.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::Method;
 use model::{SUPER_TENANT_DOMAIN, Secret, Tenant, TenantId, UserName};
-use rest::{Access, Body, Caller, Door};
+use rest::{Access, Body, Caller, Door, Named, Refusal};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use users::NewUser;
 
 use crate::Room;
 use crate::people::{decoded, refused};
-use crate::refusal::{FieldFault, Refusal};
 
 const TENANTS: Access = Access::Scopes(&["apim:admin"]);
 const INFO: Access = Access::Scopes(&["apim:admin", "apim:tenantInfo"]);
@@ -99,7 +98,7 @@ async fn found(room: &Room, domain: &str, email: Option<String>) -> Result<Tenan
     Ok(tenant)
 }
 
-async fn get(State(room): State<Room>, caller: Caller, Path(domain): Path<String>) -> Result<Json<Shown>, Refusal> {
+async fn get(State(room): State<Room>, caller: Caller, Named(domain): Named<String>) -> Result<Json<Shown>, Refusal> {
     refuse_other_tenants(&caller)?;
     let found = db::tenants::find_by_domain(&mut room.db.read().await?, &domain).await?;
     found.map(|tenant| Json(show(&tenant))).ok_or(Refusal::NotFound { what: "Tenant", id: domain })
@@ -108,7 +107,7 @@ async fn get(State(room): State<Room>, caller: Caller, Path(domain): Path<String
 async fn update(
     State(room): State<Room>,
     caller: Caller,
-    Path(domain): Path<String>,
+    Named(domain): Named<String>,
     Body(sent): Body<TenantChange>,
 ) -> Result<Json<Shown>, Refusal> {
     refuse_other_tenants(&caller)?;
@@ -128,7 +127,7 @@ async fn update(
 }
 
 /// `GET /tenant-info/{base64 of a user's name}`.
-async fn info(State(room): State<Room>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
+async fn info(State(room): State<Room>, caller: Caller, Named(id): Named<String>) -> Result<Json<Value>, Refusal> {
     let text = decoded(&id)?;
     let name = room.users.parse_name(&text).await?;
     let account = room.users.find(&name).await?;
@@ -157,7 +156,7 @@ fn check_domain(domain: &str) -> Result<(), Refusal> {
         return Ok(());
     }
     let rule = "must be a domain name such as example.com".to_owned();
-    Err(Refusal::Invalid(vec![FieldFault { path: "tenantDomain".to_owned(), rule }]))
+    Err(Refusal::field("tenantDomain", rule))
 }
 
 fn show(tenant: &Tenant) -> Shown {

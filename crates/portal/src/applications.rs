@@ -6,19 +6,18 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use db::Tx;
 use db::applications::{ApplicationQuery, ApplicationSort};
 use http::Method;
 use model::{Application, ApplicationId, ApplicationStatus, ApplicationTokenType, KeyMappingMode, TokenFormat, UNLIMITED};
-use rest::{Access, Body, Caller, Door, Paging};
+use rest::{Access, Asked, Body, Caller, Door, FieldFault, Named, Paging, Refusal};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::refusal::{FieldFault, Refusal, entry};
 use crate::show::ApplicationInfo;
-use crate::{APPLICATIONS, Room, show};
+use crate::{APPLICATIONS, Room, entry, show};
 
 const LIST: Access = Access::Scopes(&["apim:app_import_export", "apim:app_manage", "apim:subscribe"]);
 
@@ -65,13 +64,13 @@ struct Sent {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Asked {
+struct Filter {
     query: Option<String>,
     sort_by: Option<String>,
     sort_order: Option<String>,
 }
 
-async fn list(State(room): State<Room>, caller: Caller, Query(asked): Query<Asked>, paging: Paging) -> Result<Json<Value>, Refusal> {
+async fn list(State(room): State<Room>, caller: Caller, Asked(asked): Asked<Filter>, paging: Paging) -> Result<Json<Value>, Refusal> {
     welcome(&room, &caller).await?;
     let sort_by = match asked.sort_by.as_deref() {
         Some("owner") => ApplicationSort::Owner,
@@ -158,13 +157,18 @@ async fn create(State(room): State<Room>, caller: Caller, Body(sent): Body<Sent>
     Ok(rest::created(&format!("{}/applications/{}", crate::BASE, application.id), shown))
 }
 
-async fn get(State(room): State<Room>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
+async fn get(State(room): State<Room>, caller: Caller, Named(id): Named<String>) -> Result<Json<Value>, Refusal> {
     let mut tx = room.db.read().await?;
     let application = reach(&mut tx, &caller, &id).await?;
     Ok(Json(show(&mut tx, &application).await?))
 }
 
-async fn update(State(room): State<Room>, caller: Caller, Path(id): Path<String>, Body(sent): Body<Sent>) -> Result<Json<Value>, Refusal> {
+async fn update(
+    State(room): State<Room>,
+    caller: Caller,
+    Named(id): Named<String>,
+    Body(sent): Body<Sent>,
+) -> Result<Json<Value>, Refusal> {
     let mut tx = room.db.write().await?;
     let stored = reach_to_change(&mut tx, &caller, &id).await?;
     let wanted = sent.token_type.as_deref().map(token_type).transpose()?;
@@ -186,7 +190,7 @@ async fn update(State(room): State<Room>, caller: Caller, Path(id): Path<String>
 
 /// Removes an application with its subscriptions and keys. OAuth clients made for it go too, with their tokens; one that was brought
 /// along stays its owner's.
-async fn delete(State(room): State<Room>, caller: Caller, Path(id): Path<String>) -> Result<(), Refusal> {
+async fn delete(State(room): State<Room>, caller: Caller, Named(id): Named<String>) -> Result<(), Refusal> {
     let mut tx = room.db.write().await?;
     let application = reach_to_change(&mut tx, &caller, &id).await?;
     for mapping in db::key_mappings::list(&mut tx, application.id).await? {
@@ -207,7 +211,7 @@ pub(crate) async fn reach(tx: &mut Tx, caller: &Caller, id: &str) -> Result<Appl
         Ok(id) => db::applications::find(tx, id).await?,
         Err(_) => None,
     };
-    let application = known.filter(|known| known.tenant == caller.tenant).ok_or_else(|| Refusal::unknown("Application", id))?;
+    let application = known.filter(|known| known.tenant == caller.tenant).ok_or_else(|| Refusal::not_found("Application", id))?;
     if application.owner != caller.name() {
         return Err(Refusal::Forbidden(format!("The application with the id '{id}' belongs to another user.")));
     }
@@ -230,21 +234,17 @@ async fn fill(tx: &mut Tx, application: &mut Application, sent: Sent) -> Result<
     let mut faults = Vec::new();
     let name = sent.name.unwrap_or_default();
     if let Err(fault) = model::application_name(&name) {
-        faults.push(FieldFault { path: "name", rule: fault.to_string() });
+        faults.push(FieldFault::new("name", fault.to_string()));
     }
-    if sent.description.as_ref().is_some_and(|text| text.chars().count() > 512) {
-        faults.push(FieldFault { path: "description", rule: "size must be between 0 and 512".to_owned() });
-    }
+    FieldFault::bounded(&mut faults, "description", sent.description.as_deref(), 512);
     let policy = sent.throttling_policy.unwrap_or_default();
     if policy.is_empty() {
-        faults.push(FieldFault { path: "throttlingPolicy", rule: "must not be null".to_owned() });
+        faults.push(FieldFault::new("throttlingPolicy", "must not be null"));
     }
     if let Some(kind) = &sent.token_type {
         token_type(kind)?;
     }
-    if !faults.is_empty() {
-        return Err(Refusal::Invalid(faults));
-    }
+    Refusal::of(faults)?;
     if db::policies::application::find_by_name(tx, application.tenant, &policy).await?.is_none() {
         return Err(entry::TIER_INVALID.with(format!("Specified tier {policy} is invalid")));
     }

@@ -1,20 +1,18 @@
 //! Finding APIs and looking at one.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use db::Tx;
 use db::apis::{ApiQuery, Field};
 use http::Method;
 use model::{Api, DefinitionFormat, LifecycleState};
-use rest::{Access, Door, Paging};
+use rest::{Access, Asked, Door, Named, Paging, Refusal};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::refusal::Refusal;
-use crate::search::Search;
 use crate::visitor::Visitor;
-use crate::{Room, definition, plans, search, show, urls};
+use crate::{Room, definition, plans, show, urls};
 
 pub(crate) fn routes(door: Door<Room>) -> Door<Room> {
     door.on(Method::GET, "/apis", Access::Anybody, list)
@@ -29,25 +27,25 @@ pub(crate) fn routes(door: Door<Room>) -> Door<Room> {
 }
 
 #[derive(Debug, Deserialize)]
-struct Asked {
+struct Filter {
     #[serde(default)]
     query: String,
 }
 
-async fn list(State(room): State<Room>, visitor: Visitor, Query(asked): Query<Asked>, paging: Paging) -> Result<Json<Value>, Refusal> {
+async fn list(State(room): State<Room>, visitor: Visitor, Asked(asked): Asked<Filter>, paging: Paging) -> Result<Json<Value>, Refusal> {
     let (found, total) = matching(&room, &visitor, &asked.query, &Field::Name, paging).await?;
     let items: Vec<Value> = found.iter().map(|api| show::api_info(api, &visitor)).collect();
     Ok(Json(rest::list(&items, total, paging, "/apis", &[("query", &asked.query)])))
 }
 
-async fn find(State(room): State<Room>, visitor: Visitor, Query(asked): Query<Asked>, paging: Paging) -> Result<Json<Value>, Refusal> {
+async fn find(State(room): State<Room>, visitor: Visitor, Asked(asked): Asked<Filter>, paging: Paging) -> Result<Json<Value>, Refusal> {
     let (found, total) = matching(&room, &visitor, &asked.query, &Field::Any, paging).await?;
     let items: Vec<Value> = found.iter().map(show::search_result).collect();
     Ok(Json(rest::list(&items, total, paging, "/search", &[("query", &asked.query)])))
 }
 
 async fn matching(room: &Room, visitor: &Visitor, query: &str, bare: &Field, paging: Paging) -> Result<(Vec<Api>, u64), Refusal> {
-    let Search::Apis(terms) = search::parse(query, bare)? else { return Ok((Vec::new(), 0)) };
+    let search::Search::Apis(terms) = search::parse(query, bare)? else { return Ok((Vec::new(), 0)) };
     let query = ApiQuery { terms, limit: paging.limit, offset: paging.offset, ..offered(room, visitor) };
     let page = db::apis::list(&mut room.db.read().await?, &query).await?;
     Ok((page.items, page.total))
@@ -62,7 +60,7 @@ fn offered(room: &Room, visitor: &Visitor) -> ApiQuery {
     ApiQuery { tenant: Some(visitor.portal.id), states: Some(states), visible_to: Some(visitor.viewer()), ..ApiQuery::default() }
 }
 
-async fn get(State(room): State<Room>, visitor: Visitor, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
+async fn get(State(room): State<Room>, visitor: Visitor, Named(id): Named<String>) -> Result<Json<Value>, Refusal> {
     let mut tx = room.db.read().await?;
     let api = visitor.find(&mut tx, &id).await?;
     let endpoints = urls::of_api(&mut tx, &api).await?;
@@ -130,8 +128,8 @@ struct Environment {
 async fn swagger(
     State(room): State<Room>,
     visitor: Visitor,
-    Path(id): Path<String>,
-    Query(asked): Query<Environment>,
+    Named(id): Named<String>,
+    Asked(asked): Asked<Environment>,
 ) -> Result<Response, Refusal> {
     let mut tx = room.db.read().await?;
     let api = visitor.find(&mut tx, &id).await?;
@@ -139,7 +137,7 @@ async fn swagger(
     let wanted = match &asked.environment_name {
         Some(name) if !name.is_empty() => {
             let found = endpoints.iter().find(|environment| environment.environment == *name);
-            Some(found.ok_or_else(|| Refusal::unknown("Gateway environment", name))?)
+            Some(found.ok_or_else(|| Refusal::not_found("Gateway environment", name))?)
         }
         _ => endpoints.first(),
     };
@@ -148,15 +146,15 @@ async fn swagger(
     Ok(rest::ok_text("application/json", text))
 }
 
-async fn graphql_schema(State(room): State<Room>, visitor: Visitor, Path(id): Path<String>) -> Result<Response, Refusal> {
+async fn graphql_schema(State(room): State<Room>, visitor: Visitor, Named(id): Named<String>) -> Result<Response, Refusal> {
     let mut tx = room.db.read().await?;
     let api = visitor.find(&mut tx, &id).await?;
     let schema = db::apis::definition(&mut tx, api.id).await?.filter(|definition| definition.format == DefinitionFormat::GraphQl);
-    schema.map(|schema| rest::ok_text("text/plain", schema.text)).ok_or_else(|| Refusal::unknown("GraphQL schema", id))
+    schema.map(|schema| rest::ok_text("text/plain", schema.text)).ok_or_else(|| Refusal::not_found("GraphQL schema", id))
 }
 
 /// The plans of one API that the visitor may choose, as a bare array: so 4.0.0 answers, whatever its document says.
-async fn subscription_policies(State(room): State<Room>, visitor: Visitor, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
+async fn subscription_policies(State(room): State<Room>, visitor: Visitor, Named(id): Named<String>) -> Result<Json<Value>, Refusal> {
     let mut tx = room.db.read().await?;
     let api = visitor.find(&mut tx, &id).await?;
     let known = db::policies::subscription::list(&mut tx, api.tenant).await?;
@@ -182,7 +180,7 @@ struct TenantState {
     state: Option<String>,
 }
 
-async fn tenants(State(room): State<Room>, Query(asked): Query<TenantState>, paging: Paging) -> Result<Json<Value>, Refusal> {
+async fn tenants(State(room): State<Room>, Asked(asked): Asked<TenantState>, paging: Paging) -> Result<Json<Value>, Refusal> {
     let active = asked.state.as_deref().is_none_or(|state| state.eq_ignore_ascii_case("active"));
     let found = db::tenants::list(&mut room.db.read().await?).await?;
     let wanted: Vec<_> = found.into_iter().filter(|tenant| tenant.active == active).collect();

@@ -4,13 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use http::Method;
 use model::{SUPER_TENANT_DOMAIN, TenantId};
-use rest::Door;
+use rest::{Door, Refusal};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::refusal::{Refusal, entry};
 use crate::visitor::Visitor;
-use crate::{Room, SUBSCRIBE};
+use crate::{Room, SUBSCRIBE, entry};
 
 /// Name of the server's own key desk, as key mappings store it.
 pub(crate) const RESIDENT: &str = "Resident Key Manager";

@@ -6,21 +6,20 @@
 mod wire;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use db::Tx;
 use http::Method;
-use keys::{ClientChange, NewClient};
+use keys::{ClientChange, DeskError, NewClient};
 use model::{
     Application, ApplicationStatus, ApplicationTokenType, ClientOrigin, KeyMapping, KeyMappingId, KeyMappingMode, KeyState, KeyType,
     OAuthClient, TokenFormat,
 };
-use rest::{Body, Caller, Door};
+use rest::{Body, Caller, Door, Named, Refusal};
 use serde_json::{Value, json};
 
 use crate::applications::{reach, reach_to_change};
 use crate::key_managers::{self, RESIDENT};
-use crate::refusal::{Refusal, entry};
-use crate::{APPLICATIONS, Room};
+use crate::{APPLICATIONS, Room, entry};
 use wire::{GenerateKeys, GenerateToken, KeyBody, MapKeys};
 
 /// Asks for a token of the application itself.
@@ -46,7 +45,7 @@ pub(crate) fn routes(door: Door<Room>) -> Door<Room> {
 async fn generate(
     State(room): State<Room>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Body(sent): Body<GenerateKeys>,
 ) -> Result<Json<Value>, Refusal> {
     let key_manager = key_managers::named(caller.tenant, sent.key_manager.as_deref())?;
@@ -72,7 +71,7 @@ async fn generate(
         },
         origin: ClientOrigin::Portal,
     };
-    let (client, _) = room.desk.find_or_create_client(new.clone()).await?;
+    let (client, _) = room.desk.find_or_create_client(new.clone()).await.map_err(of_desk)?;
     let made = attach(&room, &caller, &application, key_type, key_manager, &client, new).await;
     let (mapping, client) = match made {
         Ok(made) => made,
@@ -93,8 +92,17 @@ async fn generate(
             db::key_mappings::delete(&mut tx, mapping.id).await?;
             db::clients::delete(&mut tx, &client.id, room.now()).await?;
             tx.commit().await?;
-            Err(error.into())
+            Err(of_desk(error))
         }
+    }
+}
+
+/// What the desk says no to is the client's fault only where it says so.
+fn of_desk(error: DeskError) -> Refusal {
+    match error {
+        DeskError::GrantNotAllowed => entry::TOKEN_REQUEST.with(error.to_string()),
+        DeskError::Scopes(_) => Refusal::Bad(error.to_string()),
+        other => other.into(),
     }
 }
 
@@ -137,7 +145,12 @@ async fn remove_unused(room: &Room, client: &str) -> Result<(), Refusal> {
     Ok(tx.commit().await?)
 }
 
-async fn map(State(room): State<Room>, caller: Caller, Path(id): Path<String>, Body(sent): Body<MapKeys>) -> Result<Json<Value>, Refusal> {
+async fn map(
+    State(room): State<Room>,
+    caller: Caller,
+    Named(id): Named<String>,
+    Body(sent): Body<MapKeys>,
+) -> Result<Json<Value>, Refusal> {
     let key_manager = key_managers::named(caller.tenant, sent.key_manager.as_deref())?;
     if !room.config.map_existing_clients {
         return Err(entry::NO_MAPPING.with("Attaching existing OAuth clients is switched off."));
@@ -159,7 +172,7 @@ async fn map(State(room): State<Room>, caller: Caller, Path(id): Path<String>, B
     Ok(Json(wire::show(&mapping, Some(&client), None)))
 }
 
-async fn list(State(room): State<Room>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
+async fn list(State(room): State<Room>, caller: Caller, Named(id): Named<String>) -> Result<Json<Value>, Refusal> {
     let mut tx = room.db.read().await?;
     let application = reach(&mut tx, &caller, &id).await?;
     let mut list = Vec::new();
@@ -170,7 +183,7 @@ async fn list(State(room): State<Room>, caller: Caller, Path(id): Path<String>) 
     Ok(Json(json!({ "count": list.len(), "list": list })))
 }
 
-async fn get(State(room): State<Room>, caller: Caller, Path((id, key)): Path<(String, String)>) -> Result<Json<Value>, Refusal> {
+async fn get(State(room): State<Room>, caller: Caller, Named((id, key)): Named<(String, String)>) -> Result<Json<Value>, Refusal> {
     let mut tx = room.db.read().await?;
     let mapping = find(&mut tx, &caller, &id, &key).await?;
     let client = client_of(&mut tx, &mapping).await?;
@@ -180,7 +193,7 @@ async fn get(State(room): State<Room>, caller: Caller, Path((id, key)): Path<(St
 async fn update(
     State(room): State<Room>,
     caller: Caller,
-    Path((id, key)): Path<(String, String)>,
+    Named((id, key)): Named<(String, String)>,
     Body(sent): Body<KeyBody>,
 ) -> Result<Json<Value>, Refusal> {
     let (mapping, client) = usable(&room, &caller, &id, &key).await?;
@@ -191,18 +204,18 @@ async fn update(
         lifetimes: Some(wanted.lifetimes),
         ..ClientChange::default()
     };
-    let client = room.desk.update_client(&client.id, change).await?;
+    let client = room.desk.update_client(&client.id, change).await.map_err(of_desk)?;
     Ok(Json(wire::show(&mapping, Some(&client), None)))
 }
 
-async fn regenerate(State(room): State<Room>, caller: Caller, Path((id, key)): Path<(String, String)>) -> Result<Json<Value>, Refusal> {
+async fn regenerate(State(room): State<Room>, caller: Caller, Named((id, key)): Named<(String, String)>) -> Result<Json<Value>, Refusal> {
     let (_, client) = usable(&room, &caller, &id, &key).await?;
-    let secret = room.desk.regenerate_secret(&client.id).await?;
+    let secret = room.desk.regenerate_secret(&client.id).await.map_err(of_desk)?;
     Ok(Json(json!({ "consumerKey": client.id, "consumerSecret": secret.expose() })))
 }
 
 /// Takes the key away from the application. A client made for it goes too, with its tokens.
-async fn clean_up(State(room): State<Room>, caller: Caller, Path((id, key)): Path<(String, String)>) -> Result<(), Refusal> {
+async fn clean_up(State(room): State<Room>, caller: Caller, Named((id, key)): Named<(String, String)>) -> Result<(), Refusal> {
     let mut tx = room.db.write().await?;
     let mapping = find(&mut tx, &caller, &id, &key).await?;
     if let (Some(client), KeyMappingMode::Created) = (&mapping.consumer_key, mapping.mode) {
@@ -215,7 +228,7 @@ async fn clean_up(State(room): State<Room>, caller: Caller, Path((id, key)): Pat
 async fn token(
     State(room): State<Room>,
     caller: Caller,
-    Path((id, key)): Path<(String, String)>,
+    Named((id, key)): Named<(String, String)>,
     Body(sent): Body<GenerateToken>,
 ) -> Result<Json<Value>, Refusal> {
     let (_, client) = usable(&room, &caller, &id, &key).await?;
@@ -224,11 +237,11 @@ async fn token(
     }
     if let Some(old) = sent.revoke_token.as_ref().filter(|old| !old.is_empty()) {
         room.desk.revoke(&client, old.expose()).await.map_err(|refused| match refused {
-            keys::Refusal::Server(cause) => Refusal::Revoke(cause),
+            keys::Refusal::Server(cause) => Refusal::Failed(cause),
             other => Refusal::Bad(other.to_string()),
         })?;
     }
-    let token = room.desk.application_token(&client.id, sent.validity_secs, sent.scopes).await?;
+    let token = room.desk.application_token(&client.id, sent.validity_secs, sent.scopes).await.map_err(of_desk)?;
     Ok(Json(wire::show_token(&token)))
 }
 

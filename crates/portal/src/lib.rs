@@ -8,13 +8,12 @@
 mod applications;
 mod browse;
 mod definition;
+mod entry;
 mod key_managers;
 mod keys_of;
 mod me;
 mod plans;
-mod refusal;
 mod room;
-mod search;
 mod settings;
 mod show;
 mod subscriptions;

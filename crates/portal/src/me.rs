@@ -3,11 +3,10 @@
 use axum::extract::State;
 use http::Method;
 use model::Secret;
-use rest::{Body, Caller, Door};
+use rest::{Body, Caller, Door, Refusal};
 use serde::Deserialize;
 
-use crate::refusal::{Refusal, entry};
-use crate::{PasswordRefused, Room, SUBSCRIBE};
+use crate::{PasswordRefused, Room, SUBSCRIBE, entry};
 
 pub(crate) fn routes(door: Door<Room>) -> Door<Room> {
     door.on(Method::POST, "/me/change-password", SUBSCRIBE, change_password)
@@ -26,6 +25,6 @@ async fn change_password(State(room): State<Room>, caller: Caller, Body(sent): B
     room.passwords.change(&caller.user, current, new).await.map_err(|refused| match refused {
         PasswordRefused::Current => entry::CURRENT_PASSWORD.with("The current password is not right."),
         PasswordRefused::New(rule) => entry::NEW_PASSWORD.with(rule),
-        PasswordRefused::Unavailable(_) => Refusal::Password(refused),
+        PasswordRefused::Unavailable(_) => refused.into(),
     })
 }

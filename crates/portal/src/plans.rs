@@ -1,16 +1,15 @@
 //! Throttling policies as developers choose them: for an application, and for a subscription (business plans).
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::Method;
 use model::{ApplicationPolicy, Limit, Quota, SubscriptionPolicy};
-use rest::{Access, Door, Paging};
+use rest::{Access, Door, Named, Paging, Refusal};
 use serde_json::{Value, json};
 
-use crate::Room;
 use crate::browse::page;
-use crate::refusal::{Refusal, entry};
 use crate::visitor::Visitor;
+use crate::{Room, entry};
 
 /// The plan of calls without a token. Nobody subscribes with it.
 const UNAUTHENTICATED: &str = "Unauthenticated";
@@ -24,7 +23,7 @@ pub(crate) fn routes(door: Door<Room>) -> Door<Room> {
     )
 }
 
-async fn list(State(room): State<Room>, visitor: Visitor, Path(level): Path<String>, paging: Paging) -> Result<Json<Value>, Refusal> {
+async fn list(State(room): State<Room>, visitor: Visitor, Named(level): Named<String>, paging: Paging) -> Result<Json<Value>, Refusal> {
     let all = of_level(&room, &visitor, &level).await?;
     let total = all.len() as u64;
     let items: Vec<Value> = page(all.into_iter(), paging).map(|(_, shown)| shown).collect();
@@ -32,7 +31,7 @@ async fn list(State(room): State<Room>, visitor: Visitor, Path(level): Path<Stri
 }
 
 /// By name: that is what policies are called by outside the admin interface.
-async fn get(State(room): State<Room>, visitor: Visitor, Path((level, name)): Path<(String, String)>) -> Result<Json<Value>, Refusal> {
+async fn get(State(room): State<Room>, visitor: Visitor, Named((level, name)): Named<(String, String)>) -> Result<Json<Value>, Refusal> {
     let found = of_level(&room, &visitor, &level).await?.into_iter().find(|(known, _)| *known == name);
     let (_, shown) = found.ok_or_else(|| entry::POLICY_NOT_FOUND.with(format!("There is no {level} policy '{name}'.")))?;
     Ok(Json(shown))

@@ -4,10 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use http::Method;
 use model::{Environment, Vhost};
-use rest::{Access, Door, MaybeCaller};
+use rest::{Access, Door, MaybeCaller, Refusal};
 use serde_json::{Value, json};
 
-use crate::refusal::Refusal;
 use crate::{Room, SUBSCRIBE, key_managers};
 
 /// Scopes of this interface's operations.

@@ -1,22 +1,21 @@
 //! Subscriptions: an application may call an API under a plan.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use db::Tx;
 use db::applications::ApplicationQuery;
 use http::Method;
 use model::{Api, ApiId, Application, ApplicationStatus, LifecycleState, Subscription, SubscriptionId, SubscriptionState};
-use rest::{Body, Caller, Door, Paging};
+use rest::{Asked, Body, Caller, Door, Named, Paging, Refusal};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::applications::{reach, subscription_count};
 use crate::browse::page;
-use crate::refusal::{Refusal, entry};
 use crate::show::{self, ApplicationInfo};
 use crate::visitor::Visitor;
-use crate::{Room, SUBSCRIPTIONS, plans};
+use crate::{Room, SUBSCRIPTIONS, entry, plans};
 
 /// Most subscriptions in one request.
 const MULTIPLE_MAX: usize = 1000;
@@ -52,7 +51,7 @@ struct Sent {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Asked {
+struct Filter {
     api_id: Option<String>,
     application_id: Option<String>,
 }
@@ -61,7 +60,7 @@ async fn list(
     State(room): State<Room>,
     caller: Caller,
     visitor: Visitor,
-    Query(asked): Query<Asked>,
+    Asked(asked): Asked<Filter>,
     paging: Paging,
 ) -> Result<Json<Value>, Refusal> {
     let mut tx = room.db.read().await?;
@@ -88,7 +87,7 @@ async fn list(
 
 /// The subscriptions of the caller's applications to one API.
 async fn own_of_api(tx: &mut Tx, caller: &Caller, api: &str) -> Result<Vec<Subscription>, Refusal> {
-    let api: ApiId = api.parse().map_err(|_| Refusal::unknown("API", api))?;
+    let api: ApiId = api.parse().map_err(|_| Refusal::not_found("API", api))?;
     let query = ApplicationQuery { owner: Some(caller.name()), limit: u32::MAX, ..ApplicationQuery::of(caller.tenant) };
     let mut found = Vec::new();
     for application in db::applications::list(tx, &query).await?.items {
@@ -117,7 +116,7 @@ async fn create_multiple(
     for wanted in &sent {
         list.push(match subscribe(&room, &caller, &visitor, wanted).await {
             Ok(shown) => shown,
-            Err(fault @ (Refusal::Db(_) | Refusal::Desk(_))) => return Err(fault),
+            Err(fault @ Refusal::Failed(_)) => return Err(fault),
             Err(_) => refused(wanted),
         });
     }
@@ -145,7 +144,7 @@ async fn subscribe(room: &Room, caller: &Caller, visitor: &Visitor, sent: &Sent)
     // Prototyped APIs need no subscription and deprecated ones take no new ones.
     let api = visitor.find(&mut tx, id).await?;
     if api.state != LifecycleState::Published {
-        return Err(Refusal::unknown("API", id));
+        return Err(Refusal::not_found("API", id));
     }
     if application.status != ApplicationStatus::Approved {
         return Err(Refusal::Bad("Workflow status is not Approved".to_owned()));
@@ -193,7 +192,7 @@ async fn refuse_plan(tx: &mut Tx, caller: &Caller, api: &Api, plan: &str) -> Res
     Err(Refusal::Forbidden(format!("Tier {plan} is not allowed for user {}", caller.name())))
 }
 
-async fn get(State(room): State<Room>, caller: Caller, visitor: Visitor, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
+async fn get(State(room): State<Room>, caller: Caller, visitor: Visitor, Named(id): Named<String>) -> Result<Json<Value>, Refusal> {
     let mut tx = room.db.read().await?;
     let subscription = find(&mut tx, &caller, &id).await?;
     Ok(Json(show(&mut tx, &visitor, &subscription).await?))
@@ -204,7 +203,7 @@ async fn update(
     State(room): State<Room>,
     caller: Caller,
     visitor: Visitor,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Body(sent): Body<Sent>,
 ) -> Result<Json<Value>, Refusal> {
     let mut tx = room.db.write().await?;
@@ -218,7 +217,7 @@ async fn update(
     }
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
     let plan = given(sent.requested_throttling_policy).or(given(sent.throttling_policy)).unwrap_or_default();
-    let api = db::apis::find(&mut tx, subscription.api).await?.ok_or_else(|| Refusal::unknown("API", subscription.api))?;
+    let api = db::apis::find(&mut tx, subscription.api).await?.ok_or_else(|| Refusal::not_found("API", subscription.api))?;
     if plan != subscription.plan {
         refuse_plan(&mut tx, &caller, &api, &plan).await?;
     }
@@ -231,7 +230,7 @@ async fn update(
     Ok(Json(shown))
 }
 
-async fn delete(State(room): State<Room>, caller: Caller, Path(id): Path<String>) -> Result<(), Refusal> {
+async fn delete(State(room): State<Room>, caller: Caller, Named(id): Named<String>) -> Result<(), Refusal> {
     let mut tx = room.db.write().await?;
     let subscription = find(&mut tx, &caller, &id).await?;
     db::subscriptions::delete(&mut tx, subscription.id).await?;
@@ -244,7 +243,7 @@ async fn find(tx: &mut Tx, caller: &Caller, id: &str) -> Result<Subscription, Re
         Ok(id) => db::subscriptions::find(tx, id).await?,
         Err(_) => None,
     };
-    let unknown = || Refusal::unknown("Subscription", id);
+    let unknown = || Refusal::not_found("Subscription", id);
     let subscription = known.ok_or_else(unknown)?;
     match reach(tx, caller, &subscription.application.to_string()).await {
         Ok(_) => Ok(subscription),

@@ -4,7 +4,7 @@ use db::Tx;
 use model::{Api, ApiKind, Deployment, Environment, Vhost};
 use serde::Serialize;
 
-use crate::refusal::Refusal;
+use rest::Refusal;
 
 /// `endpointURLs[]` of the document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

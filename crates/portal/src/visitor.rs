@@ -5,10 +5,9 @@ use db::Tx;
 use db::apis::Viewer;
 use http::request::Parts;
 use model::{Api, ApiId, LifecycleState, Tenant, TenantId, Visibility};
-use rest::Caller;
+use rest::{Caller, Refusal};
 
-use crate::Room;
-use crate::refusal::{Refusal, entry};
+use crate::{Room, entry};
 
 /// The header that picks a tenant's portal.
 const TENANT_HEADER: &str = "x-wso2-tenant";
@@ -65,7 +64,7 @@ impl Visitor {
             Ok(id) => db::apis::find(tx, id).await?,
             Err(_) => None,
         };
-        known.filter(|api| self.sees(api)).ok_or_else(|| Refusal::unknown("API", id))
+        known.filter(|api| self.sees(api)).ok_or_else(|| Refusal::not_found("API", id))
     }
 
     /// Whether `api` is shown: the same rule as the list's, which the database applies, but by id deprecated APIs are shown too.

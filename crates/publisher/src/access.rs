@@ -2,9 +2,9 @@
 
 use db::Tx;
 use model::{AccessControl, Api, ApiId, Revision, RevisionId};
-use rest::Caller;
+use rest::{Caller, Entry, Refusal};
 
-use crate::refusal::{Entry, Refusal, entry};
+use crate::entry;
 
 /// What the caller means to do with an API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(crate) async fn reach(tx: &mut Tx, caller: &Caller, id: &str, intent: Intent
         }
         Err(_) => None,
     };
-    let api = known.filter(|api| api.tenant == caller.tenant).ok_or_else(|| Refusal::no_api(id))?;
+    let api = known.filter(|api| api.tenant == caller.tenant).ok_or_else(|| Refusal::not_found("API", id))?;
     admit(caller, &api, intent)?;
     Ok(api)
 }
@@ -55,10 +55,10 @@ pub(crate) async fn reach_revision(tx: &mut Tx, caller: &Caller, id: &str) -> Re
         Ok(id) => db::revisions::find(tx, id).await?,
         Err(_) => None,
     };
-    let revision = known.ok_or_else(|| Refusal::no_api(id))?;
+    let revision = known.ok_or_else(|| Refusal::not_found("API", id))?;
     // The API's present access control counts, not the one that the revision froze.
     reach(tx, caller, &revision.api.to_string(), Intent::Read).await.map_err(|refusal| match refusal {
-        Refusal::NotFound { .. } => Refusal::no_api(id),
+        Refusal::NotFound { .. } => Refusal::not_found("API", id),
         other => other,
     })?;
     Ok(revision)

@@ -8,14 +8,13 @@ use std::borrow::Cow;
 use db::Tx;
 use http::HeaderMap;
 use model::{Api, ApiKind, ApiScope, Definition, DefinitionFormat};
-use rest::Caller;
+use rest::{Caller, Entry, Refusal};
 use spec::{Fault, Parsed};
 
 use crate::access::{self, Intent};
 use crate::apis::{self, rules};
 use crate::fetch::FetchError;
-use crate::refusal::{Entry, Refusal, entry};
-use crate::{Room, wire};
+use crate::{Room, entry, wire};
 
 /// Which OpenAPI a definition is generated in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,15 +7,14 @@
 mod access;
 mod apis;
 mod definitions;
+mod entry;
 mod fetch;
 mod http;
 mod lifecycle;
 mod policies;
-mod refusal;
 mod revisions;
 mod room;
 mod scopes;
-mod search;
 mod secrets;
 mod settings;
 mod wire;

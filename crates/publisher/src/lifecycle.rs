@@ -8,11 +8,10 @@ use std::collections::HashSet;
 use db::Tx;
 use http::HeaderMap;
 use model::{Action, Api, ApiKind, EndpointImplementation, LifecycleState, Subscription, SubscriptionId, SubscriptionState, Timestamp};
-use rest::Caller;
+use rest::{Caller, Refusal};
 
 use crate::access::{self, Intent};
 use crate::apis::{self, rules};
-use crate::refusal::Refusal;
 use crate::{Room, revisions};
 
 /// Publishing moves the older versions to `DEPRECATED`.

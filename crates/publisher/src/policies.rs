@@ -1,11 +1,10 @@
 //! The throttling policies a publisher may choose from. They are made and changed in the admin room.
 
 use model::{Quota, SubscriptionPolicy};
-use rest::Caller;
+use rest::{Caller, Refusal};
 
-use crate::Room;
-use crate::refusal::{Refusal, entry};
 use crate::wire::ThrottlingPolicy;
+use crate::{Room, entry};
 
 /// The plan that calls without authentication are counted against; nobody subscribes to it.
 const UNAUTHENTICATED: &str = "Unauthenticated";

@@ -7,12 +7,11 @@ use std::sync::Arc;
 
 use db::Tx;
 use model::{Api, ApiId, Deployment, Environment, LifecycleState, MAX_REVISIONS, Revision, RevisionId, Timestamp};
-use rest::Caller;
+use rest::{Caller, FieldFault, Refusal};
 
-use crate::Room;
 use crate::access::{self, Intent};
 use crate::apis;
-use crate::refusal::{FieldFault, Refusal, entry};
+use crate::{Room, entry};
 
 const DESCRIPTION_MAX_CHARS: usize = 255;
 
@@ -50,10 +49,9 @@ pub(crate) enum Which {
 /// # Errors
 /// 400 900351 when there are five; 404, 403.
 pub(crate) async fn create(room: &Room, caller: &Caller, api_id: &str, description: Option<String>) -> Result<Placed, Refusal> {
-    if description.as_deref().is_some_and(|text| text.chars().count() > DESCRIPTION_MAX_CHARS) {
-        let rule = format!("size must be between 0 and {DESCRIPTION_MAX_CHARS}");
-        return Err(Refusal::Invalid(vec![FieldFault { path: "description".to_owned(), rule }]));
-    }
+    let mut faults = Vec::new();
+    FieldFault::bounded(&mut faults, "description", description.as_deref(), DESCRIPTION_MAX_CHARS);
+    Refusal::of(faults)?;
     let mut tx = room.db.write().await?;
     let api = access::reach(&mut tx, caller, api_id, Intent::Update).await?;
     let revision = freeze(&mut tx, &api, description, room.now()).await?;

@@ -5,12 +5,11 @@
 
 use db::Tx;
 use model::{Api, ApiScope};
-use rest::Caller;
+use rest::{Caller, Refusal};
 
-use crate::Room;
 use crate::apis;
-use crate::refusal::{FieldFault, Refusal, entry};
 use crate::wire::Scope;
+use crate::{Room, entry};
 
 /// A shared scope with its id and the APIs that name it.
 #[derive(Debug, Clone, PartialEq)]
@@ -142,18 +141,17 @@ async fn with_users(tx: &mut Tx, caller: &Caller, id: String, scope: ApiScope) -
 
 fn read(sent: &Scope) -> Result<ApiScope, Refusal> {
     let text = |field: &Option<String>| field.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
-    let fault = |path: &str, rule: &str| Refusal::Invalid(vec![FieldFault { path: path.to_owned(), rule: rule.to_owned() }]);
-    let name = text(&sent.name).ok_or_else(|| fault("name", "must not be null"))?;
+    let name = text(&sent.name).ok_or_else(|| Refusal::field("name", "must not be null"))?;
     // A scope is one word of a space-separated list in a token (RFC 6749, section 3.3).
     if name.chars().count() > 255 || name.chars().any(|c| !c.is_ascii_graphic() || matches!(c, '"' | '\\')) {
-        return Err(fault("name", "must be 1 to 255 printable ASCII characters without spaces, quotes and backslashes"));
+        return Err(Refusal::field("name", "must be 1 to 255 printable ASCII characters without spaces, quotes and backslashes"));
     }
     let display_name = text(&sent.display_name).ok_or_else(|| entry::SCOPE_UNNAMED.with("The shared scope needs a displayName."))?;
     if display_name.chars().count() > 255 {
-        return Err(fault("displayName", "size must be between 0 and 255"));
+        return Err(Refusal::field("displayName", "size must be between 0 and 255"));
     }
     if sent.description.as_deref().is_some_and(|words| words.chars().count() > 512) {
-        return Err(fault("description", "size must be between 0 and 512"));
+        return Err(Refusal::field("description", "size must be between 0 and 512"));
     }
     let roles = sent.bindings.clone().unwrap_or_default();
     Ok(ApiScope { name, display_name, description: sent.description.clone(), roles, shared: true })

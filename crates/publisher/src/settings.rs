@@ -1,10 +1,9 @@
 //! Settings shown to the publisher's pages, and role names checked for them.
 
-use rest::Caller;
+use rest::{Caller, Refusal};
 use serde_json::Map;
 
 use crate::Room;
-use crate::refusal::Refusal;
 use crate::wire::{EnvironmentShown, Settings};
 
 /// Every scope of this interface. A page that signs a user in asks for these before it may know anything else.

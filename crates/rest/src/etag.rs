@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, header};
 
-use crate::Problem;
+use crate::Refusal;
 
 /// A strong tag over what is shown.
 #[must_use]
@@ -19,13 +19,13 @@ pub fn etag(shown: &[u8]) -> String {
 ///
 /// # Errors
 /// 412 when `If-Match` is sent and names neither `current` nor `*`.
-pub fn if_match(headers: &HeaderMap, current: &str) -> Result<(), Problem> {
+pub fn if_match(headers: &HeaderMap, current: &str) -> Result<(), Refusal> {
     let sent: Vec<&str> =
         headers.get_all(header::IF_MATCH).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).map(str::trim).collect();
     if sent.is_empty() || sent.iter().any(|tag| *tag == "*" || *tag == current) {
         return Ok(());
     }
-    Err(Problem::precondition_failed("The resource has been changed since it was read. Read it again and repeat the change."))
+    Err(Refusal::Stale)
 }
 
 #[cfg(test)]
@@ -42,6 +42,7 @@ mod tests {
         headers.insert(header::IF_MATCH, HeaderValue::from_str(&format!("\"other\", {tag}")).unwrap());
         assert!(if_match(&headers, &tag).is_ok());
         headers.insert(header::IF_MATCH, HeaderValue::from_static("\"other\""));
-        assert_eq!(if_match(&headers, &tag).unwrap_err().status().as_u16(), 412);
+        let refused = crate::Problem::from(if_match(&headers, &tag).unwrap_err());
+        assert_eq!(refused.status().as_u16(), 412);
     }
 }

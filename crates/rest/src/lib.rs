@@ -4,17 +4,21 @@
 //! live). Shapes and texts are those of WSO2 API Manager 4.0.0.
 
 mod answer;
+mod asked;
 mod body;
 mod caller;
 mod door;
 mod etag;
 mod paging;
 mod problem;
+mod refusal;
 
 pub use answer::{created, ok_text};
+pub use asked::{Asked, Named};
 pub use body::{Body, Upload, UploadPart};
 pub use caller::{Authenticate, BoxFuture, Caller, ClientAddress, Denied, MaybeCaller};
 pub use door::{Access, Door, DoorOperation};
 pub use etag::{etag, if_match};
 pub use paging::{Paging, list};
 pub use problem::{ErrorItem, Problem};
+pub use refusal::{Entry, FieldFault, Refusal};

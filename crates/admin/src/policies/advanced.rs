@@ -1,16 +1,15 @@
 //! Advanced policies: what an API or one of its operations takes, with other limits for calls that meet conditions.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use model::{AdvancedPolicy as Policy, Limit, PolicyId, TenantId};
-use rest::{Body, Caller};
+use rest::{Body, Caller, Named, Refusal};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::condition::ConditionalGroup;
 use super::limit::ThrottleLimit;
-use crate::refusal::{Refusal, none};
 use crate::{Room, policies};
 
 /// `AdvancedThrottlePolicy`.
@@ -63,7 +62,7 @@ impl AdvancedThrottlePolicy {
     /// Whether calls are counted per user stays as it is: the interface has no word for it, old installations do.
     fn change(self, stored: Policy) -> Result<Policy, Refusal> {
         policies::check_type(self.kind.as_deref(), &[TYPE, TYPE_IN_LISTS])?;
-        none(policies::words(self.display_name.as_deref(), self.description.as_deref()))?;
+        Refusal::of(policies::words(self.display_name.as_deref(), self.description.as_deref()))?;
         let limit = policies::required(self.default_limit, "defaultLimit")?.read()?;
         let groups = self.conditional_groups.unwrap_or_default().into_iter().map(ConditionalGroup::read).collect::<Result<_, _>>()?;
         let display_name = self.display_name.or_else(|| Some(stored.name.clone()));

@@ -1,15 +1,14 @@
 //! Application policies: what an application may call altogether.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use model::{ApplicationPolicy as Policy, PolicyId, TenantId};
-use rest::{Body, Caller};
+use rest::{Body, Caller, Named, Refusal};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::limit::ThrottleLimit;
-use crate::refusal::{Refusal, none};
 use crate::{Room, policies};
 
 /// `ApplicationThrottlePolicy`.
@@ -38,7 +37,7 @@ impl ApplicationThrottlePolicy {
 
     fn change(self, stored: Policy) -> Result<Policy, Refusal> {
         policies::check_type(self.kind.as_deref(), &[TYPE])?;
-        none(policies::words(self.display_name.as_deref(), self.description.as_deref()))?;
+        Refusal::of(policies::words(self.display_name.as_deref(), self.description.as_deref()))?;
         let limit = policies::required(self.default_limit, "defaultLimit")?.read()?;
         let display_name = self.display_name.or_else(|| Some(stored.name.clone()));
         Ok(Policy { display_name, description: self.description, limit, ..stored })

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use traffic::Matcher;
 
 use super::limit::ThrottleLimit;
-use crate::refusal::{Refusal, entry};
+use crate::entry;
+use rest::Refusal;
 
 /// Bounds the memory one expression may take once compiled.
 const EXPRESSION_MAX_BYTES: usize = 1 << 20;

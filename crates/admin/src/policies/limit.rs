@@ -3,7 +3,8 @@
 use model::{BandwidthUnit, Limit, Quota, TimeUnit};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::refusal::{Refusal, entry};
+use crate::entry;
+use rest::Refusal;
 
 /// `ThrottleLimit`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

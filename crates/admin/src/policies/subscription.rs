@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use model::{BillingPlan, Burst, Limit, PlanPermission, PolicyId, SubscriptionPolicy as Policy, TenantId, TimeUnit};
-use rest::{Body, Caller};
+use rest::{Body, Caller, Named, Refusal};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::limit::{ThrottleLimit, read_unit};
-use crate::refusal::{Refusal, entry, none};
-use crate::{Room, policies};
+use crate::{Room, entry, policies};
 
 /// `SubscriptionThrottlePolicy`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -113,7 +112,7 @@ impl SubscriptionThrottlePolicy {
     /// What the body leaves out falls back to the document's defaults, as PUT replaces.
     fn change(self, stored: Policy) -> Result<Policy, Refusal> {
         policies::check_type(self.kind.as_deref(), &[TYPE])?;
-        none(policies::words(self.display_name.as_deref(), self.description.as_deref()))?;
+        Refusal::of(policies::words(self.display_name.as_deref(), self.description.as_deref()))?;
         let limit = policies::required(self.default_limit, "defaultLimit")?.read()?;
         let burst = burst(self.rate_limit_count, self.rate_limit_time_unit.as_deref())?;
         let billing = match self.billing_plan.as_deref() {

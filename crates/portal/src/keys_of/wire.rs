@@ -5,7 +5,7 @@ use model::{KeyMapping, KeyType, Lifetimes, OAuthClient, Secret};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use crate::refusal::{FieldFault, Refusal};
+use rest::Refusal;
 
 /// More grants than there are, and longer than any is named.
 const GRANTS_MAX: usize = 20;
@@ -163,7 +163,7 @@ fn wanted(
     properties: Option<&Value>,
     kept: Lifetimes,
 ) -> Result<Wanted, Refusal> {
-    let fault = |path, rule: &str| Err(Refusal::Invalid(vec![FieldFault { path, rule: rule.to_owned() }]));
+    let fault = |path: &str, rule: &str| Err(Refusal::field(path, rule));
     let mut distinct: Vec<String> = Vec::with_capacity(grants.len().min(GRANTS_MAX));
     for grant in grants.into_iter().map(|grant| grant.trim().to_owned()).filter(|grant| !grant.is_empty()) {
         if grant.chars().count() > GRANT_MAX_CHARS || grant.contains(char::is_whitespace) || distinct.len() >= GRANTS_MAX {
@@ -213,7 +213,7 @@ fn lifetimes(properties: Option<&Value>, kept: Lifetimes) -> Result<Lifetimes, R
 }
 
 fn not_a_number(name: &'static str) -> Refusal {
-    Refusal::Invalid(vec![FieldFault { path: name, rule: format!("must be a whole number of seconds or {NOT_SET}") }])
+    Refusal::field(name, format!("must be a whole number of seconds or {NOT_SET}"))
 }
 
 /// `ApplicationKey`. A client that is gone or waits for approval shows as `null`s.

@@ -12,12 +12,11 @@ use db::Tx;
 use db::apis::{ApiQuery, Term};
 use http::HeaderMap;
 use model::{Api, ApiId, LifecycleState, Timestamp, UserName};
-use rest::{Caller, Paging};
+use rest::{Caller, Paging, Refusal};
 
 use crate::access::{self, Intent};
-use crate::refusal::{Refusal, entry};
 use crate::wire::{self, Maker, Shown};
-use crate::{Room, definitions, scopes, secrets};
+use crate::{Room, definitions, entry, scopes, secrets};
 
 /// Top-level fields that a token without `apim:api_create` may change (`x-otherScopes` of the document), and the times, which change by
 /// themselves.
@@ -237,7 +236,7 @@ pub(crate) enum Taken {
 
 /// Writes `api` over its older state.
 pub(crate) async fn replace(tx: &mut Tx, api: &Api) -> Result<(), Refusal> {
-    if db::apis::update(tx, api).await.map_err(|error| rules::clash(api, error))? { Ok(()) } else { Err(Refusal::no_api(api.id)) }
+    if db::apis::update(tx, api).await.map_err(|error| rules::clash(api, error))? { Ok(()) } else { Err(Refusal::not_found("API", api.id)) }
 }
 
 /// The entity tag of an API: over what is shown of it.
@@ -247,7 +246,7 @@ pub(crate) fn tag(shown: &wire::Api) -> Result<String, Refusal> {
 
 pub(crate) fn unchanged_since(api: &Api, headers: &HeaderMap) -> Result<(), Refusal> {
     let current = tag(&wire::Api::show(api, Shown::WorkingCopy))?;
-    rest::if_match(headers, &current).map_err(|problem| Refusal::Stale(Box::new(problem)))
+    rest::if_match(headers, &current)
 }
 
 /// Who may change a published API: publishers, importers and administrators, but no mere creator.

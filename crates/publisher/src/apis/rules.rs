@@ -11,10 +11,10 @@ use std::collections::HashSet;
 use db::Tx;
 use db::apis::{ApiQuery, Field, Term};
 use model::{AccessControl, Api, ApiKind, LifecycleState, Operation, UNLIMITED, Visibility};
-use rest::Caller;
+use rest::{Caller, Refusal};
 
 use super::normalise;
-use crate::refusal::{Refusal, entry};
+use crate::entry;
 
 /// Key managers there are without anybody adding one.
 const KEY_MANAGERS: [&str; 2] = ["all", "Resident Key Manager"];

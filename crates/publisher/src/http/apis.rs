@@ -3,18 +3,16 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use db::apis::Field;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use rest::{Body, Caller, Paging, Problem};
+use rest::{Asked, Body, Caller, Named, Paging, Problem, Refusal};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::asked::{Asked, Named};
 use super::location;
 use crate::Room;
 use crate::apis::{self, Origin, Taken};
 use crate::definitions::OpenApi;
-use crate::refusal::Refusal;
-use crate::search::{self, BareWord, Search};
 use crate::wire::{self, ApiInfo, SearchHit, Shown};
 
 #[derive(Deserialize)]
@@ -62,7 +60,7 @@ pub(crate) async fn list(
     paging: Paging,
 ) -> Result<Json<Value>, Problem> {
     let query = asked.query.unwrap_or_default();
-    let page = found(&room, &caller, &query, BareWord::Name, paging).await?;
+    let page = found(&room, &caller, &query, &Field::Name, paging).await?;
     let link = [("query", query.as_str())];
     Ok(Json(if asked.expand.unwrap_or(false) {
         let items: Vec<wire::Api> = page.items.iter().map(|api| wire::Api::show(api, Shown::WorkingCopy)).collect();
@@ -80,15 +78,15 @@ pub(crate) async fn search(
     paging: Paging,
 ) -> Result<Json<Value>, Problem> {
     let query = asked.query.unwrap_or_default();
-    let page = found(&room, &caller, &query, BareWord::Content, paging).await?;
+    let page = found(&room, &caller, &query, &Field::Any, paging).await?;
     let hits: Vec<SearchHit> = page.items.iter().map(SearchHit::from).collect();
     Ok(Json(rest::list(&hits, page.total, paging, "/search", &[("query", query.as_str())])))
 }
 
-async fn found(room: &Room, caller: &Caller, query: &str, bare: BareWord, paging: Paging) -> Result<db::Page<model::Api>, Refusal> {
+async fn found(room: &Room, caller: &Caller, query: &str, bare: &Field, paging: Paging) -> Result<db::Page<model::Api>, Refusal> {
     match search::parse(query, bare)? {
-        Search::Apis(terms) => apis::list(room, caller, terms, paging).await,
-        Search::Nothing => Ok(db::Page { items: Vec::new(), total: 0 }),
+        search::Search::Apis(terms) => apis::list(room, caller, terms, paging).await,
+        search::Search::Nothing => Ok(db::Page { items: Vec::new(), total: 0 }),
     }
 }
 

@@ -4,11 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, header};
-use rest::{Caller, Problem, Upload};
+use rest::{Asked, Caller, Named, Problem, Upload};
 use serde::{Deserialize, Serialize};
 
 use super::apis::made;
-use super::asked::{Asked, Named};
 use crate::Room;
 use crate::definitions::{self, Source};
 use crate::wire;

@@ -3,10 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use http::HeaderMap;
-use rest::{Caller, Problem};
+use rest::{Asked, Caller, Named, Problem};
 use serde::Deserialize;
 
-use super::asked::{Asked, Named};
 use crate::Room;
 use crate::lifecycle::{self, Checklist};
 use crate::wire::{LifecycleHistory, LifecycleState, WorkflowResponse};

@@ -1,7 +1,6 @@
 //! The publisher's door: its operations, each with the scopes the document asks for.
 
 mod apis;
-mod asked;
 mod definitions;
 mod lifecycle;
 mod others;

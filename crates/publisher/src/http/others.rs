@@ -3,11 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use rest::{Caller, MaybeCaller, Paging, Problem};
+use rest::{Caller, MaybeCaller, Named, Paging, Problem};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::asked::Named;
 use super::revisions::decoded;
 use crate::Room;
 use crate::policies::{self, Level};

@@ -7,11 +7,10 @@ use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
 use http::StatusCode;
 use http_body::Body as _;
-use rest::{Body, Caller, Problem};
+use rest::{Asked, Body, Caller, Named, Problem};
 use serde::Deserialize;
 
 use super::apis::shown;
-use super::asked::{Asked, Named};
 use super::location;
 use crate::Room;
 use crate::revisions::{self, Target, Which};

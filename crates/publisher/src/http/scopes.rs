@@ -4,11 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use rest::{Body, Caller, Paging, Problem};
+use rest::{Body, Caller, Named, Paging, Problem};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::asked::Named;
 use super::location;
 use super::others::page;
 use super::revisions::decoded;

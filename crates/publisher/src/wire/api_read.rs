@@ -10,7 +10,8 @@ use model::{
 use serde_json::{Value, json};
 
 use super::api::Api;
-use crate::refusal::{FieldFault, Refusal, entry};
+use crate::entry;
+use rest::{FieldFault, Refusal};
 
 const DISALLOWED: &str = "One or more request body parameters contain disallowed values.";
 
@@ -157,8 +158,8 @@ impl Api {
     }
 
     fn field_faults(&self, faults: &mut Vec<FieldFault>) {
-        at_most(faults, "description", self.description.as_deref(), 32_766);
-        at_most(faults, "provider", self.provider.as_deref(), 50);
+        FieldFault::bounded(faults, "description", self.description.as_deref(), 32_766);
+        FieldFault::bounded(faults, "provider", self.provider.as_deref(), 50);
         if self
             .authorization_header
             .as_deref()
@@ -167,8 +168,8 @@ impl Api {
             fault(faults, "authorizationHeader", "must be the name of a header");
         }
         if let Some(business) = &self.business_information {
-            at_most(faults, "businessInformation.businessOwner", business.business_owner.as_deref(), 120);
-            at_most(faults, "businessInformation.technicalOwner", business.technical_owner.as_deref(), 120);
+            FieldFault::bounded(faults, "businessInformation.businessOwner", business.business_owner.as_deref(), 120);
+            FieldFault::bounded(faults, "businessInformation.technicalOwner", business.technical_owner.as_deref(), 120);
             if non_empty(business.business_owner_email.as_deref()).is_some_and(|mail| !is_mail(&mail)) {
                 fault(faults, "businessInformation.businessOwnerEmail", "must be an e-mail address");
             }
@@ -182,9 +183,9 @@ impl Api {
         for (index, scope) in self.scopes.iter().flatten().enumerate() {
             let path = format!("scopes[{index}].scope");
             required(faults, &format!("{path}.name"), scope.scope.name.as_deref());
-            at_most(faults, &format!("{path}.name"), scope.scope.name.as_deref(), 255);
-            at_most(faults, &format!("{path}.displayName"), scope.scope.display_name.as_deref(), 255);
-            at_most(faults, &format!("{path}.description"), scope.scope.description.as_deref(), 512);
+            FieldFault::bounded(faults, &format!("{path}.name"), scope.scope.name.as_deref(), 255);
+            FieldFault::bounded(faults, &format!("{path}.displayName"), scope.scope.display_name.as_deref(), 255);
+            FieldFault::bounded(faults, &format!("{path}.description"), scope.scope.description.as_deref(), 512);
         }
     }
 
@@ -395,7 +396,7 @@ fn distinct(list: Option<&[String]>) -> Vec<String> {
 }
 
 fn fault(faults: &mut Vec<FieldFault>, path: &str, rule: impl Into<String>) {
-    faults.push(FieldFault { path: path.to_owned(), rule: rule.into() });
+    faults.push(FieldFault::new(path, rule));
 }
 
 fn required<'t>(faults: &mut Vec<FieldFault>, path: &str, text: Option<&'t str>) -> Option<&'t str> {
@@ -411,12 +412,6 @@ fn required<'t>(faults: &mut Vec<FieldFault>, path: &str, text: Option<&'t str>)
 fn check(faults: &mut Vec<FieldFault>, path: &str, text: Option<&str>, rule: impl Fn(&str) -> Result<(), model::NameFault>) {
     if let Some(Err(broken)) = text.map(rule) {
         fault(faults, path, broken.to_string());
-    }
-}
-
-fn at_most(faults: &mut Vec<FieldFault>, path: &str, text: Option<&str>, most: usize) {
-    if text.is_some_and(|text| text.chars().count() > most) {
-        fault(faults, path, format!("size must be between 0 and {most}"));
     }
 }
 

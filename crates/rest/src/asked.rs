@@ -1,12 +1,14 @@
 //! Query and path parameters, refused with the common error body.
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::{FromRequestParts, Path, Query};
 use http::request::Parts;
-use rest::Problem;
 use serde::de::DeserializeOwned;
 
+use crate::Problem;
+
 /// Query parameters.
-pub(crate) struct Asked<T>(pub(crate) T);
+#[derive(Debug)]
+pub struct Asked<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
     type Rejection = Problem;
@@ -18,14 +20,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
 }
 
 /// Path parameters.
-pub(crate) struct Named<T>(pub(crate) T);
+#[derive(Debug)]
+pub struct Named<T>(pub T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Named<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let axum::extract::Path(named) =
-            axum::extract::Path::<T>::from_request_parts(parts, state).await.map_err(|fault| Problem::bad_request(fault.body_text()))?;
+        let Path(named) = Path::<T>::from_request_parts(parts, state).await.map_err(|fault| Problem::bad_request(fault.body_text()))?;
         Ok(Self(named))
     }
 }
