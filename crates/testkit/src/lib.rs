@@ -11,6 +11,7 @@ mod client;
 mod house;
 mod process;
 mod road;
+mod scratch;
 
 pub use answer::Answer;
 pub use backend::Backend;
@@ -18,6 +19,7 @@ pub use client::{ADMIN_PASSWORD, Caller, Client, Rest};
 pub use house::House;
 pub use process::{Ended, Process, Setup};
 pub use road::{Keys, api};
+pub use scratch::{Scratch, with_postgres};
 
 use std::future::Future;
 use std::time::{Duration, Instant};

@@ -3,11 +3,19 @@
 use model::{Secret, UserName};
 use serde_json::json;
 
-use crate::setting::Setting;
+use crate::setting::{Setting, on_postgresql};
 
 #[tokio::test]
 async fn a_user_is_made_changed_and_removed() {
-    let setting = Setting::new().await;
+    a_user_is_made_changed_and_removed_on(Setting::new().await).await;
+}
+
+#[tokio::test]
+async fn a_user_is_made_changed_and_removed_on_postgresql() {
+    on_postgresql(a_user_is_made_changed_and_removed_on).await;
+}
+
+async fn a_user_is_made_changed_and_removed_on(setting: Setting) {
     let sent = json!({"userName": "eve", "password": "first-words", "roles": ["internal/Creator"], "attributes": {"mail": "e@x.org"}});
     let made = setting.post("admin", "/users", sent.clone()).await;
     assert_eq!((made.status, &made.body["roles"]), (201, &json!(["Internal/creator"])), "roles are spelled as they were made");

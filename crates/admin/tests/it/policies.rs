@@ -3,7 +3,7 @@
 use model::{ApplicationPolicy, Limit, PlanPermission, TenantId};
 use serde_json::{Value, json};
 
-use crate::setting::Setting;
+use crate::setting::{Setting, on_postgresql};
 
 fn per_minute(count: u64) -> Value {
     json!({"type": "REQUESTCOUNTLIMIT", "requestCount": {"timeUnit": "min", "unitTime": 1, "requestCount": count}})
@@ -101,7 +101,15 @@ async fn a_policy_in_use_stays() {
 
 #[tokio::test]
 async fn a_plan_keeps_all_it_is_given() {
-    let setting = Setting::new().await;
+    a_plan_keeps_all_it_is_given_on(Setting::new().await).await;
+}
+
+#[tokio::test]
+async fn a_plan_keeps_all_it_is_given_on_postgresql() {
+    on_postgresql(a_plan_keeps_all_it_is_given_on).await;
+}
+
+async fn a_plan_keeps_all_it_is_given_on(setting: Setting) {
     let plan = json!({
         "policyName": "Partner",
         "displayName": "For partners",

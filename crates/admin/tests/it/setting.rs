@@ -1,4 +1,4 @@
-//! One admin room over its own SQLite file, and clients of it.
+//! One admin room over its own database, and clients of it.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use http_body_util::BodyExt as _;
 use model::{SUPER_TENANT_DOMAIN, Secret, Tenant, TenantId, Timestamp, UserName, Vhost};
 use rest::{Authenticate, BoxFuture, Caller, Denied};
 use serde_json::Value;
+use testkit::with_postgres;
 use tower::ServiceExt as _;
 use users::{NewUser, Users};
 
@@ -53,7 +54,7 @@ pub(crate) struct Setting {
     pub(crate) db: Db,
     pub(crate) users: Users,
     router: Router,
-    _dir: tempfile::TempDir,
+    _dir: Option<tempfile::TempDir>,
 }
 
 pub(crate) struct Answer {
@@ -62,11 +63,22 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
 }
 
+/// Runs a test on a fresh PostgreSQL database, where there is a server to make one on.
+pub(crate) async fn on_postgresql<F: Future<Output = ()> + Send + 'static>(test: fn(Setting) -> F) {
+    with_postgres(async move |scratch| test(Setting::on(&DbUrl::parse(&scratch.url).unwrap()).await).await).await;
+}
+
 impl Setting {
     /// Two tenants, users `admin` and `dev` in the first, `boss` in the second, and the environment `Default`.
     pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let db = Db::open(&DbUrl::sqlite(&dir.path().join("house.db")), Sealer::new([7; 32])).await.unwrap();
+        let url = DbUrl::sqlite(&dir.path().join("house.db"));
+        Self { _dir: Some(dir), ..Self::on(&url).await }
+    }
+
+    /// The same on an empty database that a test made.
+    pub(crate) async fn on(url: &DbUrl) -> Self {
+        let db = Db::open(url, Sealer::new([7; 32])).await.unwrap();
         let acme = Tenant { id: ACME, domain: ACME_DOMAIN.to_owned(), email: None, active: true, created_at: NOW };
         let mut tx = db.write().await.unwrap();
         db::bootstrap::tenant(&mut tx, &Tenant::super_tenant(NOW)).await.unwrap();
@@ -83,7 +95,7 @@ impl Setting {
             users.create(NewUser { name, password, roles, attributes: Vec::new(), must_change_password: false }).await.unwrap();
         }
         let router = admin::door(admin::Room::new(db.clone(), users.clone(), Arc::new(|| NOW)), Arc::new(Names));
-        Self { db, users, router, _dir: dir }
+        Self { db, users, router, _dir: None }
     }
 
     pub(crate) async fn ask(&self, token: &str, method: &str, path: &str, body: Option<Value>) -> Answer {

@@ -4,7 +4,7 @@ use model::{LifecycleState, Property, Visibility};
 use portal::Config;
 use serde_json::{Value, json};
 
-use crate::setting::{ACME, ACME_DOMAIN, Setting};
+use crate::setting::{ACME, ACME_DOMAIN, Setting, on_postgresql};
 
 fn names(list: &Value) -> Vec<&str> {
     list["list"].as_array().unwrap().iter().map(|api| api["name"].as_str().unwrap()).collect()
@@ -12,7 +12,15 @@ fn names(list: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn each_sees_what_is_meant_for_them() {
-    let setting = Setting::new().await;
+    each_sees_what_is_meant_for_them_on(Setting::new().await).await;
+}
+
+#[tokio::test]
+async fn each_sees_what_is_meant_for_them_on_postgresql() {
+    on_postgresql(each_sees_what_is_meant_for_them_on).await;
+}
+
+async fn each_sees_what_is_meant_for_them_on(setting: Setting) {
     setting.api("Public", |_| {}).await;
     let private = setting.api("Private", |api| api.visibility = Visibility::Private).await;
     let restricted = |api: &mut model::Api| {
@@ -78,6 +86,10 @@ async fn a_search_narrows_and_a_page_cuts() {
     assert_eq!(setting.get("", "/search?query=cheese").await.body["list"][0]["type"], "API");
     assert_eq!(setting.get("", "/apis?query=type:%22APIProduct%22").await.body["count"], 0);
     assert_eq!(setting.get("", "/apis?query=name:").await.status, 400);
+    for path in ["/apis/%FF", "/apis?query=a&query=b"] {
+        let broken = setting.get("", path).await;
+        assert_eq!((broken.status, &broken.body["code"]), (400, &json!(400)), "{path}: {}", broken.body);
+    }
     let page = setting.get("", "/apis?limit=1&offset=1").await.body;
     assert_eq!(names(&page), ["PizzaShack"]);
     assert_eq!((&page["count"], &page["pagination"]["total"]), (&json!(1), &json!(3)));

@@ -4,7 +4,7 @@ use model::KeyType;
 use portal::Config;
 use serde_json::{Value, json};
 
-use crate::setting::Setting;
+use crate::setting::{Setting, on_postgresql};
 
 fn wanted(key_type: &str) -> Value {
     json!({"keyType": key_type, "grantTypesToBeSupported": ["client_credentials", "password"], "validityTime": "60"})
@@ -12,7 +12,15 @@ fn wanted(key_type: &str) -> Value {
 
 #[tokio::test]
 async fn keys_are_made_shown_changed_and_taken_away() {
-    let setting = Setting::new().await;
+    keys_are_made_shown_changed_and_taken_away_on(Setting::new().await).await;
+}
+
+#[tokio::test]
+async fn keys_are_made_shown_changed_and_taken_away_on_postgresql() {
+    on_postgresql(keys_are_made_shown_changed_and_taken_away_on).await;
+}
+
+async fn keys_are_made_shown_changed_and_taken_away_on(setting: Setting) {
     let id = setting.application("dev", "Shop").await;
     let made = setting.post("dev", &format!("/applications/{id}/generate-keys"), wanted("PRODUCTION")).await;
     assert_eq!(made.status, 200, "{}", made.body);

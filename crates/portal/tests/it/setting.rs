@@ -1,4 +1,4 @@
-//! One portal over its own SQLite file, and clients of it.
+//! One portal over its own database, and clients of it.
 
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use model::{
 use portal::{Config, PasswordRefused, Passwords, Room};
 use rest::{Authenticate, BoxFuture, Caller, Denied};
 use serde_json::Value;
+use testkit::with_postgres;
 use tower::ServiceExt as _;
 use users::{ChangeError, NewUser, Users};
 
@@ -73,13 +74,18 @@ pub(crate) struct Setting {
     pub(crate) db: Db,
     pub(crate) users: Users,
     router: Router,
-    _dir: tempfile::TempDir,
+    _dir: Option<tempfile::TempDir>,
 }
 
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) location: Option<String>,
     pub(crate) body: Value,
+}
+
+/// Runs a test on a fresh PostgreSQL database, where there is a server to make one on.
+pub(crate) async fn on_postgresql<F: Future<Output = ()> + Send + 'static>(test: fn(Setting) -> F) {
+    with_postgres(async move |scratch| test(Setting::on(&DbUrl::parse(&scratch.url).unwrap(), Config::default()).await).await).await;
 }
 
 impl Setting {
@@ -90,7 +96,13 @@ impl Setting {
     /// Two tenants, their developers with [`PASSWORD`], and the environment `Default` at `gw.example.com`.
     pub(crate) async fn with(config: Config) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let db = Db::open(&DbUrl::sqlite(&dir.path().join("house.db")), Sealer::new([7; 32])).await.unwrap();
+        let url = DbUrl::sqlite(&dir.path().join("house.db"));
+        Self { _dir: Some(dir), ..Self::on(&url, config).await }
+    }
+
+    /// The same on an empty database that a test made.
+    pub(crate) async fn on(url: &DbUrl, config: Config) -> Self {
+        let db = Db::open(url, Sealer::new([7; 32])).await.unwrap();
         let acme = Tenant { id: ACME, domain: ACME_DOMAIN.to_owned(), email: None, active: true, created_at: NOW };
         let vhost = Vhost {
             host: "gw.example.com".to_owned(),
@@ -120,7 +132,7 @@ impl Setting {
         let desk = keys::Desk::new(db.clone(), users.clone(), signers, keys::Settings::default(), Arc::new(|| NOW));
         let room = Room::new(db.clone(), desk, Arc::new(OverUsers(users.clone())), config, Arc::new(|| NOW));
         let router = portal::door(room, Arc::new(Names));
-        Self { db, users, router, _dir: dir }
+        Self { db, users, router, _dir: None }
     }
 
     pub(crate) async fn ask_as(&self, token: &str, tenant: Option<&str>, method: &str, path: &str, body: Option<Value>) -> Answer {

@@ -3,7 +3,7 @@
 use model::{ApplicationStatus, LifecycleState, SubscriptionAvailability, SubscriptionState};
 use serde_json::{Value, json};
 
-use crate::setting::{ACME_DOMAIN, Setting};
+use crate::setting::{ACME_DOMAIN, Setting, on_postgresql};
 
 fn wanted(application: &str, api: &model::Api, plan: &str) -> Value {
     json!({"applicationId": application, "apiId": api.id.to_string(), "throttlingPolicy": plan})
@@ -11,7 +11,15 @@ fn wanted(application: &str, api: &model::Api, plan: &str) -> Value {
 
 #[tokio::test]
 async fn a_subscription_is_made_changed_and_ended() {
-    let setting = Setting::new().await;
+    a_subscription_is_made_changed_and_ended_on(Setting::new().await).await;
+}
+
+#[tokio::test]
+async fn a_subscription_is_made_changed_and_ended_on_postgresql() {
+    on_postgresql(a_subscription_is_made_changed_and_ended_on).await;
+}
+
+async fn a_subscription_is_made_changed_and_ended_on(setting: Setting) {
     let api = setting
         .api("Pizza", |api| {
             api.scopes = vec![model::ApiScope {

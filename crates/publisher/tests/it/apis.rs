@@ -9,7 +9,7 @@ use model::{
 };
 use serde_json::{Value, json};
 
-use crate::house::{House, house, pizza, request};
+use crate::house::{House, house, on_postgresql, pizza, request};
 
 #[tokio::test]
 async fn a_new_api_has_the_defaults_of_4_0_0() {
@@ -62,7 +62,15 @@ async fn what_is_taken_is_refused_with_its_code() {
 
 #[tokio::test]
 async fn of_two_who_want_the_same_context_one_gets_it() {
-    let house = house().await;
+    of_two_who_want_the_same_context_one_gets_it_on(house().await).await;
+}
+
+#[tokio::test]
+async fn of_two_who_want_the_same_context_one_gets_it_on_postgresql() {
+    on_postgresql(of_two_who_want_the_same_context_one_gets_it_on).await;
+}
+
+async fn of_two_who_want_the_same_context_one_gets_it_on(house: House) {
     let mut one = pizza("One", "1.0.0");
     one["context"] = "same".into();
     let mut two = pizza("Two", "1.0.0");
@@ -253,7 +261,15 @@ async fn access_control_hides_an_api_from_those_without_the_role() {
 
 #[tokio::test]
 async fn lists_are_searched_and_paged() {
-    let house = house().await;
+    lists_are_searched_and_paged_on(house().await).await;
+}
+
+#[tokio::test]
+async fn lists_are_searched_and_paged_on_postgresql() {
+    on_postgresql(lists_are_searched_and_paged_on).await;
+}
+
+async fn lists_are_searched_and_paged_on(house: House) {
     for (name, version, tag) in [("Alpha", "1.0.0", "food"), ("Beta", "1.0.0", "fast food"), ("Gamma", "2.0.0", "food")] {
         let mut body = pizza(name, version);
         body["tags"] = json!([tag]);

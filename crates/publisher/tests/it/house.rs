@@ -11,6 +11,7 @@ use http_body_util::BodyExt as _;
 use model::{Api, ApiKind, LifecycleState, Tenant, TenantId, Timestamp, UserName, Vhost};
 use rest::{Authenticate, BoxFuture, Caller, Denied};
 use serde_json::{Value, json};
+use testkit::with_postgres;
 use tidegate_publisher::{Config, Gateway, Room};
 use tower::ServiceExt as _;
 
@@ -21,7 +22,7 @@ pub(crate) struct House {
     pub(crate) db: Db,
     pub(crate) router: Router,
     pub(crate) clock: Arc<AtomicI64>,
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
 }
 
 /// An answer read whole.
@@ -63,8 +64,21 @@ pub(crate) async fn house() -> House {
 
 pub(crate) async fn house_with(config: Config) -> House {
     let folder = tempfile::tempdir().unwrap();
-    let url = DbUrl::parse(&format!("sqlite:{}", folder.path().join("house.db").display())).unwrap();
-    let db = Db::open(&url, Sealer::new([7; 32])).await.unwrap();
+    let url = DbUrl::sqlite(&folder.path().join("house.db"));
+    House { _folder: Some(folder), ..house_on(&url, config).await }
+}
+
+/// The same on a fresh PostgreSQL database, where there is a server to make one on.
+pub(crate) async fn on_postgresql<F: Future<Output = ()> + Send + 'static>(test: fn(House) -> F) {
+    with_postgres(async move |scratch| {
+        let config = Config { allow_private_addresses: true, ..Config::default() };
+        test(house_on(&DbUrl::parse(&scratch.url).unwrap(), config).await).await;
+    })
+    .await;
+}
+
+async fn house_on(url: &DbUrl, config: Config) -> House {
+    let db = Db::open(url, Sealer::new([7; 32])).await.unwrap();
     let mut tx = db.write().await.unwrap();
     db::bootstrap::tenant(&mut tx, &Tenant::super_tenant(Timestamp(0))).await.unwrap();
     let acme = Tenant { id: ACME, domain: "acme.com".to_owned(), email: None, active: true, created_at: Timestamp(0) };
@@ -82,7 +96,7 @@ pub(crate) async fn house_with(config: Config) -> House {
     let clock = Arc::new(AtomicI64::new(1_714_583_045_000));
     let wound = Arc::clone(&clock);
     let room = Room::new(db.clone(), config, Arc::new(FewCan), Arc::new(move || Timestamp(wound.load(Ordering::SeqCst)))).unwrap();
-    House { db, router: tidegate_publisher::door(room, Arc::new(Gate)), clock, _folder: folder }
+    House { db, router: tidegate_publisher::door(room, Arc::new(Gate)), clock, _folder: None }
 }
 
 impl House {

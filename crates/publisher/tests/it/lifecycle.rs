@@ -5,7 +5,7 @@ use model::SubscriptionState;
 use serde_json::{Value, json};
 
 use crate::apis::subscribe;
-use crate::house::{house, pizza};
+use crate::house::{House, house, on_postgresql, pizza};
 
 fn events(state: &Value) -> Vec<&str> {
     state["availableTransitions"].as_array().unwrap().iter().map(|step| step["event"].as_str().unwrap()).collect()
@@ -60,7 +60,15 @@ async fn publishing_needs_an_endpoint_and_a_plan() {
 
 #[tokio::test]
 async fn publishing_a_new_version_takes_subscribers_along_unless_they_must_subscribe_anew() {
-    let house = house().await;
+    publishing_a_new_version_takes_subscribers_along_unless_they_must_subscribe_anew_on(house().await).await;
+}
+
+#[tokio::test]
+async fn publishing_a_new_version_takes_subscribers_along_unless_they_must_subscribe_anew_on_postgresql() {
+    on_postgresql(publishing_a_new_version_takes_subscribers_along_unless_they_must_subscribe_anew_on).await;
+}
+
+async fn publishing_a_new_version_takes_subscribers_along_unless_they_must_subscribe_anew_on(house: House) {
     let old = house.pizza("admin", "Pizza", "1.9.0").await;
     house.step("admin", &old, "Publish").await.expect(200);
     let running = subscribe(&house, &old, "running", SubscriptionState::Unblocked).await;
@@ -113,7 +121,15 @@ async fn retiring_ends_every_revision() {
 
 #[tokio::test]
 async fn of_two_who_publish_one_does() {
-    let house = house().await;
+    of_two_who_publish_one_does_on(house().await).await;
+}
+
+#[tokio::test]
+async fn of_two_who_publish_one_does_on_postgresql() {
+    on_postgresql(of_two_who_publish_one_does_on).await;
+}
+
+async fn of_two_who_publish_one_does_on(house: House) {
     let id = house.pizza("admin", "Pizza", "1.0.0").await;
     let (first, second) = tokio::join!(house.step("admin", &id, "Publish"), house.step("publisher", &id, "Publish"));
     let mut statuses = [first.status.as_u16(), second.status.as_u16()];

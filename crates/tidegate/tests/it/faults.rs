@@ -7,10 +7,9 @@ use std::time::Duration;
 use http::Method;
 use serde_json::json;
 use server::{Options, Secret};
-use testkit::{Backend, Caller, House, Process, Rest, Setup, api, wait_for};
+use testkit::{Backend, Caller, House, Process, Rest, Setup, api, wait_for, with_postgres};
 
 use crate::binary;
-use crate::scratch::with_postgres;
 
 #[tokio::test]
 async fn a_backend_that_does_not_answer_in_time_is_500_with_its_code() {

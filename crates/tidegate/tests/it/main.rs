@@ -8,7 +8,6 @@ mod imports;
 mod limits;
 mod restart;
 mod road;
-mod scratch;
 mod serving;
 mod upgrade;
 

@@ -3,9 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 use server::{Options, Secret};
-use testkit::{Backend, Caller, House, Keys, Place, Rest, api};
-
-use crate::scratch::with_postgres;
+use testkit::{Backend, Caller, House, Keys, Place, Rest, api, with_postgres};
 
 /// A server, a backend, and an API with one subscriber.
 struct Scene {
@@ -41,7 +39,14 @@ async fn what_this_gateway_cannot_serve_is_not_deployed() {
     let rest = Rest::admin(&house).await;
     type Change = fn(&mut Value);
     let cases: [(&str, Change, &str); 4] = [
-        ("Socket", |api| api["type"] = json!("WS"), "WS APIs are not served by this gateway"),
+        (
+            "Socket",
+            |api| {
+                api["type"] = json!("WS");
+                api["operations"] = json!([{"target": "/*", "verb": "SUBSCRIBE"}]);
+            },
+            "WS APIs are not served by this gateway",
+        ),
         ("Keyed", |api| api["securityScheme"] = json!(["api_key"]), "security scheme 'api_key' cannot be enforced by this gateway"),
         ("Dynamic", |api| api["endpointConfig"]["endpoint_type"] = json!("default"), "endpoint type 'default' is not supported"),
         (
