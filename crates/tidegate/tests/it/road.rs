@@ -47,7 +47,7 @@ async fn what_this_gateway_cannot_serve_is_not_deployed() {
             },
             "WS APIs are not served by this gateway",
         ),
-        ("Keyed", |api| api["securityScheme"] = json!(["api_key"]), "security scheme 'api_key' cannot be enforced by this gateway"),
+        ("Keyed", |api| api["securityScheme"] = json!(["api_key"]), "security scheme 'api_key, "),
         ("Dynamic", |api| api["endpointConfig"]["endpoint_type"] = json!("default"), "endpoint type 'default' is not supported"),
         (
             "Digest",
