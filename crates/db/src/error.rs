@@ -51,6 +51,19 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// An older binary made this database, and it was to be opened as it is.
+    #[error(
+        "the database's schema is at version {has} and lacks migration {lacks} '{name}' of this version of Tidegate; make a backup, then start \
+         `tidegate serve` of this version on it once, which brings it up to date"
+    )]
+    Older {
+        /// The last migration it has had; 0 when none.
+        has: i64,
+        /// The first one missing.
+        lacks: i64,
+        /// Its name.
+        name: String,
+    },
     /// A migration on record is not the one in the binary.
     #[error("migration {number} '{name}' was applied with another text than this version of Tidegate carries")]
     Altered {

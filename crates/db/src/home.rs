@@ -82,6 +82,15 @@ impl DataDir {
         Ok(Self { path })
     }
 
+    /// The key kept in a directory that is there; writes nothing.
+    ///
+    /// # Errors
+    /// [`HomeFault::KeyMissing`]; [`HomeFault::KeyMalformed`]; [`HomeFault::Denied`].
+    pub fn present_key(path: &Path) -> Result<Secret<[u8; 32]>, HomeFault> {
+        let file = path.join(KEY_FILE);
+        kept_key(&file)?.ok_or(HomeFault::KeyMissing { key: file })
+    }
+
     /// The directory.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -41,6 +41,23 @@ pub(crate) async fn up(tx: &mut Tx) -> Result<()> {
     Ok(())
 }
 
+/// Whether the schema is this binary's, without bringing it there.
+///
+/// # Errors
+/// [`Error::Older`], [`Error::Newer`] or [`Error::Altered`].
+pub(crate) async fn check(tx: &mut Tx) -> Result<()> {
+    let applied = applied(tx).await?;
+    for (number, name, checksum) in &applied {
+        check_known(tx, *number, name, checksum)?;
+    }
+    match MIGRATIONS.iter().find(|m| !applied.iter().any(|(number, ..)| *number == m.number)) {
+        Some(step) => {
+            Err(Error::Older { has: applied.last().map_or(0, |(number, ..)| *number), lacks: step.number, name: step.name.to_owned() })
+        }
+        None => Ok(()),
+    }
+}
+
 async fn prepare(tx: &mut Tx) -> Result<()> {
     tx.script(
         "CREATE TABLE IF NOT EXISTS schema_migration (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL)",

@@ -61,7 +61,7 @@ impl Db {
             Place::Sqlite(path) => sqlite(path).await?,
             Place::Postgres(options) => Pools::Postgres(postgres(options).await?),
         };
-        let db = Self { pools, sealer, news: Arc::new(watch::channel(0).0) };
+        let db = Self::of(pools, sealer);
         let mut tx = db.write().await?;
         migrate::up(&mut tx).await?;
         check_key(&mut tx).await?;
@@ -69,6 +69,32 @@ impl Db {
         tx.commit().await?;
         db.news.send_replace(head);
         Ok(db)
+    }
+
+    /// Opens a database that is there, with the schema it has, and writes nothing: no file, no table, no row. What is opened can be written
+    /// to as any other.
+    ///
+    /// # Errors
+    /// As [`Db::open`], and [`Error::Older`] when its schema is not this binary's yet.
+    pub async fn open_as_it_is(url: &DbUrl, sealer: Sealer) -> Result<Self> {
+        let pools = match &url.0 {
+            Place::Sqlite(path) => sqlite_as_it_is(path),
+            Place::Postgres(options) => Pools::Postgres(postgres(options).await?),
+        };
+        let db = Self::of(pools, sealer);
+        let mut tx = db.read().await?;
+        migrate::check(&mut tx).await?;
+        if !has_its_key(&mut tx).await? {
+            return Err(Error::corrupt("fact", "the word that tells the encryption key is missing"));
+        }
+        let head = outbox::head(&mut tx).await?;
+        drop(tx);
+        db.news.send_replace(head);
+        Ok(db)
+    }
+
+    fn of(pools: Pools, sealer: Sealer) -> Self {
+        Self { pools, sealer, news: Arc::new(watch::channel(0).0) }
     }
 
     /// A transaction for reading: sees one state of the whole database, however long it stays open. Writing in it fails.
@@ -116,9 +142,20 @@ impl Db {
 
 async fn sqlite(path: &Path) -> Result<Pools> {
     keep_to_owner(path)?;
-    let options = SqliteConnectOptions::new()
+    let options = sqlite_options(path);
+    let writer = sqlite_pool(1).min_connections(1).connect_with(options.clone().create_if_missing(true)).await?;
+    Ok(Pools::Sqlite { writer, readers: sqlite_readers(options) })
+}
+
+/// The writer connects when something is written, since settings made on connecting are writes too.
+fn sqlite_as_it_is(path: &Path) -> Pools {
+    let options = sqlite_options(path);
+    Pools::Sqlite { writer: sqlite_pool(1).connect_lazy_with(options.clone()), readers: sqlite_readers(options) }
+}
+
+fn sqlite_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
         .filename(path)
-        .create_if_missing(true)
         .foreign_keys(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
@@ -127,26 +164,21 @@ async fn sqlite(path: &Path) -> Result<Pools> {
         .pragma("journal_size_limit", "67108864")
         .pragma("cache_size", "-16384")
         .statement_cache_capacity(STATEMENTS)
-        .optimize_on_close(true, 400);
-    let writer = SqlitePoolOptions::new()
-        .max_connections(1)
-        .min_connections(1)
+        .optimize_on_close(true, 400)
+}
+
+fn sqlite_readers(options: SqliteConnectOptions) -> SqlitePool {
+    sqlite_pool(SQLITE_READERS).connect_lazy_with(options.pragma("query_only", "ON"))
+}
+
+fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
         .acquire_timeout(PATIENCE)
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
         .after_release(|conn, _| Box::pin(is_at_rest(conn)))
-        .connect_with(options.clone())
-        .await?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(SQLITE_READERS)
-        .acquire_timeout(PATIENCE)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-        .after_release(|conn, _| Box::pin(is_at_rest(conn)))
-        .connect_lazy_with(options.pragma("query_only", "ON"));
-    Ok(Pools::Sqlite { writer, readers })
 }
 
 /// Makes the file, where there is none, readable for its owner only: it holds password hashes. SQLite gives the files it puts beside it
@@ -212,22 +244,26 @@ async fn first_connection(options: &PgConnectOptions) -> std::result::Result<(),
     Err((refused.into(), may_help))
 }
 
-/// Seals a known word at the first start and opens it at every later one, so that a lost key is told at once.
+/// A word that is kept sealed, so that a lost key is told at once.
+const KEY_CHECK: &str = "encryption key check";
+const KEY_CHECK_COLUMN: &str = "fact.value";
+
+/// Seals the known word at the first start and opens it at every later one.
 async fn check_key(tx: &mut Tx) -> Result<()> {
-    const NAME: &str = "encryption key check";
-    const COLUMN: &str = "fact.value";
-    let sealer = tx.sealer.clone();
-    match facts::get(tx, NAME).await? {
-        Some(sealed) => {
-            let wrong = || Error::WrongKey { what: "this database".to_owned() };
-            let sealed = unhex(&sealed).ok_or_else(wrong)?;
-            sealer.open(COLUMN, NAME, &sealed).map(drop).map_err(|_| wrong())
-        }
-        None => {
-            let sealed = sealer.seal(COLUMN, NAME, b"tidegate")?;
-            facts::put(tx, NAME, &crate::seal::hex(&sealed)).await
-        }
+    if has_its_key(tx).await? {
+        return Ok(());
     }
+    let sealed = tx.sealer.seal(KEY_CHECK_COLUMN, KEY_CHECK, b"tidegate")?;
+    facts::put(tx, KEY_CHECK, &crate::seal::hex(&sealed)).await
+}
+
+/// Whether the known word is there, and then sealed with our key: another key is an error.
+async fn has_its_key(tx: &mut Tx) -> Result<bool> {
+    let Some(sealed) = facts::get(tx, KEY_CHECK).await? else { return Ok(false) };
+    let wrong = || Error::WrongKey { what: "this database".to_owned() };
+    let sealed = unhex(&sealed).ok_or_else(wrong)?;
+    tx.sealer.open(KEY_CHECK_COLUMN, KEY_CHECK, &sealed).map_err(|_| wrong())?;
+    Ok(true)
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

@@ -11,6 +11,8 @@ on_both! {
     a_newer_database_is_refused_by_name,
     an_altered_migration_is_refused,
     many_open_at_once,
+    an_older_database_opened_as_it_is_is_refused_and_left_alone,
+    a_current_one_is_opened_as_it_is_and_can_be_written_to,
 }
 
 async fn opening_twice_is_harmless(stage: Stage) {
@@ -58,6 +60,30 @@ async fn an_altered_migration_is_refused(stage: Stage) {
     assert!(matches!(error, Error::Altered { number: 1, .. }), "{error}");
 }
 
+async fn an_older_database_opened_as_it_is_is_refused_and_left_alone(stage: Stage) {
+    let mut tx = stage.db.read().await.unwrap();
+    let head = db::outbox::head(&mut tx).await.unwrap();
+    drop(tx);
+    execute(&stage, "DELETE FROM schema_migration; DROP TABLE fact").await;
+    let refused = Db::open_as_it_is(&stage.url, Sealer::new(KEY)).await.unwrap_err();
+    assert!(matches!(refused, Error::Older { has: 0, lacks: 1, .. }), "{refused}");
+    assert!(refused.to_string().contains("version 0") && refused.to_string().contains("tidegate serve"));
+    // Neither a table nor a row came back.
+    execute(&stage, "CREATE TABLE fact (name TEXT)").await;
+    execute(&stage, "INSERT INTO schema_migration (number, name, checksum) VALUES (1, 'house', '')").await;
+    assert_eq!(db::outbox::head(&mut stage.db.read().await.unwrap()).await.unwrap(), head);
+}
+
+async fn a_current_one_is_opened_as_it_is_and_can_be_written_to(stage: Stage) {
+    assert!(matches!(Db::open_as_it_is(&stage.url, Sealer::new([1; 32])).await, Err(Error::WrongKey { .. })));
+    let db = Db::open_as_it_is(&stage.url, Sealer::new(KEY)).await.unwrap();
+    let mut tx = db.write().await.unwrap();
+    db::facts::put(&mut tx, "k", "v").await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(db::facts::get(&mut db.read().await.unwrap(), "k").await.unwrap().as_deref(), Some("v"));
+    db.close().await;
+}
+
 async fn many_open_at_once(stage: Stage) {
     if let Some(path) = stage.address.strip_prefix("sqlite:") {
         open_together(&DbUrl::parse(&format!("sqlite:{path}-fresh")).unwrap()).await;
@@ -86,6 +112,14 @@ async fn a_place_that_cannot_be_is_unavailable() {
     std::fs::write(home.path().join("text"), "this is no database, only a text that is long enough to be looked at".repeat(99)).unwrap();
     let url = DbUrl::sqlite(&home.path().join("text"));
     assert!(matches!(Db::open(&url, Sealer::new(KEY)).await, Err(Error::Corrupt { .. })));
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_there_is_not_made_by_opening_it_as_it_is() {
+    let home = tempfile::tempdir().unwrap();
+    let url = DbUrl::sqlite(&home.path().join("tidegate.db"));
+    assert!(matches!(Db::open_as_it_is(&url, Sealer::new(KEY)).await, Err(Error::Unavailable(_))));
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
 }
 
 #[tokio::test]

@@ -52,6 +52,14 @@ impl Address {
         &self.url
     }
 
+    /// The database's file, when it is one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match &self.engine {
+            Engine::Sqlite(path) => Some(path),
+            Engine::Postgres(_) => None,
+        }
+    }
+
     /// Whether an installation was made there: its book of migrations is the first table of all. Writes nothing.
     pub(super) async fn holds_an_installation(&self) -> sqlx::Result<bool> {
         match &self.engine {

@@ -1,6 +1,7 @@
 //! The installation to be filled: opened without being made, or made as a first start would make it.
 
 mod address;
+mod made;
 pub(crate) mod nouns;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 pub use db::Db;
 use db::home::{DataDir, HomeFault};
 use db::{DbUrl, Sealer, Tx};
+use made::Made;
 pub use model::Secret;
 use model::{Tenant, Timestamp};
 
@@ -62,20 +64,20 @@ impl TargetPlace {
         self.database.clone().unwrap_or_else(|| Address::sqlite(&self.data_dir.join(DATABASE_FILE)))
     }
 
-    /// Opens what is there; `None` when there is no installation yet, in which case nothing is made either: no directory, no key,
-    /// no file, no table.
+    /// Opens what is there, with the schema it has; `None` when there is no installation yet. Writes nothing either way: no directory, no
+    /// key, no file, no table.
     ///
     /// # Errors
     ///
-    /// [`TargetError`].
+    /// [`TargetError`]; an installation of an older version is one, because bringing it up to date is for its own start to do.
     pub async fn open(&self) -> Result<Option<Db>, TargetError> {
         let address = self.address();
-        let shown = || address.url().shown();
-        if !address.holds_an_installation().await.map_err(|source| TargetError::Unreachable { shown: shown(), source })? {
+        if !address.looked_into().await? {
             return Ok(None);
         }
         let key = self.present_key()?;
-        open(address.url(), &key).await.map(Some)
+        let opened = Db::open_as_it_is(address.url(), Sealer::new(*key.expose())).await;
+        opened.map(Some).map_err(failed(address.url()))
     }
 
     /// The key of an installation that is there. A new one could not read what is stored, so none is made.
@@ -85,28 +87,43 @@ impl TargetPlace {
             let bytes = Secret::new(STANDARD.decode(given.expose().trim()).map_err(|_| malformed())?);
             return Ok(bytes.expose().as_slice().try_into().map(Secret::new).map_err(|_| malformed())?);
         }
-        let file = self.data_dir.join(KEY_FILE);
-        if !file.exists() {
-            return Err(HomeFault::KeyMissing { key: file }.into());
-        }
-        Ok(DataDir::open_or_create(&self.data_dir)?.encryption_key(None)?)
+        Ok(DataDir::present_key(&self.data_dir)?)
     }
 
-    /// Opens the target, making directory, key and database where they are missing.
+    /// Opens the target, making directory, key and database where they are missing. The database is asked first: one that does not answer,
+    /// or does not let itself be filled, leaves nothing behind here.
     ///
     /// # Errors
     ///
     /// [`TargetError`].
     pub async fn open_or_make(&self) -> Result<Db, TargetError> {
-        let dir = DataDir::open_or_create(&self.data_dir)?;
-        let key = dir.encryption_key(self.key.as_ref())?;
-        open(self.address().url(), &key).await
+        if let Some(db) = self.open().await? {
+            return Ok(db);
+        }
+        let address = self.address();
+        let made = Made::of(&self.data_dir, address.file());
+        let opened = self.make(&address).await;
+        // What was committed in the last moment is sealed with the new key, so unless the database surely holds nothing, the key stays.
+        if opened.is_err() && matches!(address.holds_an_installation().await, Ok(false)) {
+            made.undo();
+        }
+        opened
+    }
+
+    async fn make(&self, address: &Address) -> Result<Db, TargetError> {
+        let key = DataDir::open_or_create(&self.data_dir)?.encryption_key(self.key.as_ref())?;
+        Db::open(address.url(), Sealer::new(*key.expose())).await.map_err(failed(address.url()))
     }
 }
 
-async fn open(url: &DbUrl, key: &Secret<[u8; 32]>) -> Result<Db, TargetError> {
-    let opened = Db::open(url, Sealer::new(*key.expose())).await;
-    opened.map_err(|source| TargetError::Db { shown: url.shown(), source })
+impl Address {
+    async fn looked_into(&self) -> Result<bool, TargetError> {
+        self.holds_an_installation().await.map_err(|source| TargetError::Unreachable { shown: self.url().shown(), source })
+    }
+}
+
+fn failed(url: &DbUrl) -> impl Fn(db::Error) -> TargetError {
+    move |source| TargetError::Db { shown: url.shown(), source }
 }
 
 /// Gives the target what every installation starts with, where it is missing. No administrator: the old one is carried.
@@ -151,6 +168,53 @@ mod tests {
         std::fs::remove_dir(&data_dir).unwrap();
         place.open().await.unwrap().unwrap().close().await;
         assert!(!data_dir.exists(), "with a given key no directory is needed");
+    }
+
+    #[tokio::test]
+    async fn a_target_that_cannot_be_made_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let parent = folder.path().join("made/for/it");
+        let of = |url: &str| TargetPlace { data_dir: parent.join("data"), database: Some(Address::parse(url).unwrap()), key: None };
+        // A server that does not answer, a folder that is not there, a file that is no database, a database nobody made.
+        let text = folder.path().join("text");
+        std::fs::write(&text, "this is no database, only a text that is long enough to be looked at".repeat(99)).unwrap();
+        let nowhere = format!("sqlite:{}", folder.path().join("nowhere/tidegate.db").display());
+        for url in ["postgres://u:p@127.0.0.1:1/x", &nowhere, &format!("sqlite:{}", text.display())] {
+            of(url).open_or_make().await.unwrap_err();
+            assert_eq!(left(folder.path()), ["text"], "{url}");
+        }
+        let missing = format!("postgres://postgres@127.0.0.1:5432/tidegate_never_made_{}", std::process::id());
+        of(&missing).open_or_make().await.unwrap_err();
+        assert_eq!(left(folder.path()), ["text"]);
+        // Neither does a key that is none; what was there before stays.
+        std::fs::create_dir(folder.path().join("here")).unwrap();
+        let wrong = TargetPlace { data_dir: folder.path().join("here/data"), database: None, key: Some(Secret::new("short".to_owned())) };
+        wrong.open_or_make().await.unwrap_err();
+        assert_eq!(left(folder.path()), ["here", "text"]);
+        assert!(left(&folder.path().join("here")).is_empty());
+    }
+
+    fn left(folder: &std::path::Path) -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[tokio::test]
+    async fn an_older_installation_is_refused_and_not_brought_up_to_date() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = TargetPlace { data_dir: folder.path().join("data"), database: None, key: None };
+        place.open_or_make().await.unwrap().close().await;
+        let file = format!("sqlite:{}", place.data_dir.join(DATABASE_FILE).display());
+        let mut connection = <sqlx::SqliteConnection as sqlx::Connection>::connect(&file).await.unwrap();
+        sqlx::query("DELETE FROM schema_migration").execute(&mut connection).await.unwrap();
+        for opened in [place.open().await.map(|_| ()), place.open_or_make().await.map(|_| ())] {
+            let fault = opened.unwrap_err();
+            assert!(matches!(&fault, TargetError::Db { source: db::Error::Older { .. }, .. }), "{fault:?}");
+        }
+        let steps: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM schema_migration").fetch_one(&mut connection).await.unwrap();
+        assert_eq!(steps, 0);
+        assert!(place.data_dir.join(KEY_FILE).exists());
     }
 
     #[tokio::test]
