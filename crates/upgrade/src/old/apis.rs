@@ -306,12 +306,25 @@ fn identity_in_path(path: &str) -> Option<(String, String, String)> {
     Some((with_at(provider), name.to_owned(), version.to_owned()))
 }
 
+/// Rows that hang on no API, by table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Orphans {
+    /// Of AM_API_URL_MAPPING.
+    pub url_mappings: u64,
+    /// Of AM_API_LC_EVENT.
+    pub lifecycle_events: u64,
+    /// Of AM_API_SCOPES.
+    pub scopes: u64,
+    /// Rows of AM_API_SCOPES that say again what another said.
+    pub doubled_scopes: u64,
+}
+
 pub(super) async fn read(
     source: &Source,
     registry: &Registry,
     tenants: &[Tenant],
     unreadable: &mut Vec<CellError>,
-) -> Result<Vec<OldApi>, SourceError> {
+) -> Result<(Vec<OldApi>, Orphans), SourceError> {
     let mut found: Vec<OldApi> = Vec::new();
     let mut by_identity: HashMap<(i64, String, String, String), usize> = HashMap::new();
     let mut by_id: HashMap<i64, usize> = HashMap::new();
@@ -352,19 +365,21 @@ pub(super) async fn read(
             None => false,
         }
     };
-    // Rows of APIs that are gone belong to nobody; the table counts show them.
+    let mut orphans = Orphans::default();
     for row in record::all::<UrlMapping>(source, unreadable).await? {
-        each(row.api_id, &mut |api| api.url_mappings.push(row.clone()));
+        orphans.url_mappings += u64::from(!each(row.api_id, &mut |api| api.url_mappings.push(row.clone())));
     }
     for row in record::all::<LifecycleEvent>(source, unreadable).await? {
-        each(row.api_id, &mut |api| api.lifecycle_events.push(row.clone()));
+        orphans.lifecycle_events += u64::from(!each(row.api_id, &mut |api| api.lifecycle_events.push(row.clone())));
     }
     for row in record::all::<ApiScope>(source, unreadable).await? {
-        each(row.api_id, &mut |api| {
-            if !api.scope_ids.contains(&row.scope_id) {
-                api.scope_ids.push(row.scope_id);
-            }
+        let mut doubled = false;
+        let known = each(row.api_id, &mut |api| match api.scope_ids.contains(&row.scope_id) {
+            true => doubled = true,
+            false => api.scope_ids.push(row.scope_id),
         });
+        orphans.scopes += u64::from(!known);
+        orphans.doubled_scopes += u64::from(doubled);
     }
     for row in record::all::<ExternalStore>(source, unreadable).await? {
         each(row.api_id, &mut |api| api.external_stores.push(row.clone()));
@@ -384,7 +399,7 @@ pub(super) async fn read(
         api.ratings.sort_by_key(|r| r.id);
     }
     found.sort_by_key(|api| (api.row.as_ref().map_or(i64::MAX, |r| r.id), api.identity()));
-    Ok(found)
+    Ok((found, orphans))
 }
 
 fn is_api(resource: &Resource) -> bool {

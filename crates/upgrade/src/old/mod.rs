@@ -15,7 +15,7 @@ pub mod registry;
 use std::sync::Arc;
 
 use self::{
-    apis::{APPLICATION_DATA, DefaultVersion, OldApi, SequenceResource, StoredFile},
+    apis::{APPLICATION_DATA, DefaultVersion, OldApi, Orphans, SequenceResource, StoredFile},
     consumers::{
         Application, ApplicationAttribute, ApplicationGroup, KeyDomain, KeyMapping, Registration, Subscriber, Subscription,
         SubscriptionKey, Workflow,
@@ -79,6 +79,8 @@ pub struct Installation {
     pub block_conditions: Vec<BlockCondition>,
     /// APIs.
     pub apis: Vec<OldApi>,
+    /// Rows that hang on no API.
+    pub orphans: Orphans,
     /// Default versions.
     pub default_versions: Vec<DefaultVersion>,
     /// Subscribers.
@@ -202,7 +204,7 @@ impl Installation {
         let mut tenants: Vec<Tenant> = record::all(users, &mut bad).await?;
         tenants.sort_by_key(|t| t.id);
         let registry = Registry::read(db, wanted_at_once, &mut bad).await?;
-        let apis = apis::read(api, &registry, &tenants, &mut bad).await?;
+        let (apis, orphans) = apis::read(api, &registry, &tenants, &mut bad).await?;
         let oauth_clients: Vec<Client> = record::all(identity, &mut bad).await?;
         let encrypted = oauth_clients.iter().filter_map(|c| c.secret.as_ref()).filter(|s| oauth::looks_encrypted(s.expose())).count();
         let tenant_ids: Vec<i64> = std::iter::once(SUPER_TENANT_ID).chain(tenants.iter().map(|t| t.id)).collect();
@@ -239,6 +241,7 @@ impl Installation {
             policy_permissions: record::all_of(api, "AM_THROTTLE_TIER_PERMISSIONS", &mut bad).await?,
             block_conditions: record::all(api, &mut bad).await?,
             apis,
+            orphans,
             default_versions: record::all(api, &mut bad).await?,
             subscribers: record::all(api, &mut bad).await?,
             applications: record::all(api, &mut bad).await?,

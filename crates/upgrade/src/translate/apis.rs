@@ -124,8 +124,9 @@ pub(super) fn translate(desk: &mut Desk<'_>, scopes: &mut Scopes, limits: &mut L
         }
         done.push(carried);
     }
-    for table in ["AM_API_URL_MAPPING", "AM_API_LC_EVENT"] {
-        desk.rest_is_orphaned(table, "its API is gone");
+    let orphans = desk.old.orphans;
+    for (table, rows) in [("AM_API_URL_MAPPING", orphans.url_mappings), ("AM_API_LC_EVENT", orphans.lifecycle_events)] {
+        desk.ledger.skipped(table, "its API is gone", rows);
     }
     done
 }
@@ -335,7 +336,7 @@ fn state(desk: &mut Desk<'_>, old: &OldApi, artifact: &Artifact, events: &[Lifec
 fn access(desk: &mut Desk<'_>, artifact: &Artifact, api: &mut Api, origin: &str) {
     let get = |field: &str| artifact.get(field).map(str::trim);
     let shown = format!("{} {}", api.name, api.version);
-    api.visible_roles = list(get("overview_visibleRoles"));
+    api.visible_roles = desk.roles(api.tenant, list(get("overview_visibleRoles")));
     api.visible_tenants = list(get("overview_visibleTenants"));
     api.visibility = match get("overview_visibility").map(str::to_ascii_lowercase).as_deref() {
         None | Some("public") => Visibility::Public,
@@ -365,7 +366,7 @@ fn access(desk: &mut Desk<'_>, artifact: &Artifact, api: &mut Api, origin: &str)
     if property("publisher_access_control").is_some_and(|v| v.eq_ignore_ascii_case("restricted")) {
         api.access_control = AccessControl::Restricted;
         let roles = property("publisher_roles").filter(|r| !r.eq_ignore_ascii_case("null"));
-        api.access_control_roles = list(roles).into_iter().map(|r| r.to_ascii_lowercase()).collect();
+        api.access_control_roles = desk.roles(api.tenant, list(roles)).into_iter().map(|r| r.to_ascii_lowercase()).collect();
     }
     let security = list(get("overview_apiSecurity"));
     if !security.is_empty() {

@@ -26,7 +26,7 @@ mod tenants;
 pub mod tokens;
 mod users;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{Datelike, NaiveDateTime};
 use db::lifecycle_events::LifecycleEvent;
@@ -195,6 +195,7 @@ pub fn translate(input: &Input<'_>) -> Translation {
     let mut done = Translation { tenants: tenants::translate(&mut desk), ..Translation::default() };
     let permissions = permissions::Effective::of(&mut desk);
     let mut roles = roles::translate(&mut desk, &permissions);
+    desk.renamed = std::mem::take(&mut roles.renamed);
     done.users = users::translate(&mut desk, &mut roles);
     done.rest_scopes = permissions::rest_scopes(&mut desk, &permissions, &roles);
     done.roles = roles.list;
@@ -223,6 +224,8 @@ struct Desk<'a> {
     names: Names,
     findings: Vec<Finding>,
     ledger: Ledger,
+    /// Roles that have another name here, by tenant and old name in lower case.
+    renamed: HashMap<(TenantId, String), String>,
 }
 
 impl<'a> Desk<'a> {
@@ -239,7 +242,7 @@ impl<'a> Desk<'a> {
                 ledger.failed(&table, "unreadable", 1);
             }
         }
-        Self { input, old: input.old, names: Names::of(input.old, input.settings), findings: Vec::new(), ledger }
+        Self { input, old: input.old, names: Names::of(input.old, input.settings), findings: Vec::new(), ledger, renamed: HashMap::new() }
     }
 
     fn find(&mut self, severity: Severity, about: About, consequence: &'static str, origin: impl Into<String>, words: impl Into<String>) {
@@ -279,12 +282,10 @@ impl<'a> Desk<'a> {
         (self.findings, self.ledger)
     }
 
-    /// Puts the rows of a table that nobody took, because what they belong to is gone, where they belong.
-    fn rest_is_orphaned(&mut self, table: &str, reason: &str) {
-        let rest = self.ledger.of(table).map_or(0, Account::unaccounted);
-        if let Ok(rest) = u64::try_from(rest) {
-            self.ledger.skipped(table, reason, rest);
-        }
+    /// Names of roles in a list of scopes, plans or visibility, as the roles are called here.
+    fn roles(&self, tenant: TenantId, names: Vec<String>) -> Vec<String> {
+        let ours = |name: String| self.renamed.get(&(tenant, name.to_ascii_lowercase())).cloned().unwrap_or(name);
+        names.into_iter().map(ours).collect()
     }
 }
 

@@ -441,7 +441,7 @@ fn permissions(desk: &mut Desk<'_>, limits: &mut Limits, table: &str, rows: &[Ti
             continue;
         };
         let name = row.tier.trim().to_owned();
-        let roles = list(row.roles.as_deref());
+        let roles = desk.roles(tenant, list(row.roles.as_deref()));
         if roles.is_empty() {
             desk.ledger.skipped(table, "names no role", 1);
             continue;

@@ -38,6 +38,8 @@ pub(super) struct Roles {
     by_number: HashMap<(i64, i64), Vec<String>>,
     /// By full name.
     by_name: HashMap<UserName, Vec<String>>,
+    /// Roles that got another name, by tenant and old name in lower case, for lists that name them.
+    pub(super) renamed: HashMap<(TenantId, String), String>,
     /// By tenant: the old name of everybody's role, where it was not ours.
     of_all: HashMap<i64, String>,
 }
@@ -189,10 +191,11 @@ fn take(desk: &mut Desk<'_>, roles: &mut Roles, special: &BTreeMap<i64, Special>
         let renamed = in_full(&Old { name: &free_name(desk, old), ..*old });
         desk.warn(
             About::Role,
-            "That name means more here than there, so the role got another and its members and powers with it. Scopes, plans and visibility that name the old one now mean the administrators, or everybody: name the new one there.",
+            "That name means more here than there, so the role got another, and its members, its powers, and the scopes, plans and visibility that name it go with it.",
             format!("{} {} in tenant {id}", old.table, old.name),
             format!("{ours} is carried as {renamed}"),
         );
+        roles.renamed.insert((id, ours.to_ascii_lowercase()), renamed.clone());
         ours = renamed;
     }
     let key = format!("{}/{ours}", old.tenant);

@@ -10,6 +10,7 @@ use crate::old::oauth::Scope;
 use crate::old::people::SUPER_TENANT_ID;
 
 const TABLE: &str = "IDN_OAUTH2_SCOPE";
+const LINKS: &str = "AM_API_SCOPES";
 const RESOURCES: &str = "IDN_OAUTH2_RESOURCE_SCOPE";
 /// Scopes every key manager has; no API owns them.
 const BUILT_IN: [&str; 5] = ["openid", "email", "profile", "phone", "address"];
@@ -53,7 +54,7 @@ pub(super) fn translate(desk: &mut Desk<'_>) -> Scopes {
             );
             continue;
         };
-        let roles = bindings.get(&row.id).cloned().unwrap_or_else(|| list(row.roles.as_deref()));
+        let roles = desk.roles(tenant, bindings.get(&row.id).cloned().unwrap_or_else(|| list(row.roles.as_deref())));
         let scope = ApiScope {
             name: key.to_owned(),
             display_name: said(row.title()).unwrap_or(key).to_owned(),
@@ -67,9 +68,14 @@ pub(super) fn translate(desk: &mut Desk<'_>) -> Scopes {
     for ((tenant, key), rows) in groups {
         group(desk, &mut scopes, tenant, &key, rows);
     }
-    let links: usize = desk.old.apis.iter().map(|a| a.scope_ids.iter().filter(|id| scopes.by_id.contains_key(id)).count()).sum();
-    desk.ledger.merged("AM_API_SCOPES", u64::try_from(links).unwrap_or(u64::MAX));
-    desk.rest_is_orphaned("AM_API_SCOPES", "its API or scope is gone, or the row is doubled");
+    for id in desk.old.apis.iter().flat_map(|a| &a.scope_ids) {
+        match scopes.by_id.contains_key(id) {
+            true => desk.ledger.merged(LINKS, 1),
+            false => desk.ledger.skipped(LINKS, "its scope is gone", 1),
+        }
+    }
+    desk.ledger.skipped(LINKS, "its API is gone", desk.old.orphans.scopes);
+    desk.ledger.skipped(LINKS, "the row is doubled", desk.old.orphans.doubled_scopes);
     scopes
 }
 

@@ -1,5 +1,6 @@
 //! For tests: an installation without a record, and a desk to translate at.
 
+use crate::old::apis::Orphans;
 use crate::old::limits::Policies;
 use crate::old::registry::Registry;
 use crate::old::{Encryption, Installation};
@@ -32,6 +33,7 @@ pub(in crate::translate) fn installation() -> Installation {
         policy_permissions: Vec::new(),
         block_conditions: Vec::new(),
         apis: Vec::new(),
+        orphans: Orphans::default(),
         default_versions: Vec::new(),
         subscribers: Vec::new(),
         applications: Vec::new(),

@@ -1,9 +1,13 @@
 use chrono_tz::Tz;
 use model::Timestamp;
 
+use super::super::policies::bare;
 use super::super::{EndpointMap, Finding, Input, RestScopes, Serving, Severity, Translation, permissions, users};
 use super::*;
-use crate::old::{Encryption, Installation, limits::Policies, oauth, people, people::SUPER_TENANT_ID as SUPER, registry::Registry};
+use crate::old::apis::{ApiRow, Artifact, OldApi};
+use crate::old::limits::TierPermission;
+use crate::old::registry::Property;
+use crate::old::{Installation, oauth, people, people::SUPER_TENANT_ID as SUPER};
 use crate::source::{Version, clock::Clock, files::Settings};
 
 const SUBSCRIBE: &str = "/permission/admin/manage/api/subscribe";
@@ -17,51 +21,8 @@ fn installation() -> Installation {
     let domain = |tenant_id: i64| move |(id, name): (i64, &str)| people::UserDomain { id, name: name.to_owned(), tenant_id };
     Installation {
         version: Version::V1_9_0,
-        taken_at_ms: 0,
-        tenants: Vec::new(),
         user_domains: stores.map(domain(SUPER)).into_iter().chain(stores.map(domain(1))).collect(),
-        users: Vec::new(),
-        user_attributes: Vec::new(),
-        identity_user_data: Vec::new(),
-        roles: Vec::new(),
-        role_assignments: Vec::new(),
-        shared_role_assignments: Vec::new(),
-        hybrid_roles: Vec::new(),
-        hybrid_assignments: Vec::new(),
-        permissions: Vec::new(),
-        role_permissions: Vec::new(),
-        user_permissions: Vec::new(),
-        dialects: Vec::new(),
-        claims: Vec::new(),
-        tier_files: Vec::new(),
-        policies: Policies::default(),
-        tier_permissions: Vec::new(),
-        policy_permissions: Vec::new(),
-        block_conditions: Vec::new(),
-        apis: Vec::new(),
-        default_versions: Vec::new(),
-        subscribers: Vec::new(),
-        applications: Vec::new(),
-        application_attributes: Vec::new(),
-        application_groups: Vec::new(),
-        registrations: Vec::new(),
-        key_mappings: Vec::new(),
-        key_domains: Vec::new(),
-        subscriptions: Vec::new(),
-        subscription_keys: Vec::new(),
-        workflows: Vec::new(),
-        oauth_clients: Vec::new(),
-        service_providers: Vec::new(),
-        inbound_auths: Vec::new(),
-        oauth_scopes: Vec::new(),
-        scope_bindings: Vec::new(),
-        resource_scopes: Vec::new(),
-        tenant_files: Vec::new(),
-        registry: Registry::default(),
-        encryption: Encryption { configured: None, encrypted_secrets: 0 },
-        counts: Vec::new(),
-        unreadable: Vec::new(),
-        notes: Vec::new(),
+        ..bare::installation()
     }
 }
 
@@ -143,17 +104,26 @@ impl Site {
         });
     }
 
-    fn translated(&self) -> Translation {
-        let input = Input {
+    fn translated_whole(&self) -> Translation {
+        super::super::translate(&self.input(&EndpointMap::default()))
+    }
+
+    fn input<'a>(&'a self, endpoint_map: &'a EndpointMap) -> Input<'a> {
+        Input {
             old: &self.old,
             settings: Some(&self.settings),
             secondary_stores: 0,
             clock: Clock::new(Tz::UTC),
             source: "test",
-            endpoint_map: &EndpointMap::parse("").unwrap(),
+            endpoint_map,
             as_of: Timestamp(0),
             serving: Serving::default(),
-        };
+        }
+    }
+
+    fn translated(&self) -> Translation {
+        let map = EndpointMap::default();
+        let input = self.input(&map);
         let mut desk = Desk::new(&input);
         let effective = permissions::Effective::of(&mut desk);
         let mut roles = translate(&mut desk, &effective);
@@ -192,6 +162,66 @@ fn an_ordinary_role_called_admin_does_not_administer() {
     assert!(!holders(&done, SUPER, "apim:api_create").contains(&"admin_of_old".to_owned()));
     assert_eq!(warnings(&done, "Admin is carried as admin_of_old").len(), 1);
     assert!(done.roles.iter().all(|r| !r.value.name.eq_ignore_ascii_case("admin")));
+}
+
+#[test]
+fn lists_that_name_a_renamed_role_name_it_as_it_is_called_here() {
+    let mut site = Site::new();
+    site.settings.admin_role = Some("superadmin".to_owned());
+    site.tenant(1, "acme.com", "admin");
+    site.role(SUPER, "Admin", &["bob"]);
+    site.role(1, "admin", &["tim"]);
+    let scope = |id, tenant| oauth::Scope {
+        id,
+        scope_key: Some(format!("s{id}")),
+        name: None,
+        display_name: None,
+        description: None,
+        tenant_id: Some(tenant),
+        roles: Some("ADMIN, vip".to_owned()),
+    };
+    site.old.oauth_scopes = vec![scope(1, SUPER), scope(2, 1)];
+    let permission = TierPermission {
+        tier: "Unlimited".to_owned(),
+        kind: Some("deny".to_owned()),
+        roles: Some("admin".to_owned()),
+        tenant_id: Some(SUPER),
+    };
+    (site.old.tier_permissions, site.old.policy_permissions) = (vec![permission.clone()], vec![permission]);
+    let row = ApiRow {
+        id: 1,
+        provider: "bob".to_owned(),
+        name: "N".to_owned(),
+        version: "1".to_owned(),
+        context: Some("/n/1".to_owned()),
+        context_template: None,
+        created_by: None,
+        created: None,
+        updated_by: None,
+        updated: None,
+        tier: None,
+    };
+    let property = |name: &str, value: &str| Property { name: name.to_owned(), value: Some(value.to_owned()) };
+    let artifact = Artifact {
+        path: String::new(),
+        fields: vec![("overview_visibleRoles".to_owned(), "Admin,vip".to_owned())],
+        fault: None,
+        properties: vec![property("publisher_access_control", "restricted"), property("publisher_roles", "admin")],
+        creator: None,
+        created: None,
+        updated: None,
+    };
+    site.old.apis = vec![OldApi { tenant_id: SUPER, row: Some(row), artifact: Some(artifact), ..OldApi::default() }];
+    let done = site.translated_whole();
+    let roles = |tenant: i32| done.shared_scopes.iter().find(|s| s.value.tenant.0 == tenant).unwrap().value.scope.roles.clone();
+    assert_eq!((roles(-1234), roles(1)), (vec!["admin_of_old".to_owned(), "vip".to_owned()], vec!["ADMIN".to_owned(), "vip".to_owned()]));
+    let plan = done.subscription_policies.iter().find(|p| p.value.permission.is_some()).unwrap();
+    assert_eq!(plan.value.permission.as_ref().unwrap().roles, ["admin_of_old"]);
+    let api = &done.apis[0].value.api;
+    assert_eq!(
+        (api.visible_roles.as_slice(), api.access_control_roles.as_slice()),
+        (["admin_of_old".to_owned(), "vip".to_owned()].as_slice(), ["admin_of_old".to_owned()].as_slice())
+    );
 }
 
 #[test]
