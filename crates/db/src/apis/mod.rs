@@ -119,6 +119,23 @@ pub async fn delete(tx: &mut Tx, id: ApiId) -> Result<bool> {
     Ok(done > 0)
 }
 
+/// Columns of its row, which APIs are found by, that do not say what the API itself says; `None` when there is no such API.
+pub async fn misfiled(tx: &mut Tx, id: ApiId) -> Result<Option<Vec<&'static str>>> {
+    let Some(api) = find(tx, id).await? else { return Ok(None) };
+    let told: Vec<String> =
+        COLUMNS.iter().zip(1..).map(|(c, n)| format!("CAST(CASE WHEN {c} = ${n} THEN 0 ELSE 1 END AS BIGINT) AS {c}")).collect();
+    let row = tx.row(format!("SELECT {} FROM api WHERE id = $1", told.join(", ")), columns(&api)).await?;
+    // A record without its row cannot be found at all.
+    let Some(row) = row else { return Ok(Some(COLUMNS.to_vec())) };
+    let mut wrong = Vec::new();
+    for column in COLUMNS {
+        if row.int(column)? != 0 {
+            wrong.push(column);
+        }
+    }
+    Ok(Some(wrong))
+}
+
 /// The definition as its author wrote it.
 pub async fn definition(tx: &mut Tx, id: ApiId) -> Result<Option<Definition>> {
     let row = tx.row("SELECT format, body FROM api_definition WHERE api = $1", args![id]).await?;
@@ -155,6 +172,28 @@ pub(crate) async fn write_policy_uses(tx: &mut Tx, holder: &str, api: &Api) -> R
     let rows = names.into_iter().map(|name| args![holder, api.id, api.tenant, name]).collect();
     tx.insert_rows("INSERT INTO advanced_policy_use (holder, api, tenant, policy)", rows).await.map(drop)
 }
+
+/// The names of [`columns`].
+const COLUMNS: [&str; 18] = [
+    "id",
+    "tenant",
+    "provider",
+    "name",
+    "version",
+    "context",
+    "context_template",
+    "kind",
+    "state",
+    "visibility",
+    "access_control",
+    "enable_store",
+    "name_fold",
+    "provider_fold",
+    "version_fold",
+    "context_fold",
+    "updated_at",
+    "is_default_version",
+];
 
 /// The columns of [`insert`] and [`update`] up to `is_default_version`, in their order.
 fn columns(api: &Api) -> Vec<Value> {

@@ -1,7 +1,8 @@
 //! Compares the old installation with what stands in the new one, twice: each translated record field by field with the one stored
-//! under its id, and ([`straight`]) old cells with what callers would meet, past the translation, so that a fault in it shows.
+//! under its id, and ([`straight`], [`rows`]) old cells with what callers would meet, past the translation, so that a fault in it shows.
 
 mod fields;
+mod rows;
 mod straight;
 
 use db::Db;

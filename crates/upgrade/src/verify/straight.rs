@@ -2,28 +2,28 @@
 
 use std::collections::{HashMap, HashSet};
 
-use db::{Db, Tx, apis, applications, clients, subscriptions, tokens, users};
-use model::{ApiId, Application, PRIMARY_STORE, StoredPassword, SubscriptionState};
+use db::{Db, Tx, apis, applications, clients, tokens, users};
+use model::{ApiId, Application, PRIMARY_STORE, StoredPassword};
 
-use super::{Compared, Difference, Verification};
+use super::{Compared, Difference, Verification, rows};
 use crate::old::oauth::Tokens;
 use crate::plan::{PlanError, TOKEN_BATCH};
 use crate::source::Site;
 use crate::translate::{Input, Translation};
 
 /// Asks one question of many records.
-struct Question {
+pub(super) struct Question {
     compared: Compared,
     found: Vec<Difference>,
 }
 
 impl Question {
-    fn new(kind: &'static str) -> Self {
+    pub(super) fn new(kind: &'static str) -> Self {
         Self { compared: Compared { kind, ..Compared::default() }, found: Vec::new() }
     }
 
     /// `is` is `None` when there is no record.
-    fn ask(&mut self, key: &str, field: &str, ought: &str, is: Option<&str>) {
+    pub(super) fn ask(&mut self, key: &str, field: &str, ought: &str, is: Option<&str>) {
         self.compared.source += 1;
         match is {
             None => self.compared.missing += 1,
@@ -40,7 +40,7 @@ impl Question {
         self.found.push(Difference { kind: self.compared.kind, key: key.to_owned(), field: field.to_owned(), source, target });
     }
 
-    fn close(self, done: &mut Verification) {
+    pub(super) fn close(self, done: &mut Verification) {
         self.found.into_iter().for_each(|d| done.differ(d));
         done.straight.push(self.compared);
     }
@@ -59,7 +59,8 @@ pub(super) async fn compare(
     secrets(done, translation, input, &mut tx).await?;
     let applications: HashMap<i64, Application> = applications::list_all(&mut tx).await?.into_iter().map(|a| (a.number, a)).collect();
     application_numbers(done, translation, input, &applications);
-    subscription_states(done, translation, input, &applications, &mut tx).await?;
+    filed(done, translation, &mut tx).await?;
+    rows::compare(done, translation, input, site, &mut tx).await?;
     drop(tx);
     token_texts(done, translation, input, site, db).await
 }
@@ -149,29 +150,13 @@ fn application_numbers(done: &mut Verification, translation: &Translation, input
     question.close(done);
 }
 
-async fn subscription_states(
-    done: &mut Verification,
-    translation: &Translation,
-    input: &Input<'_>,
-    applications: &HashMap<i64, Application>,
-    tx: &mut Tx,
-) -> db::Result<()> {
-    let mut question = Question::new("states and plans of subscriptions");
-    let apis: HashMap<&str, ApiId> = translation.apis.iter().map(|a| (a.key.as_str(), a.value.api.id)).collect();
-    let carried: HashSet<&str> = translation.subscriptions.iter().map(|s| s.key.as_str()).collect();
-    for old in input.old.subscriptions.iter().filter(|s| carried.contains(s.id.to_string().as_str())) {
-        let key = format!("AM_SUBSCRIPTION {}", old.id);
-        let place = applications.get(&old.application_id).zip(apis.get(old.api_id.to_string().as_str()));
-        let found = match place {
-            Some((application, api)) => subscriptions::find_for(tx, application.id, *api).await?,
-            None => None,
-        };
-        let state = old.status.as_deref().map_or("UNBLOCKED", str::trim);
-        if SubscriptionState::parse(state).is_some() {
-            question.ask(&key, "state", &state.to_ascii_uppercase(), found.as_ref().map(|s| s.state.name()));
-        }
-        if let Some(tier) = old.tier.as_deref().map(str::trim).filter(|t| !t.is_empty()) {
-            question.ask(&key, "plan", tier, found.as_ref().map(|s| s.plan.as_str()));
+/// What APIs are found by against what is found.
+async fn filed(done: &mut Verification, translation: &Translation, tx: &mut Tx) -> db::Result<()> {
+    let mut question = Question::new("what APIs are found by");
+    for carried in &translation.apis {
+        if let Some(wrong) = apis::misfiled(tx, carried.value.api.id).await? {
+            let is = if wrong.is_empty() { "as its record says".to_owned() } else { format!("another {}", wrong.join(", ")) };
+            question.ask(&carried.key, "index", "as its record says", Some(&is));
         }
     }
     question.close(done);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use db::Db;
-use model::{Secret, StoredPassword, TenantId, TokenState, User};
+use model::{AuthType, Secret, StoredPassword, TenantId, TokenState, User};
 use oldsite::{Dialect, mysql::Blobs};
 use upgrade::{
     plan::Plan,
@@ -235,4 +235,47 @@ async fn a_time_zone_that_was_not_given_is_missed() {
         let report = Report::new("plan", &taken.old, &planned.0, &planned.1);
         assert_eq!(report.findings.iter().any(|f| f.about == About::Installation && f.origin == "--source-timezone"), missed);
     }
+}
+
+/// The other comparison translates anew, so a fault in the translation is on both its sides.
+#[tokio::test]
+async fn a_fault_of_the_translation_is_seen_in_the_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = dumped(&made_up(), folder.path()).await;
+    let db = target(folder.path()).open_or_make().await.unwrap();
+    let (mut faulty, plan) = taken.planned(None).await;
+    let api = &mut faulty.apis.iter_mut().find(|a| a.value.api.operations.iter().any(|o| !o.scopes.is_empty())).unwrap().value.api;
+    let scoped = api.operations.iter().position(|o| !o.scopes.is_empty()).unwrap();
+    api.operations[scoped].scopes.clear();
+    let other = (scoped + 1) % api.operations.len();
+    api.operations[other].auth = if api.operations[other].auth == AuthType::None { AuthType::Any } else { AuthType::None };
+    let plan_of = |p: &&mut upgrade::translate::Carried<model::SubscriptionPolicy>| !p.value.limit.is_unlimited();
+    faulty.subscription_policies.iter_mut().find(plan_of).unwrap().value.limit = model::Limit::per_minute(77);
+    let blocked = faulty.subscriptions.iter_mut().find(|s| s.value.state == model::SubscriptionState::Blocked).unwrap();
+    blocked.value.state = model::SubscriptionState::Unblocked;
+    let input = taken.old.input(&taken.map, taken.now);
+    upgrade::apply::apply(&faulty, &plan, &input, &taken.old.site, &db, taken.all(), &|_, _, _| {}).await.unwrap();
+    let verification = upgrade::verify::verify(&faulty, &input, &taken.old.site, &db).await.unwrap();
+    let told: Vec<(&str, &str)> = verification.differences.iter().map(|d| (d.kind, d.source.as_str())).collect();
+    for kind in ["who may call what, by URL mapping", "limits by policy and tier", "which subscriptions hold, by row"] {
+        assert!(told.iter().any(|(k, _)| *k == kind), "{kind}: {told:?}");
+    }
+    assert_eq!(verification.straight.iter().find(|c| c.kind.starts_with("who may call")).unwrap().different, 2, "{told:?}");
+    assert!(verification.kinds.iter().all(|c| c.different == 0), "only the rows can tell");
+}
+
+#[tokio::test]
+async fn an_index_that_says_another_thing_than_the_record_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = dumped(&made_up(), folder.path()).await;
+    let db = target(folder.path()).open_or_make().await.unwrap();
+    taken.applied(&db).await;
+    equal(&taken.verify(&db).await);
+    let file = format!("sqlite:{}", folder.path().join("data/tidegate.db").display());
+    let mut connection = <sqlx::SqliteConnection as sqlx::Connection>::connect(&file).await.unwrap();
+    let sql = "UPDATE api SET context = context || 'x', provider = 'somebody' WHERE id = (SELECT id FROM api ORDER BY id LIMIT 1)";
+    sqlx::query(sql).execute(&mut connection).await.unwrap();
+    let verification = taken.verify(&db).await;
+    let told: Vec<&str> = verification.differences.iter().map(|d| d.target.as_str()).collect();
+    assert_eq!(told, ["another provider, context"]);
 }
