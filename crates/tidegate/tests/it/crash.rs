@@ -43,6 +43,7 @@ async fn killed_at_any_moment_it_keeps_what_it_answered() {
     let ground = lay_ground(&data, &backend).await;
     let mut longest_start = Duration::ZERO;
     let (mut writes, mut grants) = (0, 0);
+    let mut slowness = 1;
     for round in 0..kills {
         let process = Process::start(&Setup::new(binary(), &data)).unwrap();
         let rest = Rest::admin(&process).await;
@@ -61,7 +62,7 @@ async fn killed_at_any_moment_it_keeps_what_it_answered() {
             })
             .collect();
         // Anywhere in the work: the moments are spread evenly over the first writes rather than left to luck.
-        tokio::time::sleep(Duration::from_millis(20 + (round as u64 * 37) % 300)).await;
+        tokio::time::sleep(Duration::from_millis(20 + (round as u64 * 37) % 300) * slowness).await;
         process.kill();
         for writer in writers {
             writer.await.unwrap();
@@ -72,6 +73,8 @@ async fn killed_at_any_moment_it_keeps_what_it_answered() {
         let answered = std::mem::take(&mut *answered.lock().unwrap());
         writes += answered.made.len();
         grants += answered.tokens.len();
+        // Where others use the machine, too, the first writes take longer: then so do the moments.
+        slowness = if grants <= round { slowness + 1 } else { 1 };
         inspect(&process, &ground, &answered).await;
         clear(&process).await;
         process.kill();
