@@ -61,6 +61,9 @@ struct Common {
     /// Behave as if it were this time now (RFC 3339, e.g. 2018-11-05T10:00:00Z): tokens alive then are carried.
     #[arg(long, value_parser = instant)]
     rehearse_at: Option<Timestamp>,
+    /// Go on without clients and tokens that the old installation encrypted and whose key is not at hand.
+    #[arg(long)]
+    leave_encrypted: bool,
     /// Also write the whole report here, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -180,7 +183,8 @@ fn place(common: &Common) -> anyhow::Result<Place> {
         }
         None => None,
     };
-    Ok(Place { home: common.source.clone(), databases, zone })
+    let key_store_password = secret_of("TIDEGATE_SOURCE_KEYSTORE_PASSWORD");
+    Ok(Place { home: common.source.clone(), databases, zone, key_store_password, leave_encrypted: common.leave_encrypted })
 }
 
 fn target(common: &Common) -> anyhow::Result<TargetPlace> {
@@ -214,7 +218,11 @@ fn code(fine: bool) -> ExitCode {
 
 /// `TIDEGATE_ENCRYPTION_KEY`, as for `serve`.
 fn encryption_key() -> Option<upgrade::target::Secret<String>> {
-    std::env::var("TIDEGATE_ENCRYPTION_KEY").ok().filter(|key| !key.is_empty()).map(upgrade::target::Secret::new)
+    secret_of("TIDEGATE_ENCRYPTION_KEY")
+}
+
+fn secret_of(variable: &str) -> Option<upgrade::target::Secret<String>> {
+    std::env::var(variable).ok().filter(|text| !text.is_empty()).map(upgrade::target::Secret::new)
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {

@@ -1,15 +1,17 @@
 //! An old installation, opened where the operator says it is, and read.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use chrono_tz::Tz;
-use model::Timestamp;
+use model::{Secret, Timestamp};
 
 use crate::old::{Installation, people::SUPER_TENANT_ID};
 use crate::source::{
     Kind, Location, Reading, Site, SourceError,
     clock::{Clock, WrittenIn, written_in},
     files::Home,
+    keystore::{KeyStoreFault, OldKey},
 };
 use crate::translate::{EndpointMap, Input, Serving};
 
@@ -22,6 +24,10 @@ pub struct Place {
     pub databases: Vec<Location>,
     /// The time zone it ran in. UTC when not given.
     pub zone: Option<Tz>,
+    /// Password of its keystore and the key in it; without one the configuration's are taken.
+    pub key_store_password: Option<Secret<String>>,
+    /// Go on without clients and tokens that are encrypted and cannot be opened.
+    pub leave_encrypted: bool,
 }
 
 /// An old installation, read.
@@ -36,6 +42,7 @@ pub struct Old {
     /// A name that stays the same however its databases are reached.
     pub source: String,
     zone: Option<Tz>,
+    leave_encrypted: bool,
 }
 
 /// Neither a folder nor databases were given, or the source failed.
@@ -58,14 +65,23 @@ impl Old {
     pub async fn read(place: &Place) -> Result<Self, OpenError> {
         let home = place.home.as_deref().map(Home::open).transpose()?;
         let reading = Reading { database_zone: place.zone, source_zone: place.zone };
-        let site = match (&home, place.databases.as_slice()) {
+        let mut site = match (&home, place.databases.as_slice()) {
             (_, locations @ [_, ..]) => Site::open(&distinct(locations), reading).await?,
             (Some(home), []) => Site::open_home(home, reading).await?,
             (None, []) => return Err(OpenError::Nowhere),
         };
-        let installation = Installation::read(&site, home.as_ref().map(|h| &h.settings)).await?;
+        let mut installation = Installation::read(&site, home.as_ref().map(|h| &h.settings)).await?;
+        if installation.encryption.is_on() {
+            match key(place, home.as_ref()) {
+                Ok(key) => {
+                    installation.unseal(&key);
+                    site.key = Some(Arc::new(key));
+                }
+                Err(fault) => installation.encryption.fault = Some(fault),
+            }
+        }
         let source = identity(&installation);
-        Ok(Self { site, home, installation, source, zone: place.zone })
+        Ok(Self { site, home, installation, source, zone: place.zone, leave_encrypted: place.leave_encrypted })
     }
 
     /// What is handed to translation.
@@ -79,6 +95,7 @@ impl Old {
             endpoint_map,
             as_of,
             serving: Serving::of(&self.site),
+            leave_encrypted: self.leave_encrypted,
         }
     }
 
@@ -94,6 +111,11 @@ impl Old {
     pub fn zone(&self) -> Option<Tz> {
         self.zone
     }
+}
+
+fn key(place: &Place, home: Option<&Home>) -> Result<OldKey, KeyStoreFault> {
+    let home = home.ok_or(KeyStoreFault::NotNamed)?;
+    OldKey::of(home.settings.key_store.as_ref(), &home.root, place.key_store_password.as_ref())
 }
 
 /// One database may serve several duties; it is opened once.

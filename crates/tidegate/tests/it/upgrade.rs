@@ -346,7 +346,7 @@ async fn installations_that_were_never_used_become_empty_servers_that_work() {
 async fn a_real_2_6_0_is_called_with_its_own_keys_and_token() {
     let Some(source) = real("wso2am-2.6.0-small") else { return };
     let folder = tempfile::tempdir().unwrap();
-    let place = upgrade::Place { home: Some(source.clone()), databases: Vec::new(), zone: Some("UTC".parse().unwrap()) };
+    let place = upgrade::Place { home: Some(source.clone()), zone: Some("UTC".parse().unwrap()), ..upgrade::Place::default() };
     let old = upgrade::Old::read(&place).await.unwrap();
     let mut tokens = upgrade::old::oauth::Tokens::open(&old.site).await.unwrap();
     let token = tokens.next_batch(10).await.unwrap().into_iter().find(|token| token.state.as_deref() == Some("ACTIVE")).unwrap();

@@ -28,7 +28,11 @@ use self::{
     },
     registry::{CONFIG, GOVERNANCE, Property, Registry},
 };
-use crate::source::{CellError, Site, SourceError, Version, files::Settings};
+use crate::source::{
+    CellError, Site, SourceError, Version,
+    files::Settings,
+    keystore::{KeyStoreFault, OldKey},
+};
 
 /// An old installation.
 #[derive(Debug)]
@@ -140,18 +144,20 @@ pub struct TableCount {
     pub rows: u64,
 }
 
-/// Whether stored tokens and secrets are cipher text, which we cannot read yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether stored tokens and secrets are cipher text, and whether the old key opens it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Encryption {
     /// `EncryptPersistedTokens`, when a configuration was read.
     pub configured: Option<bool>,
     /// Client secrets that look like cipher text.
     pub encrypted_secrets: u64,
+    /// Why there is no key to open it, when one was looked for.
+    pub fault: Option<KeyStoreFault>,
 }
 
 impl Encryption {
     /// Whether either says so.
-    pub fn is_on(self) -> bool {
+    pub fn is_on(&self) -> bool {
         self.configured == Some(true) || self.encrypted_secrets > 0
     }
 }
@@ -263,6 +269,7 @@ impl Installation {
             encryption: Encryption {
                 configured: settings.map(|s| s.encrypts_tokens),
                 encrypted_secrets: u64::try_from(encrypted).unwrap_or(u64::MAX),
+                fault: None,
             },
             counts: counts(site).await?,
             notes: site.notes(),
@@ -274,6 +281,20 @@ impl Installation {
         installation.unreadable = bad;
         installation.in_order();
         Ok(installation)
+    }
+
+    /// Puts plain text for what the old key opens; the rest stays as it is, and is told where it is translated.
+    pub fn unseal(&mut self, key: &OldKey) {
+        for client in &mut self.oauth_clients {
+            oauth::unseal(key, &mut client.key);
+            if let Some(plain) = client.secret.as_ref().and_then(|s| oauth::opened(key, s.expose())) {
+                client.secret = Some(model::Secret::new(plain));
+            }
+        }
+        // To 1.9 consumer keys were encrypted wherever they stood.
+        self.key_mappings.iter_mut().filter_map(|m| m.consumer_key.as_mut()).for_each(|text| oauth::unseal(key, text));
+        self.key_domains.iter_mut().for_each(|d| oauth::unseal(key, &mut d.consumer_key));
+        self.in_order();
     }
 
     /// A tenant's domain; `None` when there is no such tenant.

@@ -9,7 +9,7 @@ use chrono::NaiveDateTime;
 use model::Secret;
 
 use super::record::{Record, record};
-use crate::source::{CellError, Rows, Site, Source, SourceError};
+use crate::source::{CellError, Rows, Site, Source, SourceError, keystore::OldKey};
 
 record! {
     /// An OAuth client.
@@ -179,6 +179,7 @@ pub struct Tokens {
     waiting: VecDeque<String>,
     current: Option<(Arc<str>, Rows)>,
     scopes: ScopeSets,
+    key: Option<Arc<OldKey>>,
     unreadable: Vec<CellError>,
 }
 
@@ -203,7 +204,7 @@ impl Tokens {
             }
         }
         let waiting = token_tables(&source).into();
-        Ok(Self { source, waiting, current: None, scopes, unreadable })
+        Ok(Self { source, waiting, current: None, scopes, key: site.key.clone(), unreadable })
     }
 
     /// Up to `most` further tokens; empty after the last.
@@ -223,7 +224,13 @@ impl Tokens {
             match rows.next().await? {
                 None => self.current = None,
                 Some(row) => match TokenRow::of(&row) {
-                    Ok(token) => batch.push(self.scopes.whole(Arc::clone(table), token)),
+                    Ok(token) => {
+                        let mut token = self.scopes.whole(Arc::clone(table), token);
+                        if let Some(key) = &self.key {
+                            unseal_token(key, &mut token);
+                        }
+                        batch.push(token);
+                    }
                     Err(fault) => self.unreadable.push(fault),
                 },
             }
@@ -343,10 +350,34 @@ impl ScopeSets {
 
 /// Whether a stored secret looks like the Base64 of an RSA cipher text rather than a key or token the product made: those
 /// have 27 to 36 characters, or embed a user name; an encrypted one has at least 172.
-pub(super) fn looks_encrypted(secret: &str) -> bool {
+pub(crate) fn looks_encrypted(secret: &str) -> bool {
     secret.len() >= 170
         && secret.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'\n' | b'\r'))
         && !secret.contains('.')
+}
+
+/// The plain text of a cipher text; `None` when it is none, or another key's.
+pub(super) fn opened(key: &OldKey, text: &str) -> Option<String> {
+    looks_encrypted(text).then(|| key.open(text)).flatten()
+}
+
+/// Puts the plain text in place of a cipher text that the key opens.
+pub(super) fn unseal(key: &OldKey, text: &mut String) {
+    if let Some(plain) = opened(key, text) {
+        *text = plain;
+    }
+}
+
+fn unseal_token(key: &OldKey, token: &mut Token) {
+    if let Some(plain) = opened(key, token.access_token.expose()) {
+        token.access_token = Secret::new(plain);
+    }
+    if let Some(plain) = token.refresh_token.as_ref().and_then(|t| opened(key, t.expose())) {
+        token.refresh_token = Some(Secret::new(plain));
+    }
+    if let Some(text) = &mut token.consumer_key {
+        unseal(key, text);
+    }
 }
 
 #[cfg(test)]

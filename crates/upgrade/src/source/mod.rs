@@ -8,6 +8,7 @@ pub mod dump;
 mod error;
 pub mod files;
 mod h2;
+pub mod keystore;
 pub mod location;
 mod mysql;
 mod postgres;

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::keystore::OldKey;
 use super::{Location, Reading, Source, SourceError, Version, version};
 
 /// The databases by duty. One source may serve several.
@@ -42,6 +43,8 @@ pub struct Site {
     pub sources: Vec<Arc<Source>>,
     /// Told by the schema.
     pub version: Version,
+    /// What opens encrypted tokens, where they are and it is known.
+    pub key: Option<Arc<OldKey>>,
 }
 
 impl Site {
@@ -122,7 +125,7 @@ impl Site {
             api,
             mounts,
         };
-        Ok(Self { databases, sources, version })
+        Ok(Self { databases, sources, version, key: None })
     }
 
     /// What an operator should know about these sources.

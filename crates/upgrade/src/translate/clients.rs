@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use model::{ClientOrigin, Lifetimes, OAuthClient, PRIMARY_STORE, Secret, Timestamp, TokenFormat, User};
 use serde_json::Value;
 
-use super::{About, Carried, Desk, said};
+use super::{About, Carried, Desk, SEALED, said};
 use crate::old::{
     consumers::{KeyMapping, Registration},
-    oauth::Client,
+    oauth::{Client, looks_encrypted},
     people::SUPER_TENANT_ID,
 };
 
@@ -47,6 +47,13 @@ pub(super) fn translate(desk: &mut Desk<'_>, users: &[Carried<User>]) -> Vec<Car
         let origin = format!("{TABLE} {}", old.key);
         if old.oauth_version.as_deref().is_some_and(|v| v.eq_ignore_ascii_case("OAuth-1.0a")) {
             desk.ledger.skipped(TABLE, "an OAuth 1 client, which API Manager did not use", 1);
+            continue;
+        }
+        let sealed = |text: &str| desk.old.encryption.is_on() && looks_encrypted(text);
+        if sealed(&old.key) || old.secret.as_ref().is_some_and(|s| sealed(s.expose())) {
+            desk.ledger.failed(TABLE, "encrypted, and no key opens it", 1);
+            let words = format!("the key or secret of {} is encrypted", old.name.as_deref().unwrap_or("a client"));
+            desk.find(desk.sealed(), About::Client, SEALED, origin, words);
             continue;
         }
         if !seen.insert(&old.key) {

@@ -62,6 +62,8 @@ pub struct Input<'a> {
     pub as_of: Timestamp,
     /// Which database serves which tables.
     pub serving: Serving,
+    /// Go on without clients and tokens that are encrypted and cannot be opened.
+    pub leave_encrypted: bool,
 }
 
 /// The databases by duty, as they show themselves: a table may exist empty or stale in another.
@@ -282,6 +284,11 @@ impl<'a> Desk<'a> {
         (self.findings, self.ledger)
     }
 
+    /// How much a cipher text nobody can open weighs.
+    fn sealed(&self) -> Severity {
+        if self.input.leave_encrypted { Severity::Warning } else { Severity::Blocking }
+    }
+
     /// Names of roles in a list of scopes, plans or visibility, as the roles are called here.
     fn roles(&self, tenant: TenantId, names: Vec<String>) -> Vec<String> {
         let ours = |name: String| self.renamed.get(&(tenant, name.to_ascii_lowercase())).cloned().unwrap_or(name);
@@ -318,14 +325,23 @@ fn decoded(bytes: &[u8]) -> String {
     }
 }
 
+/// What becomes of a cipher text nobody can open.
+const SEALED: &str = "It cannot be read: supply the old keystore and its password (TIDEGATE_SOURCE_KEYSTORE_PASSWORD), or say --leave-encrypted to go on without such clients and tokens, whose holders then need new ones.";
+
 fn installation(desk: &mut Desk<'_>) {
-    if desk.old.encryption.is_on() {
-        desk.block(
-            About::Installation,
-            "Stored tokens and secrets cannot be read by this version; with them every client would have to be given new keys.",
-            "api-manager.xml EncryptPersistedTokens",
-            format!("tokens and client secrets are encrypted ({} secrets look so)", desk.old.encryption.encrypted_secrets),
-        );
+    let encryption = &desk.old.encryption;
+    if encryption.is_on() {
+        let (origin, secrets) = ("api-manager.xml EncryptPersistedTokens", encryption.encrypted_secrets);
+        match &encryption.fault {
+            Some(fault) => {
+                let words = format!("tokens and client secrets are encrypted ({secrets} secrets look so), and {fault}");
+                desk.find(desk.sealed(), About::Installation, SEALED, origin, words);
+            }
+            None => {
+                let words = format!("tokens and client secrets are encrypted ({secrets} secrets look so), and its key was found");
+                desk.note(About::Installation, "What the old key opens is carried in clear, and sealed with the new key.", origin, words);
+            }
+        }
     }
     if desk.input.settings.is_none() {
         desk.note(

@@ -6,7 +6,7 @@ use aws_lc_rs::digest;
 use model::{IssuedToken, OAuthClient, Secret, TenantId, Timestamp, TokenHolder, TokenId, TokenState, TokenText};
 
 use super::{About, Carried, Finding, Input, Names, Severity, at, said};
-use crate::old::oauth::Token;
+use crate::old::oauth::{Token, looks_encrypted};
 
 /// What becomes of one old token.
 #[derive(Debug)]
@@ -75,6 +75,9 @@ impl<'a> TokenDesk<'a> {
         }
         if access.is_empty() {
             return Outcome::Failed { reason: "it has no text" };
+        }
+        if self.input.old.encryption.is_on() && looks_encrypted(access) {
+            return Outcome::Failed { reason: "encrypted, and no key opens it" };
         }
         let by_number = || old.consumer_key_id.and_then(|id| self.numbers.get(&id).copied());
         let Some(consumer_key) = old.consumer_key.as_deref().or_else(by_number) else {

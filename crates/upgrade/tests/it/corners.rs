@@ -202,3 +202,72 @@ impl Drop for Scratch {
         }
     }
 }
+
+/// Encrypts as kernel 4.2 did: bare RSA with the public half of the fixture's key.
+fn sealed(text: &str) -> String {
+    use base64::Engine as _;
+    const MODULUS: &[u8] = b"C1D8E43C35703CD740776D794C72CF28F43236C73364859A372C143EC905F458C2F4E15231E893B6670712749AAF667B048AD6BC5F5B4C3A132B320347C591EE50F524A350091F0ACB809A87685D1B9638FC4A2042FE8BFAD9D48C2944BEFC387D65F87E3B1A6D659550308A9F86B4F469F788B69964C6EAFB36A42516E1B6C7";
+    let modulus = num_bigint::BigUint::parse_bytes(MODULUS, 16).unwrap();
+    let cipher = num_bigint::BigUint::from_bytes_be(text.as_bytes()).modpow(&num_bigint::BigUint::from(65_537u32), &modulus).to_bytes_be();
+    let mut block = vec![0; 128 - cipher.len()];
+    block.extend(cipher);
+    base64::engine::general_purpose::STANDARD.encode(block)
+}
+
+#[tokio::test]
+async fn encrypted_clients_and_tokens_are_opened_with_the_old_key_or_left_when_told_to() {
+    use crate::{roads, taking};
+    use base64::Engine as _;
+    let plain = roads::made_up();
+    let mut site = plain.clone();
+    let clients = site.applications.iter_mut().flat_map(|a| &mut a.keys).filter_map(|k| k.client.as_mut());
+    clients.for_each(|client| client.secret = sealed(&client.secret));
+    for token in &mut site.tokens {
+        token.access = sealed(&token.access);
+        token.refresh = token.refresh.as_deref().map(sealed);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let written = roads::written(&site, oldsite::Dialect::MySql(oldsite::mysql::Blobs::Escaped), folder.path());
+    let store = written.home.join("repository/resources/security/wso2carbon.jks");
+    std::fs::create_dir_all(store.parent().unwrap()).unwrap();
+    let bytes = include_str!("../fixtures/keystore.txt").replace('\n', "");
+    std::fs::write(&store, base64::engine::general_purpose::STANDARD.decode(bytes).unwrap()).unwrap();
+    let carbon = written.home.join("repository/conf/carbon.xml");
+    let text = std::fs::read_to_string(&carbon).unwrap();
+    let place = upgrade::Place { home: Some(written.home.clone()), databases: roads::dumps(&written), ..upgrade::Place::default() };
+
+    // The key's own password is not the configured one: nothing can be opened, and each client is named.
+    let taken = taking::Taken::of(&place, roads::NOW_MS).await;
+    let (translation, _) = taken.planned(None).await;
+    assert!(translation.is_blocked());
+    let told = |words: &str| translation.findings.iter().filter(|f| f.words.contains(words)).count();
+    assert_eq!((told("holds no RSA key wso2carbon that the password opens"), told("is encrypted") > 0), (1, true));
+
+    // Told to go on without them, it does, and carries the rest.
+    let without = upgrade::Place { leave_encrypted: true, ..place.clone() };
+    let taken = taking::Taken::of(&without, roads::NOW_MS).await;
+    let db = taking::target(&folder.path().join("without")).open_or_make().await.unwrap();
+    taken.applied(&db).await;
+    let (translation, _) = taken.planned(None).await;
+    taking::balanced(&translation);
+    assert_eq!((translation.apis.len(), translation.applications.len()), (plain.apis.len(), plain.applications.len()));
+    let failed = &translation.ledger.of("IDN_OAUTH_CONSUMER_APPS").unwrap().failed;
+    assert!(failed.contains_key("encrypted, and no key opens it"), "{failed:?}");
+    assert!(translation.clients.iter().all(|c| c.value.secret.expose().len() < 100));
+
+    // With the right password all of it is carried as if it had never been encrypted.
+    let right = "<KeyPassword>keypass1</KeyPassword>";
+    std::fs::write(&carbon, text.replace("<KeyPassword>wso2carbon</KeyPassword>", right)).unwrap();
+    let taken = taking::Taken::of(&place, roads::NOW_MS).await;
+    let db = taking::target(&folder.path().join("with")).open_or_make().await.unwrap();
+    taken.applied(&db).await;
+    taking::equal(&taken.verify(&db).await);
+    let mut tx = db.read().await.unwrap();
+    for client in plain.applications.iter().flat_map(|a| &a.keys).filter_map(|k| k.client.as_ref()) {
+        assert_eq!(db::clients::find(&mut tx, &client.key).await.unwrap().unwrap().secret.expose(), &client.secret);
+    }
+    let live =
+        plain.tokens.iter().find(|t| t.state == "ACTIVE" && t.validity_ms < 0 && t.refresh.is_some()).or(plain.tokens.first()).unwrap();
+    let found = db::tokens::find_by_access(&mut tx, &live.access).await.unwrap().unwrap();
+    assert_eq!(found.refresh.map(|r| r.expose().clone()), live.refresh);
+}

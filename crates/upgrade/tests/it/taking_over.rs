@@ -35,7 +35,7 @@ async fn a_sample_is_taken_over_whole_and_once() {
 /// A real sample's folder; `None`, saying so, when there are none.
 fn real(name: &str) -> Option<Place> {
     let home = crate::samples::sample(name)?;
-    Some(Place { home: Some(home), databases: Vec::new(), zone: Some(chrono_tz::UTC) })
+    Some(Place { home: Some(home), zone: Some(chrono_tz::UTC), ..Place::default() })
 }
 
 async fn taken_over(name: &str, now_ms: i64) -> Option<(tempfile::TempDir, Taken, Db)> {

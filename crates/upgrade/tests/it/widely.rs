@@ -352,6 +352,7 @@ async fn encrypted_secrets_and_doubled_addresses_are_refused_before_writing() {
     assert!(db::tenants::list(&mut db.read().await.unwrap()).await.unwrap().is_empty());
     taken = dumped(&made_up(), folder.path()).await;
     taken.old.installation.encryption.encrypted_secrets = 3;
+    taken.old.installation.encryption.fault = Some(upgrade::source::keystore::KeyStoreFault::NotNamed);
     let (translation, _) = taken.planned(None).await;
     assert!(translation.findings.iter().any(|f| f.severity == Severity::Blocking && f.about == About::Installation));
 }

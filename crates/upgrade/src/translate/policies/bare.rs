@@ -53,7 +53,7 @@ pub(in crate::translate) fn installation() -> Installation {
         resource_scopes: Vec::new(),
         tenant_files: Vec::new(),
         registry: Registry::default(),
-        encryption: Encryption { configured: None, encrypted_secrets: 0 },
+        encryption: Encryption::default(),
         counts: Vec::new(),
         unreadable: Vec::new(),
         notes: Vec::new(),
@@ -77,6 +77,7 @@ pub(in crate::translate) fn with_desk<T>(old: &Installation, work: impl FnOnce(&
         endpoint_map: &EndpointMap::default(),
         as_of: model::Timestamp(0),
         serving: Serving::default(),
+        leave_encrypted: false,
     };
     let mut desk = Desk::new(&input);
     let value = work(&mut desk);

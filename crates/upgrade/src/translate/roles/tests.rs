@@ -118,6 +118,7 @@ impl Site {
             endpoint_map,
             as_of: Timestamp(0),
             serving: Serving::default(),
+            leave_encrypted: false,
         }
     }
 
