@@ -161,8 +161,12 @@ impl Verifier {
         let jwt = Jwt::parse(text)?;
         let unproven = jwt.claims()?;
         let issuers = snapshot.issuers(unproven.iss.as_deref().unwrap_or_default());
-        let issuer = issuers.iter().find(|i| i.keys.find(jwt.kid()).is_some()).ok_or(Refused::UnknownKey)?;
-        let claims = jwt.verify(&issuer.keys, now, self.skew)?;
+        // Tenants may name issuers and keys alike: whose token it is, the signature says.
+        let mut refused = Refused::UnknownKey;
+        let proven = issuers.iter().filter(|issuer| issuer.keys.find(jwt.kid()).is_some()).find_map(|issuer| {
+            jwt.verify(&issuer.keys, now, self.skew).map_err(|fault| refused = fault).ok().map(|claims| (issuer, claims))
+        });
+        let Some((issuer, claims)) = proven else { return Err(refused) };
         if claims.is_api_key() || claims.is_internal_key() || (issuer.says_aut && claims.aut.is_none()) {
             // Such keys have their own header and their own rules, and an id token speaks to the client; as bearer tokens they mean nothing.
             return Err(Refused::UnknownKey);

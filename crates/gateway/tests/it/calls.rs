@@ -301,6 +301,21 @@ async fn a_tenants_issuer_cannot_speak_for_anothers_applications() {
 }
 
 #[tokio::test]
+async fn a_tenant_that_names_issuer_and_key_alike_shadows_nobody() {
+    let backend = Backend::echo().await;
+    let running = shop(api(&backend.url(), GET)).await;
+    for tenant in [TenantId(7), TenantId(-9)] {
+        let mut alike = issuer();
+        let kid = alike.keys[0].0.clone();
+        alike.tenant = tenant;
+        alike.keys = vec![(kid, token::SigningKey::generate().unwrap().public().clone())];
+        running.change(&[Change::PutIssuer(alike), Change::PutIssuer(issuer())]);
+        let auth = format!("Bearer {}", token_with(|claims| claims["jti"] = json!(format!("beside-{}", tenant.0))));
+        assert_eq!(running.get("/shop/1.0.0/a", &[("Authorization", &auth)]).await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn key_managers_and_sites_are_checked() {
     let backend = Backend::echo().await;
     let mut limited = api(&backend.url(), GET);
