@@ -47,9 +47,15 @@ impl Caller {
         role.eq_ignore_ascii_case(EVERYONE) || self.roles.iter().any(|r| r.eq_ignore_ascii_case(role))
     }
 
-    /// Whether this is an administrator of the tenant, and acts as one: a token that was taken for less is good for no more, whoever holds it.
+    /// Whether this is an administrator of the tenant. Which things somebody gets to see goes by who they are, as in 4.0.0.
     #[must_use]
     pub fn is_admin(&self) -> bool {
+        self.has_role("admin") || self.acts_as_admin()
+    }
+
+    /// Whether this is an administrator who acts as one: a token that was taken for less may do no more, whoever holds it.
+    #[must_use]
+    pub fn acts_as_admin(&self) -> bool {
         self.has_scope("apim:admin")
     }
 }
@@ -114,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_administrator_with_a_lesser_token_is_none() {
+    fn an_administrator_with_a_lesser_token_sees_all_but_may_not_do_all() {
         let mut caller = Caller {
             user: UserName::primary("admin", "carbon.super"),
             tenant: TenantId::SUPER,
@@ -122,8 +128,8 @@ mod tests {
             roles: vec!["admin".to_owned()],
             scopes: vec!["apim:api_view".to_owned()],
         };
-        assert!(!caller.is_admin());
+        assert!(caller.is_admin() && !caller.acts_as_admin());
         caller.scopes.push("apim:admin".to_owned());
-        assert!(caller.is_admin());
+        assert!(caller.is_admin() && caller.acts_as_admin());
     }
 }

@@ -101,7 +101,7 @@ async fn owner(desk: &Desk, caller: &Caller, asked: Option<&str>) -> Result<User
     if owner == caller.user {
         return Ok(owner);
     }
-    let is_super_admin = caller.tenant == TenantId::SUPER && caller.is_admin();
+    let is_super_admin = caller.tenant == TenantId::SUPER && caller.acts_as_admin();
     if is_super_admin && desk.users.exists(&owner).await.map_err(|error| Problem::internal(&error))? {
         return Ok(owner);
     }
@@ -110,7 +110,7 @@ async fn owner(desk: &Desk, caller: &Caller, asked: Option<&str>) -> Result<User
 }
 
 fn may_register(caller: &Caller) -> Result<(), Problem> {
-    if caller.is_admin() || MAY_REGISTER.iter().any(|scope| caller.has_scope(scope)) {
+    if caller.acts_as_admin() || MAY_REGISTER.iter().any(|scope| caller.has_scope(scope)) {
         return Ok(());
     }
     Err(Problem::forbidden("The user has no permission to create, publish or subscribe, and so may not register a client."))
@@ -153,7 +153,7 @@ async fn remove(State(desk): State<Desk>, caller: Caller, Query(named): Query<Na
         (None, Some(name)) => (by_name(&desk, &caller, &name).await.map_err(|error| Problem::internal(&error))?, name),
         (None, None) => return Err(Problem::bad_request("The client must be named by clientId or clientName.")),
     };
-    let is_super_admin = caller.tenant == TenantId::SUPER && caller.is_admin();
+    let is_super_admin = caller.tenant == TenantId::SUPER && caller.acts_as_admin();
     let own = |client: &OAuthClient| {
         client.origin != ClientOrigin::Portal && (is_super_admin || client.tenant == caller.tenant && client.owner == caller.name())
     };

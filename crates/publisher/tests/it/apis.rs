@@ -237,6 +237,7 @@ async fn a_creator_does_not_change_what_is_published() {
     let path = format!("/apis/{id}");
     let shown = house.get("creator", &path).await.expect(200);
     house.put("creator", &path, shown.clone()).await.refused(403, 900_380);
+    house.put("admin-creating", &path, shown.clone()).await.refused(403, 900_380);
     house.put("publisher", &path, shown.clone()).await.expect(200);
     let mut planless = shown;
     planless["policies"] = json!([]);
@@ -257,6 +258,9 @@ async fn access_control_hides_an_api_from_those_without_the_role() {
     house.put("publisher", &format!("/apis/{id}"), api.clone()).await.refused(403, 900_332);
     let count = async |token: &str| house.get(token, "/apis").await.expect(200)["count"].clone();
     assert_eq!((count("creator").await, count("publisher").await, count("admin").await), (json!(1), json!(0), json!(1)));
+    // What an administrator sees goes by the role, not by what the token was taken for.
+    house.get("admin-creating", &format!("/apis/{id}")).await.expect(200);
+    assert_eq!(count("admin-creating").await, json!(1));
 }
 
 #[tokio::test]
