@@ -3,8 +3,9 @@
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
@@ -21,6 +22,8 @@ const TRIES: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 const SQLITE_READERS: u32 = 4;
+/// Between two tries at a SQLite file that another process is just making.
+const SQLITE_PAUSE: Duration = Duration::from_millis(20);
 const POSTGRES_CONNECTIONS: u32 = 16;
 /// Statements kept prepared per connection.
 const STATEMENTS: usize = 256;
@@ -143,8 +146,27 @@ impl Db {
 async fn sqlite(path: &Path) -> Result<Pools> {
     keep_to_owner(path)?;
     let options = sqlite_options(path);
-    let writer = sqlite_pool(1).min_connections(1).connect_with(options.clone().create_if_missing(true)).await?;
+    let writer = sqlite_writer(options.clone().create_if_missing(true)).await?;
     Ok(Pools::Sqlite { writer, readers: sqlite_readers(options) })
+}
+
+/// Switching a new file to write-ahead logging takes the whole file, and where two processes do it at once SQLite refuses one of them without
+/// waiting, whatever its busy timeout.
+async fn sqlite_writer(options: SqliteConnectOptions) -> Result<SqlitePool> {
+    let started = Instant::now();
+    loop {
+        match sqlite_pool(1).min_connections(1).connect_with(options.clone()).await {
+            Err(sqlx::Error::Database(answer)) if is_busy(&*answer) && started.elapsed() < PATIENCE => {
+                tokio::time::sleep(SQLITE_PAUSE).await
+            }
+            opened => return Ok(opened?),
+        }
+    }
+}
+
+/// `SQLITE_BUSY` and its kinds: the low byte of the extended code is 5.
+fn is_busy(answer: &dyn DatabaseError) -> bool {
+    answer.code().and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
 }
 
 /// The writer connects when something is written, since settings made on connecting are writes too.
