@@ -1,41 +1,33 @@
 //! One call's decisions without a connection, so that `benches/policy.rs` can measure what they cost. Nothing that serves calls uses this.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use http::{HeaderMap, Method, Uri};
-use model::Timestamp;
+use http::HeaderValue;
+use http::request::Parts;
 
 use crate::gateway::Gateway;
-use crate::respond::{AuthRefusal, Refusal};
-use crate::snapshot::{Snapshot, Verb};
-use crate::steps::throttle::{Counted, View};
-use crate::steps::{authenticate, authorize, route, throttle};
+use crate::listener::Peer;
+use crate::pipeline::{Call, Start, begin};
 
-/// Whether a call with a signed token, or on an open resource, would be passed on. It is counted.
+/// A client whose calls are decided and counted, and go nowhere.
 #[doc(hidden)]
-#[inline(never)]
-#[must_use]
-pub fn passes(gateway: &Gateway, method: &Method, uri: &Uri, headers: &HeaderMap, client: IpAddr) -> bool {
-    decide(gateway, method, uri, headers, client).is_ok()
+pub struct Decisions {
+    peer: Peer,
 }
 
-fn decide(gateway: &Gateway, method: &Method, uri: &Uri, headers: &HeaderMap, client: IpAddr) -> Result<(), Refusal> {
-    let snapshot = gateway.current.load();
-    let snapshot: &Snapshot = &snapshot;
-    let now = Timestamp(gateway.clock.now().wall_ms);
-    let target = route::read(uri)?;
-    let (api, rest) = route::api(snapshot, &target.path)?;
-    let resource = route::resource(api, rest, method, gateway.config.precedence)?;
-    let operation = Verb::of(method).and_then(|verb| resource.operation(verb)).ok_or(Refusal::WrongVerb)?;
-    let mut caller = None;
-    if !operation.open {
-        let (header, shown) = gateway.token_header(api);
-        let token = authenticate::bearer(headers, header, shown).map_err(Refusal::Auth)?;
-        let believed = gateway.verifier.signed(token, api, snapshot, now).map_err(Refusal::Auth)?;
-        let authorized = authorize::authorize(snapshot, api, &resource.template, operation, &believed, headers, &gateway.site_header);
-        caller = Some(authorized.map_err(|refusal: AuthRefusal| Refusal::Auth(refusal))?);
+impl Decisions {
+    #[must_use]
+    pub fn of(gateway: &Arc<Gateway>, client: IpAddr) -> Self {
+        Self { peer: Peer::new(Arc::clone(gateway), client, false) }
     }
-    let counted = Counted { api, operation, caller: caller.as_ref(), client, now, bytes: Some(0) };
-    let view = View { headers: None, query: None, claims: None, client };
-    throttle::admit(&counted, &view, snapshot, &gateway.counters).map(drop).map_err(Refusal::Throttle)
+
+    /// Whether a call without a body, with a signed token or on an open resource, would be passed on.
+    #[inline(never)]
+    #[must_use]
+    pub fn pass(&self, parts: &Parts) -> bool {
+        let gateway = &*self.peer.gateway;
+        let mut call = Call::new(gateway.clock.now(), HeaderValue::from_static("bench"));
+        matches!(begin(gateway, &self.peer, &mut call, parts, Some(0), None), Ok(Start::Pass(_)))
+    }
 }

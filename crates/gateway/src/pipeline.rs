@@ -28,7 +28,7 @@ use crate::steps::{cors, forward, rewrite, route};
 use crate::upstream::{AnswerHead, Link};
 
 /// What is known of a call so far: what its answer's headers and its record need.
-struct Call {
+pub(crate) struct Call {
     now: Now,
     correlation: HeaderValue,
     api: Option<Arc<ApiEntry>>,
@@ -40,8 +40,24 @@ struct Call {
     backend_latency: Option<std::time::Duration>,
 }
 
+impl Call {
+    pub(crate) fn new(now: Now, correlation: HeaderValue) -> Self {
+        Self {
+            now,
+            correlation,
+            api: None,
+            template: None,
+            verbs: Verbs::default(),
+            asked: cors::Asked::default(),
+            caller: None,
+            code: None,
+            backend_latency: None,
+        }
+    }
+}
+
 /// A call that may pass: everything the backend step needs.
-struct Plan {
+pub(crate) struct Plan {
     api: Arc<ApiEntry>,
     key_type: KeyType,
     /// Start of the rest of the path in the normalised path.
@@ -52,7 +68,7 @@ struct Plan {
 }
 
 /// How the first half of the decisions ended.
-enum Start {
+pub(crate) enum Start {
     Answer(Answer),
     Pass(Plan),
     /// The token must be looked up before the rest can be decided.
@@ -65,17 +81,7 @@ pub(crate) async fn answer(peer: Arc<Peer>, request: Request<Incoming>, alone: b
     let now = gateway.clock.now();
     peer.call_started();
     let (parts, body) = request.into_parts();
-    let mut call = Call {
-        now,
-        correlation: gateway.correlation(&parts.headers),
-        api: None,
-        template: None,
-        verbs: Verbs::default(),
-        asked: cors::Asked::default(),
-        caller: None,
-        code: None,
-        backend_latency: None,
-    };
+    let mut call = Call::new(now, gateway.correlation(&parts.headers));
     let started = record_head(&peer, &call, &parts);
     let outcome = run(gateway, &peer, &mut call, &parts, body, alone).await;
     let (mut response, content) = match outcome {
@@ -98,7 +104,8 @@ async fn run(
     body: Incoming,
     alone: bool,
 ) -> Result<(Response<()>, Content), Refusal> {
-    let start = begin(gateway, peer, call, parts, &body, None)?;
+    let bytes = body.size_hint().exact();
+    let start = begin(gateway, peer, call, parts, bytes, None)?;
     let start = match start {
         Start::Opaque(token) => {
             let now = Timestamp(call.now.wall_ms);
@@ -106,7 +113,7 @@ async fn run(
                 tracing::error!(error = &unavailable as &dyn std::error::Error, "a call was refused");
                 Refusal::Auth(AuthRefusal::Undecided)
             })?;
-            begin(gateway, peer, call, parts, &body, Some(found.as_deref()))?
+            begin(gateway, peer, call, parts, bytes, Some(found.as_deref()))?
         }
         other => other,
     };
@@ -164,14 +171,14 @@ fn passed_on(gateway: &Gateway, call: &Call, head: AnswerHead, mut link: Box<Lin
     (response, content)
 }
 
-/// Every decision up to the backend. `found` is the outcome of looking up an opaque token, if that was done.
+/// Every decision up to the backend, about a call whose body has so many `bytes`, if that is known. `found` is the outcome of looking up an opaque token, if that was done.
 #[allow(clippy::option_option)]
-fn begin(
+pub(crate) fn begin(
     gateway: &Gateway,
     peer: &Peer,
     call: &mut Call,
     parts: &Parts,
-    body: &Incoming,
+    bytes: Option<u64>,
     found: Option<Option<&crate::opaque::Found>>,
 ) -> Result<Start, Refusal> {
     let snapshot = gateway.current.load();
@@ -223,7 +230,7 @@ fn begin(
     if !api.prototype {
         let config = &gateway.config;
         let client = rewrite::client_address(&parts.headers, peer, &config.trusted_proxies);
-        let counted = Counted { api, operation, caller: call.caller.as_ref(), client, now, bytes: body.size_hint().exact() };
+        let counted = Counted { api, operation, caller: call.caller.as_ref(), client, now, bytes };
         let view = View {
             headers: config.header_conditions.then_some(&parts.headers),
             query: parts.uri.query().filter(|_| config.query_conditions),
