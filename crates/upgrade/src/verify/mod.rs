@@ -6,7 +6,7 @@ mod rows;
 mod straight;
 
 use db::Db;
-use model::{IssuedToken, StoredPassword, TokenState, User};
+use model::IssuedToken;
 use serde::Serialize;
 
 use crate::old::oauth::Tokens;
@@ -98,74 +98,27 @@ pub async fn verify(translation: &Translation, input: &Input<'_>, site: &Site, d
     let mut done = Verification::default();
     macro_rules! visit {
         ($items:expr) => {
-            compare_all(&mut done, db, &$items, |_, _| false).await?;
+            compare_all(&mut done, db, &$items).await?;
         };
     }
-    // Users are compared by a rule of their own, because a sign-in renews a password.
-    in_order!(without_users(translation), visit);
-    compare_all(&mut done, db, &translation.users, signed_in_since).await?;
+    in_order!(translation, visit);
     tokens(&mut done, translation, input, site, db).await?;
     straight::compare(&mut done, translation, input, site, db).await?;
     Ok(done)
 }
 
-/// The translation with no users, for [`in_order`].
-fn without_users(translation: &Translation) -> View<'_> {
-    View {
-        tenants: &translation.tenants,
-        roles: &translation.roles,
-        rest_scopes: &translation.rest_scopes,
-        users: &[],
-        subscription_policies: &translation.subscription_policies,
-        application_policies: &translation.application_policies,
-        advanced_policies: &translation.advanced_policies,
-        shared_scopes: &translation.shared_scopes,
-        apis: &translation.apis,
-        clients: &translation.clients,
-        applications: &translation.applications,
-        key_mappings: &translation.key_mappings,
-        subscriptions: &translation.subscriptions,
-    }
-}
-
-struct View<'a> {
-    tenants: &'a [Carried<model::Tenant>],
-    roles: &'a [Carried<crate::translate::Role>],
-    rest_scopes: &'a [Carried<crate::translate::RestScopes>],
-    users: &'a [Carried<User>],
-    subscription_policies: &'a [Carried<model::SubscriptionPolicy>],
-    application_policies: &'a [Carried<model::ApplicationPolicy>],
-    advanced_policies: &'a [Carried<model::AdvancedPolicy>],
-    shared_scopes: &'a [Carried<crate::translate::SharedScope>],
-    apis: &'a [Carried<crate::translate::CarriedApi>],
-    clients: &'a [Carried<model::OAuthClient>],
-    applications: &'a [Carried<model::Application>],
-    key_mappings: &'a [Carried<model::KeyMapping>],
-    subscriptions: &'a [Carried<model::Subscription>],
-}
-
-async fn compare_all<T: Noun>(done: &mut Verification, db: &Db, items: &[Carried<T>], lived_on: impl Fn(&T, &T) -> bool) -> db::Result<()> {
-    if items.is_empty() && T::KIND == <User as Noun>::KIND {
-        return Ok(());
-    }
+async fn compare_all<T: Noun>(done: &mut Verification, db: &Db, items: &[Carried<T>]) -> db::Result<()> {
     let mut compared = Compared { kind: T::KIND, ..Compared::default() };
     let mut tx = db.read().await?;
     for item in items {
         let found = item.value.find(&mut tx).await?;
-        compare(done, &mut compared, &item.key, &item.value, found.as_ref(), &lived_on);
+        compare(done, &mut compared, &item.key, &item.value, found.as_ref());
     }
     done.kinds.push(compared);
     Ok(())
 }
 
-fn compare<T: Noun>(
-    done: &mut Verification,
-    compared: &mut Compared,
-    key: &str,
-    expected: &T,
-    found: Option<&T>,
-    lived_on: impl Fn(&T, &T) -> bool,
-) {
+fn compare<T: Noun>(done: &mut Verification, compared: &mut Compared, key: &str, expected: &T, found: Option<&T>) {
     compared.source += 1;
     let Some(found) = found else {
         compared.missing += 1;
@@ -179,7 +132,7 @@ fn compare<T: Noun>(
         return;
     };
     compared.target += 1;
-    if lived_on(expected, found) {
+    if expected.has_lived_on(found) {
         compared.lived_on += 1;
         return;
     }
@@ -194,17 +147,6 @@ fn compare<T: Noun>(
     for (field, source, target) in differences {
         done.differ(Difference { kind: T::KIND, key: key.to_owned(), field, source, target });
     }
-}
-
-/// Whether only the form of the password differs, as after a sign-in.
-fn signed_in_since(expected: &User, found: &User) -> bool {
-    let renewed = matches!((&expected.password, &found.password), (Some(StoredPassword::Legacy { .. }), Some(StoredPassword::Argon2id(_))));
-    renewed && User { password: None, ..expected.clone() } == User { password: None, ..found.clone() }
-}
-
-/// Whether only its state differs: it was refreshed or taken back here.
-fn ended_here(expected: &IssuedToken, found: &IssuedToken) -> bool {
-    found.state != TokenState::Active && IssuedToken { state: TokenState::Active, ..found.clone() } == *expected
 }
 
 async fn tokens(done: &mut Verification, translation: &Translation, input: &Input<'_>, site: &Site, db: &Db) -> Result<(), PlanError> {
@@ -225,7 +167,7 @@ async fn tokens(done: &mut Verification, translation: &Translation, input: &Inpu
                 token.value = without_refresh(token.value);
             }
             let key: String = token.key.chars().take(12).collect();
-            compare(done, &mut compared, &key, &token.value, found.as_ref(), ended_here);
+            compare(done, &mut compared, &key, &token.value, found.as_ref());
             // The refresh token must lead to the same row.
             if let (Some(text), Some(found)) = (&token.value.refresh, &found) {
                 let by_refresh = db::tokens::find_by_refresh(&mut tx, text.expose()).await?;
