@@ -15,10 +15,17 @@
 #![allow(dead_code, unused_imports, reason = "the tree's users come next")]
 
 mod compile;
+mod convert;
+mod date;
 mod endpoint;
+mod expression;
+mod failure;
 mod findings;
 mod hash;
+mod json;
+mod jsonpath;
 mod library;
+
 mod limits;
 mod message;
 mod obstacle;
@@ -27,11 +34,13 @@ mod run;
 mod sequence;
 mod tree;
 mod xml;
+mod xpath;
 
 pub use compile::compile;
 pub use endpoint::Target;
 pub use findings::{Finding, KNOWN_MEDIATORS, Standing, findings};
 pub use hash::normalised_hash;
+pub use json::{Json, JsonFault};
 pub use library::{Library, Source};
 pub use limits::Limits;
 pub use message::{Direction, Fault, Headers, Message, Payload, Properties, Rewritten, Scope, UNREADABLE_BODY, Value, Xml};

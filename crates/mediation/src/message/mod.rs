@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use headers::Headers;
-pub(crate) use payload::{Content, Envelope, Format, Raw};
+pub(crate) use payload::{Envelope, Format, Media, SOAP11, SOAP12, bounds, mime, soap_format};
 pub use payload::{Payload, Rewritten};
 pub use properties::{Properties, Scope, Value, Xml};
 
@@ -157,7 +157,7 @@ impl Message {
                 self.headers.set("Content-Type", value.to_string());
                 self.properties.set(Scope::Axis2, "ContentType", value.clone());
                 self.properties.set(Scope::Axis2, "messageType", value);
-                self.payload.changed = true;
+                self.payload.retype();
             }
             (Scope::Default, "RESPONSE") => {
                 self.direction = if value.to_string().eq_ignore_ascii_case("true") { Direction::Response } else { Direction::Request };

@@ -17,6 +17,13 @@ pub(crate) use read::Bounds;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct NodeId(u32);
 
+impl NodeId {
+    /// Place in the list, for [`Tree::order`].
+    pub(crate) fn place(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// One tree; its root is the document, which holds one element or, for a cut-out, several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tree {
