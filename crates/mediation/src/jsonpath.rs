@@ -148,13 +148,13 @@ impl JsonPath {
     /// Evaluates it. `visits` is how many values may still be looked at.
     pub(crate) fn find(&self, root: &Json, visits: &mut u64) -> Result<Found, TooMuch> {
         let paths = locate(&self.steps, root, visits)?;
-        let values = paths.iter().filter_map(|path| at(root, path));
+        let mut values = paths.iter().filter_map(|path| at(root, path));
         if let Some(function) = self.function {
             let found: Vec<&Json> = values.collect();
             return Ok(apply(function, &found, self.is_definite()).map_or(Found::Nothing, Found::One));
         }
         if self.is_definite() {
-            return Ok(values.cloned().next().map_or(Found::Nothing, Found::One));
+            return Ok(values.next().cloned().map_or(Found::Nothing, Found::One));
         }
         Ok(Found::Many(values.cloned().collect()))
     }
@@ -246,8 +246,7 @@ fn as_number(json: &Json) -> Option<f64> {
 
 fn locate(steps: &[Step], root: &Json, visits: &mut u64) -> Result<Vec<Vec<Key>>, TooMuch> {
     let mut paths: Vec<Vec<Key>> = vec![Vec::new()];
-    let mut steps = steps.iter();
-    while let Some(step) = steps.next() {
+    for step in steps {
         if *step == Step::Descent {
             let mut all = Vec::new();
             for path in &paths {
@@ -315,11 +314,7 @@ fn locate(steps: &[Step], root: &Json, visits: &mut u64) -> Result<Vec<Vec<Key>>
                         }
                     }
                 }
-                (Step::Filter(condition), json @ Json::Object(_)) => {
-                    if holds(condition, json, visits)? {
-                        next.push(path.clone());
-                    }
-                }
+                (Step::Filter(condition), json @ Json::Object(_)) if holds(condition, json, visits)? => next.push(path.clone()),
                 _ => {}
             }
         }

@@ -27,9 +27,13 @@ pub struct Payload {
     content: Content,
     /// Content type the body came with, fixed before a sequence changes the header.
     came_as: Option<String>,
-    /// Content differs from the bytes, or is to be written as another type.
+    /// Content differs from the bytes.
     changed: bool,
+    /// May have to be written as another type.
+    retyped: bool,
     rewritten: Option<Rewritten>,
+    /// The sequence took the content type away, upon which the sender wrote one of its own.
+    pub(crate) untyped: bool,
 }
 
 /// What came over the wire.
@@ -113,7 +117,7 @@ pub enum Rewritten {
 
 impl Payload {
     fn of(raw: Raw) -> Self {
-        Self { raw, content: Content::Closed, came_as: None, changed: false, rewritten: None }
+        Self { raw, content: Content::Closed, came_as: None, changed: false, retyped: false, rewritten: None, untyped: false }
     }
 
     /// No body.
@@ -165,7 +169,21 @@ impl Payload {
 
     /// Is to be written again, though nobody may have changed what it says.
     pub(crate) fn retype(&mut self) {
-        self.changed = true;
+        self.retyped = true;
+    }
+
+    /// Puts bytes in the place of the body, as if they had come; nobody looks into them unless a mediator does.
+    pub(crate) fn set_bytes(&mut self, text: &str, content_type: &str) {
+        let bytes = Bytes::from(text.to_owned());
+        *self = Self::replaced(bytes, Some(content_type));
+    }
+
+    /// A body in the place of the one that came.
+    pub(crate) fn replaced(bytes: Bytes, content_type: Option<&str>) -> Self {
+        let mut payload = Self::whole(bytes.clone());
+        payload.fix_type(content_type);
+        payload.rewritten = Some(if bytes.is_empty() { Rewritten::Empty } else { Rewritten::Bytes(bytes) });
+        payload
     }
 
     pub(crate) fn is_json(&self) -> bool {
@@ -252,7 +270,13 @@ impl Payload {
     }
 
     /// Puts a plain document in the place of the body. An envelope that came stays around it.
-    pub(crate) fn set_xml(&mut self, document: &Tree) {
+    pub(crate) fn set_xml(&mut self, document: &Tree, limits: &Limits) -> Result<(), Failure> {
+        // An envelope that came keeps its header; anything else is not looked at.
+        if matches!(self.raw, Raw::Whole(_))
+            && matches!(Media::of(self.came_as.as_deref().unwrap_or_default()), Media::Soap11 | Media::Soap12)
+        {
+            self.open(limits)?;
+        }
         let format = match &self.content {
             Content::Xml(envelope) => envelope.format,
             _ => match Media::of(self.came_as.as_deref().unwrap_or_default()) {
@@ -277,23 +301,12 @@ impl Payload {
         };
         self.content = Content::Xml(envelope);
         self.changed = true;
+        Ok(())
     }
 
     pub(crate) fn set_envelope(&mut self, envelope: Envelope) {
         self.content = Content::Xml(envelope);
         self.changed = true;
-    }
-
-    pub(crate) fn set_text(&mut self, text: &str) {
-        let mut tree = Tree::empty();
-        let document = tree.document();
-        let element = tree.append_tag(document, payload_tag("text"));
-        tree.append_text(element, text);
-        self.content = Content::Closed;
-        self.raw = Raw::Absent;
-        let mut envelope = Envelope::empty(Format::Pox);
-        envelope.set_content(&tree);
-        self.set_envelope(envelope);
     }
 
     /// Which protocol the message speaks, as `MESSAGE_FORMAT` says it.
@@ -322,11 +335,14 @@ impl Payload {
             self.changed = false;
             return Ok(None);
         }
-        if !self.changed || (matches!(self.raw, Raw::Absent) && matches!(self.content, Content::Closed)) {
+        let came_as = self.came_as.clone().unwrap_or_default();
+        let as_type = as_type.map_or_else(|| came_as.clone(), str::to_owned);
+        let another = self.retyped && Media::of(&as_type) != Media::of(&came_as);
+        self.retyped = false;
+        if (!self.changed && !another) || (matches!(self.raw, Raw::Absent) && matches!(self.content, Content::Closed)) {
             return Ok(None);
         }
         self.open(limits)?;
-        let as_type = as_type.map(str::to_owned).or_else(|| self.came_as.clone()).unwrap_or_default();
         let written = self.write(&as_type)?;
         if written.len() > limits.body_bytes {
             return Err(Failure::new("The sequence made too long a body"));
@@ -559,7 +575,12 @@ impl Envelope {
                 }
                 out
             }
-            Media::Text => content.map(|id| self.tree.own_text(id)).unwrap_or_default(),
+            // text/html may be written as elements.
+            Media::Text => match content {
+                Some(id) if self.tree.elements(id).next().is_some() => element(id),
+                Some(id) => self.tree.own_text(id),
+                None => String::new(),
+            },
             Media::Xml | Media::Json | Media::Binary => content.map(element).unwrap_or_default(),
         })
     }
@@ -618,8 +639,8 @@ mod tests {
             ("a=1&b=x+y%26", "application/x-www-form-urlencoded", "application/json", "{\"xformValues\":{\"a\":1,\"b\":\"x y&\"}}"),
             ("<x><a>1</a><b>x y&amp;</b></x>", "application/xml", "application/x-www-form-urlencoded", "a=1&b=x+y%26"),
             ("hello", "text/plain", "application/xml", "<text xmlns=\"http://ws.apache.org/commons/ns/payload\">hello</text>"),
-            ("hello", "text/plain", "text/plain", "hello"),
-            ("\u{1}bytes", "image/png", "image/png", "\u{1}bytes"),
+            ("hello", "text/plain", "text/plain", "None"),
+            ("\u{1}bytes", "image/png", "application/xml", "<binary xmlns=\"http://ws.apache.org/commons/ns/payload\">AWJ5dGVz</binary>"),
         ] {
             assert_eq!(as_type(body, from, to), made, "{body} {to}");
         }

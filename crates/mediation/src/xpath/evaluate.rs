@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use super::{Axis, Calculation, Comparison, Expression, Start, Step, Test, Variable, functions};
@@ -249,10 +250,10 @@ impl Run<'_> {
         self.pay(nodes.len())?;
         let mut orders = self.orders.borrow_mut();
         for at in &nodes {
-            if !orders.contains_key(&at.tree) {
+            if let Entry::Vacant(vacant) = orders.entry(at.tree) {
                 let order = self.tree(*at).order();
                 self.pay(order.len())?;
-                orders.insert(at.tree, Arc::new(order));
+                vacant.insert(Arc::new(order));
             }
         }
         let place = |at: &At| {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use crate::message::Scope;
 use crate::tree::Tree;
 
-pub(crate) use evaluate::{Found, Host, Stopped, java_double};
+pub(crate) use evaluate::{Found, Host, Stopped};
 
 /// A compiled expression.
 #[derive(Debug, Clone, PartialEq)]
