@@ -32,6 +32,7 @@ pub mod rest_scopes;
 pub mod revisions;
 pub mod roles;
 pub mod scopes;
+pub mod sequences;
 pub mod served;
 pub mod signing_keys;
 pub mod subscriptions;

@@ -18,6 +18,7 @@ mod people;
 mod policies;
 mod schema;
 mod secrets;
+mod sequences;
 mod served;
 mod stage;
 mod tokens;
