@@ -21,6 +21,9 @@ fn deployed(kind: &str, name: &str, bytes: Vec<u8>) -> SynapseFile {
     SynapseFile { tenant_id: -1234, kind: kind.to_owned(), name: name.to_owned(), bytes }
 }
 
+/// Flow, name, and whether it is a shared one.
+type Reference = (String, String, bool);
+
 /// An installation with one API, Weather 1.0 of `ann`, that names these sequences.
 struct Site {
     old: Installation,
@@ -51,7 +54,7 @@ impl Site {
     }
 
     /// What is carried, what the API refers to, and what is told.
-    fn carried(&self) -> (Vec<StoredSequence>, Vec<(String, String, bool)>, Vec<Finding>) {
+    fn carried(&self) -> (Vec<StoredSequence>, Vec<Reference>, Vec<Finding>) {
         let done = bare::with_gateway(&self.old, &self.synapse, |desk| {
             let mut all = read(desk);
             let id = ApiId::derived(&["weather"]);
