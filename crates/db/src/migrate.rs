@@ -27,7 +27,12 @@ macro_rules! step {
 }
 
 /// In ascending order of numbers, which need not follow each other.
-const MIGRATIONS: &[Migration] = &[step!(1, "house", "0001_house"), step!(9, "sequences", "0009_sequences")];
+#[rustfmt::skip]
+const MIGRATIONS: &[Migration] = &[
+    step!(1, "house", "0001_house"),
+    step!(6, "journal", "0006_journal"),
+    step!(9, "sequences", "0009_sequences"),
+];
 
 /// Any number nobody else uses for `pg_advisory_xact_lock` in the same database.
 const LOCK: i64 = 0x7469_6465_6761_7465;
