@@ -30,6 +30,7 @@ macro_rules! step {
 #[rustfmt::skip]
 const MIGRATIONS: &[Migration] = &[
     step!(1, "house", "0001_house"),
+    step!(2, "content", "0002_content"),
     step!(6, "journal", "0006_journal"),
     step!(9, "sequences", "0009_sequences"),
 ];

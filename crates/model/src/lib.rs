@@ -9,6 +9,7 @@
 mod api;
 mod application;
 mod context;
+mod document;
 mod endpoint;
 mod ids;
 mod lifecycle;
@@ -31,8 +32,11 @@ pub use api::{
 };
 pub use application::{Application, ApplicationStatus, ApplicationTokenType};
 pub use context::{ContextFault, effective_context, template_of};
+pub use document::{COMMENT_MAX_CHARS, Comment, Document, DocumentKind, DocumentSource, DocumentVisibility, Rating};
 pub use endpoint::{Endpoint, EndpointFault, EndpointSet, Endpoints};
-pub use ids::{ApiId, ApplicationId, KeyMappingId, PolicyId, RevisionId, SubscriptionId, TenantId, TokenId, UserId};
+pub use ids::{
+    ApiId, ApplicationId, CommentId, DocumentId, KeyMappingId, PolicyId, RatingId, RevisionId, SubscriptionId, TenantId, TokenId, UserId,
+};
 pub use lifecycle::{Action, LifecycleState, Refused, Transition};
 pub use names::{NameFault, api_name, api_version, application_name, policy_name};
 pub use oauth::{ClientOrigin, IssuedToken, Lifetimes, OAuthClient, TokenFormat, TokenHolder, TokenState, TokenText};

@@ -9,6 +9,7 @@ extern crate tidegate_db as db;
 
 mod apis;
 mod applications;
+mod content;
 mod fixtures;
 mod home;
 mod house;
