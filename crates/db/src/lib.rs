@@ -23,6 +23,7 @@ pub mod deployments;
 pub mod environments;
 pub mod facts;
 pub mod home;
+pub mod journal;
 pub mod key_mappings;
 pub mod lifecycle_events;
 pub mod origins;

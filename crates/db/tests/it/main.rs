@@ -12,6 +12,7 @@ mod applications;
 mod fixtures;
 mod home;
 mod house;
+mod journal;
 mod opening;
 mod outbox;
 mod people;
