@@ -15,6 +15,7 @@ pub mod apply;
 mod opened;
 pub mod plan;
 pub mod report;
+pub mod stakes;
 pub mod target;
 pub mod verify;
 

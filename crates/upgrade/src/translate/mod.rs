@@ -40,6 +40,8 @@ pub use endpoints::EndpointMap;
 pub use finding::{About, Finding, Severity};
 pub use ledger::{Account, Ledger};
 pub use names::Names;
+#[cfg(test)]
+pub(crate) use policies::bare;
 pub(crate) use sequences::is_stock as is_stock_sequence;
 
 use crate::old::Installation;
