@@ -77,6 +77,7 @@ pub(in crate::translate) fn with_gateway<T>(old: &Installation, synapse: &[Synap
         old,
         settings: None,
         synapse,
+        extras: None,
         secondary_stores: 0,
         clock: Clock::new(chrono_tz::UTC),
         source: "test",
