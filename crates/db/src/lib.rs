@@ -19,6 +19,7 @@ pub mod apis;
 pub mod applications;
 pub mod bootstrap;
 pub mod clients;
+pub mod continuity;
 pub mod deployments;
 pub mod environments;
 pub mod facts;

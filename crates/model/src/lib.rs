@@ -9,6 +9,7 @@
 mod api;
 mod application;
 mod context;
+mod continuity;
 mod endpoint;
 mod ids;
 mod lifecycle;
@@ -30,6 +31,9 @@ pub use api::{
 };
 pub use application::{Application, ApplicationStatus, ApplicationTokenType};
 pub use context::{ContextFault, effective_context, template_of};
+pub use continuity::{
+    ApiContinuity, BackendJwt, Continuity, DEFAULT_BACKEND_JWT_HEADER, DEFAULT_CLAIM_DIALECT, ErrorFormat, Generation, JwtEncoding, JwtForm,
+};
 pub use endpoint::{Endpoint, EndpointFault, EndpointSet, Endpoints};
 pub use ids::{ApiId, ApplicationId, KeyMappingId, PolicyId, RevisionId, SubscriptionId, TenantId, TokenId, UserId};
 pub use lifecycle::{Action, LifecycleState, Refused, Transition};

@@ -9,6 +9,7 @@ extern crate tidegate_db as db;
 
 mod apis;
 mod applications;
+mod continuity;
 mod fixtures;
 mod home;
 mod house;
