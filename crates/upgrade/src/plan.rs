@@ -121,6 +121,7 @@ macro_rules! in_order {
         $visit!($translation.advanced_policies $(, $more)*);
         $visit!($translation.shared_scopes $(, $more)*);
         $visit!($translation.apis $(, $more)*);
+        $visit!($translation.sequences $(, $more)*);
         $visit!($translation.clients $(, $more)*);
         $visit!($translation.applications $(, $more)*);
         $visit!($translation.key_mappings $(, $more)*);

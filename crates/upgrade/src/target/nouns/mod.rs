@@ -8,6 +8,7 @@ mod keys;
 mod policies;
 mod roles;
 mod scopes;
+mod sequences;
 mod subscriptions;
 mod tenants;
 mod tokens;

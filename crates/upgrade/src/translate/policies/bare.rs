@@ -4,7 +4,7 @@ use crate::old::apis::Orphans;
 use crate::old::limits::Policies;
 use crate::old::registry::Registry;
 use crate::old::{Encryption, Installation};
-use crate::source::{Version, clock::Clock};
+use crate::source::{Version, clock::Clock, files::SynapseFile};
 use crate::translate::{Desk, EndpointMap, Finding, Input, Serving};
 
 /// Of 2.6.0, empty.
@@ -68,9 +68,15 @@ pub(in crate::translate) struct Done<T> {
 
 /// Does `work` at a desk over `old`.
 pub(in crate::translate) fn with_desk<T>(old: &Installation, work: impl FnOnce(&mut Desk<'_>) -> T) -> Done<T> {
+    with_gateway(old, &[], work)
+}
+
+/// The same, with files of a gateway.
+pub(in crate::translate) fn with_gateway<T>(old: &Installation, synapse: &[SynapseFile], work: impl FnOnce(&mut Desk<'_>) -> T) -> Done<T> {
     let input = Input {
         old,
         settings: None,
+        synapse,
         secondary_stores: 0,
         clock: Clock::new(chrono_tz::UTC),
         source: "test",

@@ -112,6 +112,7 @@ impl Site {
         Input {
             old: &self.old,
             settings: Some(&self.settings),
+            synapse: &[],
             secondary_stores: 0,
             clock: Clock::new(Tz::UTC),
             source: "test",
