@@ -20,6 +20,7 @@ pub mod applications;
 pub mod bootstrap;
 pub mod clients;
 pub mod comments;
+pub mod continuity;
 pub mod deployments;
 pub mod documents;
 pub mod environments;

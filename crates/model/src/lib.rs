@@ -9,6 +9,7 @@
 mod api;
 mod application;
 mod context;
+mod continuity;
 mod document;
 mod endpoint;
 mod ids;
@@ -32,6 +33,9 @@ pub use api::{
 };
 pub use application::{Application, ApplicationStatus, ApplicationTokenType};
 pub use context::{ContextFault, effective_context, template_of};
+pub use continuity::{
+    ApiContinuity, BackendJwt, Continuity, DEFAULT_BACKEND_JWT_HEADER, DEFAULT_CLAIM_DIALECT, ErrorFormat, Generation, JwtEncoding, JwtForm,
+};
 pub use document::{COMMENT_MAX_CHARS, Comment, Document, DocumentKind, DocumentSource, DocumentVisibility, Rating};
 pub use endpoint::{Endpoint, EndpointFault, EndpointSet, Endpoints};
 pub use ids::{

@@ -10,6 +10,7 @@ extern crate tidegate_db as db;
 mod apis;
 mod applications;
 mod content;
+mod continuity;
 mod fixtures;
 mod home;
 mod house;
