@@ -20,6 +20,7 @@ pub mod plan;
 pub mod plan_file;
 pub mod report;
 pub mod rollback;
+pub mod stakes;
 pub mod target;
 pub mod verify;
 
