@@ -5,6 +5,7 @@ use db::origins::Origin;
 use db::{Db, Tx, facts, origins, tokens};
 use model::{IssuedToken, Timestamp, TokenState};
 
+use crate::files::{self, FileRun};
 use crate::plan::{Conflict, Decision, ENDED_HASH, Plan, PlanError, Tally, TokenRun, TokenStep, decide, has_no_tokens, in_order};
 use crate::source::Site;
 use crate::target::{self, nouns::Around, nouns::Noun};
@@ -114,6 +115,8 @@ pub async fn apply(
         };
     }
     in_order!(translation, visit);
+    let run = FileRun::open(&input.old.registry, &translation.files, input.source, Some(db)).await?;
+    writer.files(run).await?;
     let run = TokenRun::open(input, &translation.clients, site, first).await?;
     writer.tokens(run).await?;
     writer.remember().await?;
@@ -192,6 +195,29 @@ impl Writer<'_> {
         }
         T::insert(tx, &news, &self.around).await?;
         origins::put_many(tx, self.source, T::KIND, &book).await
+    }
+
+    async fn files(&mut self, mut run: FileRun<'_>) -> Result<(), ApplyError> {
+        let failed = failed(files::KIND);
+        let mut written = 0;
+        while let Some(steps) = run.next(Some(self.db)).await? {
+            if let Some(Conflict { kind, key, words }) = run.conflicts.pop() {
+                return Err(ApplyError::Conflict { kind, key, words });
+            }
+            if steps.is_empty() {
+                continue;
+            }
+            self.allowed()?;
+            written += count(steps.len());
+            let mut tx = self.db.write().await.map_err(&failed)?;
+            run.write(&mut tx, steps).await.map_err(&failed)?;
+            tx.commit().await.map_err(&failed)?;
+            self.done.batches += 1;
+            (self.progress)(files::KIND, written, None);
+        }
+        let (tally, ..) = run.close();
+        self.done.tallies.push(tally);
+        Ok(())
     }
 
     async fn tokens(&mut self, mut run: TokenRun<'_>) -> Result<(), ApplyError> {

@@ -12,6 +12,7 @@ pub mod source;
 pub mod translate;
 
 pub mod apply;
+mod files;
 mod opened;
 pub mod plan;
 pub mod report;

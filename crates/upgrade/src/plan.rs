@@ -6,6 +6,7 @@ use db::{Db, Tx, origins};
 use model::OAuthClient;
 use serde::Serialize;
 
+use crate::files::FileRun;
 use crate::old::oauth::{Token, Tokens};
 use crate::source::SourceError;
 use crate::target::nouns::{Noun, Standing, refresh_holder, without_refresh};
@@ -58,7 +59,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    fn count(&mut self, decision: &Decision) {
+    pub(crate) fn count(&mut self, decision: &Decision) {
         self.source += 1;
         match decision {
             Decision::New => self.new += 1,
@@ -121,6 +122,9 @@ macro_rules! in_order {
         $visit!($translation.advanced_policies $(, $more)*);
         $visit!($translation.shared_scopes $(, $more)*);
         $visit!($translation.apis $(, $more)*);
+        $visit!($translation.documents $(, $more)*);
+        $visit!($translation.comments $(, $more)*);
+        $visit!($translation.ratings $(, $more)*);
         $visit!($translation.clients $(, $more)*);
         $visit!($translation.applications $(, $more)*);
         $visit!($translation.key_mappings $(, $more)*);
@@ -170,6 +174,15 @@ impl Plan {
         self.findings.extend(gone.iter().map(|key| gone_there(T::KIND, key)));
         self.tallies.push(tally);
         Ok(())
+    }
+
+    /// Takes in what a run over the files found.
+    fn files(&mut self, run: FileRun<'_>, findings: &mut Vec<Finding>) {
+        let (tally, mut conflicts, found, gone) = run.close();
+        self.findings.extend(gone.iter().map(|key| gone_there(tally.kind, key)));
+        self.tallies.push(tally);
+        self.conflicts.append(&mut conflicts);
+        findings.extend(found);
     }
 
     fn conflict(&mut self, kind: &'static str, key: &str, words: &str) {
@@ -401,7 +414,7 @@ fn note(ledger: &mut Ledger, old: &Token, outcome: &Outcome) {
     }
 }
 
-/// Counts tokens into the plan and the ledger, and findings into the translation.
+/// Counts what comes as a stream, files and tokens, into the plan and the ledger, and findings into the translation.
 ///
 /// # Errors
 ///
@@ -413,7 +426,10 @@ pub async fn plan_tokens(
     site: &crate::source::Site,
     target: Option<&Db>,
 ) -> Result<(), PlanError> {
-    let Translation { clients, ledger, findings, .. } = translation;
+    let Translation { clients, files, ledger, findings, .. } = translation;
+    let mut carrying = FileRun::open(&input.old.registry, files, input.source, target).await?;
+    while carrying.next(target).await?.is_some() {}
+    plan.files(carrying, findings);
     let first = match target {
         Some(db) => has_no_tokens(db, input.source).await?,
         None => true,

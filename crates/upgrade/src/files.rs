@@ -1,0 +1,252 @@
+//! Carries files: streams their bytes out of the old registry one by one, holds each against the target, and writes in batches bounded by
+//! their bytes, so that no more than a batch and one file are ever in memory.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use aws_lc_rs::digest;
+use db::files::{FILE_MAX_BYTES, Place, sha256};
+use db::origins::{self, Origin};
+use db::{Db, Tx};
+
+use crate::old::registry::{Contents, Registry};
+use crate::plan::{Conflict, Decision, PlanError, Tally};
+use crate::translate::{About, Finding, Severity, WantedFile};
+
+/// The kind's name in the book of origins.
+pub(crate) const KIND: &str = "files of APIs";
+
+/// Bytes written in one transaction; a larger file has one of its own.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
+
+/// A file as it came.
+#[derive(Debug)]
+pub(crate) struct Come<'a> {
+    pub(crate) wanted: &'a WantedFile,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Come<'_> {
+    /// What the file is: by its bytes where portals show it as a picture, else as the registry says.
+    pub(crate) fn media_type(&self) -> &str {
+        let told = self.wanted.media_type.as_deref();
+        match self.wanted.place {
+            Place::Thumbnail => picture(&self.bytes).or(told),
+            _ => told,
+        }
+        .unwrap_or("application/octet-stream")
+    }
+
+    fn content_hash(&self) -> String {
+        let WantedFile { api, place, name, .. } = self.wanted;
+        let text = format!("{KIND}\0{api}\0{place}\0{name}\0{}\0{}", self.media_type(), sha256(&self.bytes));
+        digest::digest(&digest::SHA256, text.as_bytes()).as_ref().iter().map(|b| format!("{b:02x}")).collect()
+    }
+}
+
+/// A picture's media type by its first bytes; old registries often say nothing, or `application/octet-stream`.
+fn picture(bytes: &[u8]) -> Option<&'static str> {
+    let head = bytes.get(..bytes.len().min(512)).unwrap_or_default();
+    let is_svg = || {
+        let text = String::from_utf8_lossy(head);
+        let text = text.trim_start_matches('\u{feff}').trim_start();
+        text.starts_with("<svg") || (text.starts_with("<?xml") && text.contains("<svg"))
+    };
+    match head {
+        [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
+        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        [b'G', b'I', b'F', b'8', ..] => Some("image/gif"),
+        [b'B', b'M', ..] => Some("image/bmp"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+        [0, 0, 1, 0, ..] => Some("image/x-icon"),
+        _ if is_svg() => Some("image/svg+xml"),
+        _ => None,
+    }
+}
+
+/// Files in the order in which the registry gives them.
+pub(crate) struct Stream<'a> {
+    contents: Contents<'a>,
+    /// By tenant and path; one resource may be the file of several documents.
+    waiting: HashMap<(i64, &'a str), Vec<&'a WantedFile>>,
+    ready: VecDeque<Come<'a>>,
+}
+
+impl<'a> Stream<'a> {
+    pub(crate) fn open(registry: &'a Registry, wanted: &'a [WantedFile]) -> Self {
+        let mut waiting: HashMap<(i64, &str), Vec<&WantedFile>> = HashMap::new();
+        for file in wanted {
+            waiting.entry((file.tenant, file.path.as_str())).or_default().push(file);
+        }
+        let contents = registry.contents(waiting.keys().copied());
+        Self { contents, waiting, ready: VecDeque::new() }
+    }
+
+    pub(crate) async fn next(&mut self) -> Result<Option<Come<'a>>, PlanError> {
+        loop {
+            if let Some(come) = self.ready.pop_front() {
+                return Ok(Some(come));
+            }
+            let Some((tenant, path, bytes)) = self.contents.next().await? else { return Ok(None) };
+            for wanted in self.waiting.remove(&(tenant, path)).unwrap_or_default() {
+                self.ready.push_back(Come { wanted, bytes: bytes.clone() });
+            }
+        }
+    }
+
+    /// Files that never came: their resource names a content that is not there.
+    pub(crate) fn left(&self) -> Vec<&'a WantedFile> {
+        let mut left: Vec<&WantedFile> = self.waiting.values().flatten().copied().collect();
+        left.sort_by(|a, b| a.key.cmp(&b.key));
+        left
+    }
+}
+
+/// Holds files against the target, and writes them when asked to.
+pub(crate) struct FileRun<'a> {
+    stream: Stream<'a>,
+    source: &'a str,
+    known: HashMap<String, String>,
+    pub(crate) tally: Tally,
+    pub(crate) conflicts: Vec<Conflict>,
+    pub(crate) findings: Vec<Finding>,
+    seen: HashSet<&'a str>,
+}
+
+/// A file to be written.
+pub(crate) struct FileStep<'a> {
+    come: Come<'a>,
+    hash: String,
+}
+
+impl<'a> FileRun<'a> {
+    pub(crate) async fn open(
+        registry: &'a Registry,
+        wanted: &'a [WantedFile],
+        source: &'a str,
+        target: Option<&Db>,
+    ) -> Result<Self, PlanError> {
+        let known = match target {
+            Some(db) => origins::list(&mut db.read().await?, source, KIND).await?.into_iter().map(|(k, o)| (k, o.content_hash)).collect(),
+            None => HashMap::new(),
+        };
+        Ok(Self {
+            stream: Stream::open(registry, wanted),
+            source,
+            known,
+            tally: Tally { kind: KIND, ..Tally::default() },
+            conflicts: Vec::new(),
+            findings: Vec::new(),
+            seen: HashSet::new(),
+        })
+    }
+
+    /// The next files to write, some megabytes of them; `None` after the last. What need not be written is only counted.
+    pub(crate) async fn next(&mut self, target: Option<&Db>) -> Result<Option<Vec<FileStep<'a>>>, PlanError> {
+        let (mut steps, mut bytes) = (Vec::new(), 0);
+        while bytes < BATCH_BYTES {
+            let Some(come) = self.stream.next().await? else {
+                return Ok((!steps.is_empty()).then_some(steps));
+            };
+            self.seen.insert(come.wanted.key.as_str());
+            if come.bytes.len() > FILE_MAX_BYTES {
+                let words = format!("{} bytes, and at most {FILE_MAX_BYTES} are kept", come.bytes.len());
+                self.find(
+                    "It stays in the old installation: it is too large to be kept here. What it belongs to is carried.",
+                    come.wanted,
+                    words,
+                );
+                continue;
+            }
+            let hash = come.content_hash();
+            let decision = self.decide(target, &come, &hash).await?;
+            self.tally.count(&decision);
+            match decision {
+                Decision::New | Decision::Replaces | Decision::Changed => {
+                    bytes += come.bytes.len();
+                    steps.push(FileStep { come, hash });
+                }
+                Decision::Conflict(words) if self.conflicts.len() < 100 => {
+                    self.conflicts.push(Conflict { kind: KIND, key: come.wanted.key.clone(), words });
+                }
+                Decision::Conflict(_) | Decision::Same | Decision::Deleted => {}
+            }
+        }
+        Ok(Some(steps))
+    }
+
+    async fn decide(&self, target: Option<&Db>, come: &Come<'_>, hash: &str) -> Result<Decision, PlanError> {
+        let WantedFile { key, api, place, .. } = come.wanted;
+        let known = self.known.get(key);
+        if known.is_some_and(|k| k == hash) {
+            return Ok(Decision::Same);
+        }
+        let Some(db) = target else { return Ok(Decision::New) };
+        let there = db::files::find(&mut db.read().await?, *api, place).await?;
+        Ok(match (known, there) {
+            (Some(_), Some(_)) => Decision::Changed,
+            (Some(_), None) => Decision::Deleted,
+            (None, None) => Decision::New,
+            (None, Some(there)) => Decision::Conflict(format!("API {api} already has the {place} {}", there.name)),
+        })
+    }
+
+    /// Writes files with their entries in the book of origins. A file whose API or document was deleted here stays away.
+    pub(crate) async fn write(&mut self, tx: &mut Tx, steps: Vec<FileStep<'_>>) -> db::Result<()> {
+        let mut book = Vec::new();
+        for FileStep { come, hash } in steps {
+            let WantedFile { key, api, place, name, .. } = come.wanted;
+            let holder = match place {
+                Place::Document(id) => db::documents::find(tx, *id).await?.is_some(),
+                _ => db::apis::find(tx, *api).await?.is_some(),
+            };
+            if !holder {
+                self.tally.deleted += 1;
+                continue;
+            }
+            db::files::put(tx, *api, place, name, come.media_type(), &come.bytes).await?;
+            book.push((key.clone(), Origin { new_id: format!("{api} {place}"), content_hash: hash }));
+        }
+        origins::put_many(tx, self.source, KIND, &book).await
+    }
+
+    /// Tally, conflicts and findings of the whole run, and the keys of files that are gone from the source.
+    pub(crate) fn close(mut self) -> (Tally, Vec<Conflict>, Vec<Finding>, Vec<String>) {
+        for wanted in self.stream.left() {
+            self.seen.insert(wanted.key.as_str());
+            self.find(
+                "What it belongs to is carried without it; upload it anew.",
+                wanted,
+                "its bytes are gone from the old registry".to_owned(),
+            );
+        }
+        let mut gone: Vec<String> = self.known.into_keys().filter(|key| !self.seen.contains(key.as_str())).collect();
+        gone.sort();
+        self.tally.gone = gone.len().try_into().unwrap_or(u64::MAX);
+        (self.tally, self.conflicts, self.findings, gone)
+    }
+
+    fn find(&mut self, consequence: &'static str, wanted: &WantedFile, words: String) {
+        let origin = format!("registry of tenant {}: {}", wanted.tenant, wanted.path);
+        self.findings.push(Finding { severity: Severity::Warning, about: About::Document, consequence, origin, words });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_are_told_by_their_bytes() {
+        for (bytes, expected) in [
+            (b"\x89PNG\r\n\x1a\n".as_slice(), Some("image/png")),
+            (b"\xff\xd8\xff\xe0", Some("image/jpeg")),
+            (b"GIF89a", Some("image/gif")),
+            (b"<?xml version='1.0'?>\n<svg xmlns='x'/>", Some("image/svg+xml")),
+            (b"\xef\xbb\xbf <svg/>", Some("image/svg+xml")),
+            (b"<html>", None),
+            (b"", None),
+        ] {
+            assert_eq!(picture(bytes), expected);
+        }
+    }
+}
