@@ -20,6 +20,7 @@ mod policy;
 mod rest_scopes;
 mod revision;
 mod secret;
+mod sequence;
 mod subscription;
 mod tenant;
 mod time;
@@ -50,6 +51,7 @@ pub use policy::{
 pub use rest_scopes::{DEFAULT_ROLES, RestScope, default_rest_scopes};
 pub use revision::{Definition, DefinitionFormat, Deployment, Environment, MAX_REVISIONS, Revision, Vhost};
 pub use secret::Secret;
+pub use sequence::{Flow, SequencePlace, StoredSequence};
 pub use subscription::{KeyMapping, KeyMappingMode, KeyState, KeyType, Subscription, SubscriptionState};
 pub use tenant::{SUPER_TENANT_DOMAIN, Tenant};
 pub use time::Timestamp;

@@ -16,6 +16,7 @@ mod files;
 mod opened;
 pub mod plan;
 pub mod report;
+pub mod stakes;
 pub mod target;
 pub mod verify;
 

@@ -125,6 +125,7 @@ macro_rules! in_order {
         $visit!($translation.documents $(, $more)*);
         $visit!($translation.comments $(, $more)*);
         $visit!($translation.ratings $(, $more)*);
+        $visit!($translation.sequences $(, $more)*);
         $visit!($translation.clients $(, $more)*);
         $visit!($translation.applications $(, $more)*);
         $visit!($translation.key_mappings $(, $more)*);

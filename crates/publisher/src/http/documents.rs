@@ -34,7 +34,7 @@ pub(crate) async fn create(
     Body(sent): Body<wire::Document>,
 ) -> Result<Response, Problem> {
     let made = documents::create(&room, &caller, &id, &sent).await?;
-    Ok(rest::created(&location(&format!("apis/{}/documents/{}", made.api, made.id)), &wire::Document::from(&made)))
+    Ok(rest::created(&location(&format!("apis/{}/documents/{}", made.api, made.id)), wire::Document::from(&made)))
 }
 
 #[derive(Deserialize)]
@@ -123,7 +123,7 @@ pub(crate) async fn set_content(
     };
     let document = documents::set_content(&room, &caller, &api, &id, sent).await?;
     let to = location(&format!("apis/{}/documents/{}/content", document.api, document.id));
-    Ok(rest::created(&to, &wire::Document::from(&document)))
+    Ok(rest::created(&to, wire::Document::from(&document)))
 }
 
 /// 204 when there is none, as in 4.0.0.

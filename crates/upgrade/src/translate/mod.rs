@@ -16,6 +16,7 @@ mod files;
 mod finding;
 mod keys;
 mod ledger;
+mod left_behind;
 mod limits;
 mod names;
 mod operations;
@@ -23,6 +24,7 @@ mod permissions;
 mod policies;
 mod roles;
 mod scopes;
+mod sequences;
 mod subscriptions;
 mod tables;
 mod tenants;
@@ -35,7 +37,7 @@ use chrono::{Datelike, NaiveDateTime};
 use db::lifecycle_events::LifecycleEvent;
 use model::{
     AdvancedPolicy, Api, ApiScope, Application, ApplicationPolicy, Comment, Definition, Document, KeyMapping, OAuthClient, Rating,
-    ScopeBinding, Subscription, SubscriptionPolicy, Tenant, TenantId, Timestamp, User,
+    ScopeBinding, StoredSequence, Subscription, SubscriptionPolicy, Tenant, TenantId, Timestamp, User,
 };
 
 pub use endpoints::EndpointMap;
@@ -43,9 +45,16 @@ pub use files::WantedFile;
 pub use finding::{About, Finding, Severity};
 pub use ledger::{Account, Ledger};
 pub use names::Names;
+#[cfg(test)]
+pub(crate) use policies::bare;
+pub(crate) use sequences::is_stock as is_stock_sequence;
 
 use crate::old::Installation;
-use crate::source::{Site, clock::Clock, files::Settings};
+use crate::source::{
+    Site,
+    clock::Clock,
+    files::{Extras, Settings, SynapseFile},
+};
 
 /// What is translated, and how.
 #[derive(Debug)]
@@ -54,6 +63,10 @@ pub struct Input<'a> {
     pub old: &'a Installation,
     /// The old configuration, when there is a folder.
     pub settings: Option<&'a Settings>,
+    /// What lies deployed on the old gateway, when there is a folder.
+    pub synapse: &'a [SynapseFile],
+    /// What the site added to its installation by hand, when there is a folder.
+    pub extras: Option<&'a Extras>,
     /// How many secondary user stores the folder defines.
     pub secondary_stores: usize,
     /// Reads wall clocks.
@@ -179,6 +192,8 @@ pub struct Translation {
     pub ratings: Vec<Carried<Rating>>,
     /// Contents of documents, thumbnails, WSDLs and originals, by where they are.
     pub files: Vec<WantedFile>,
+    /// Mediation sequences.
+    pub sequences: Vec<Carried<StoredSequence>>,
     /// OAuth clients.
     pub clients: Vec<Carried<OAuthClient>>,
     /// Applications.
@@ -207,6 +222,7 @@ pub fn translate(input: &Input<'_>) -> Translation {
     let mut desk = Desk::new(input);
     installation(&mut desk);
     strangers(&mut desk);
+    left_behind::tell(&mut desk);
     let mut done = Translation { tenants: tenants::translate(&mut desk), ..Translation::default() };
     let permissions = permissions::Effective::of(&mut desk);
     let mut roles = roles::translate(&mut desk, &permissions);
@@ -216,7 +232,9 @@ pub fn translate(input: &Input<'_>) -> Translation {
     done.roles = roles.list;
     let mut limits = policies::translate(&mut desk);
     let mut scopes = scopes::translate(&mut desk);
-    done.apis = apis::translate(&mut desk, &mut scopes, &mut limits);
+    let mut sequences = sequences::read(&mut desk);
+    done.apis = apis::translate(&mut desk, &mut scopes, &mut limits, &mut sequences);
+    done.sequences = sequences.finish(&mut desk);
     done.shared_scopes = scopes.shared(&mut desk);
     done.documents = documents::translate(&mut desk, &done.apis);
     done.comments = feedback::comments(&mut desk, &done.apis);
@@ -427,8 +445,6 @@ fn outside_tables(input: &Input<'_>) -> Vec<(&'static str, u64)> {
     let old = input.old;
     let files = &old.tenant_files;
     let all = [
-        ("mediation sequences of single APIs", old.apis.iter().map(|a| count(a.sequences.len())).sum()),
-        ("shared mediation sequences", files.iter().map(|f| count(f.sequences.len())).sum()),
         ("workflow settings", count(files.iter().filter(|f| f.workflow_extensions.is_some()).count())),
         ("sign-up settings", count(files.iter().filter(|f| f.sign_up.is_some()).count())),
         ("tenant configurations", count(files.iter().filter(|f| f.tenant_conf.is_some()).count())),

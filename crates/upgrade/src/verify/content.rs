@@ -3,6 +3,7 @@
 //!
 //! Files are read from both sides, one at a time, and hashed here; the digest stored beside the bytes is not believed.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use db::files::{Place, sha256};
@@ -144,10 +145,11 @@ async fn comments(done: &mut Verification, site: &Site, apis: &HashMap<i64, ApiI
         let author = author.strip_suffix("@carbon.super").unwrap_or(&author).to_owned();
         // Whatever the server's zone, this column was written in UTC.
         let at = row.timestamp("DATE_COMMENTED").ok().flatten().map_or(0, |t| t.and_utc().timestamp_millis());
-        if !of.contains_key(api) {
-            of.insert(*api, db::comments::list(tx, *api, u32::MAX, 0).await?.items);
-        }
-        let there = of.get(api).into_iter().flatten().find(|c| c.text == words && c.created_at.0 == at);
+        let all = match of.entry(*api) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(first) => first.insert(db::comments::list(tx, *api, u32::MAX, 0).await?.items),
+        };
+        let there = all.iter().find(|c| c.text == words && c.created_at.0 == at);
         let key = format!("AM_API_COMMENTS {}", number(&row, "COMMENT_ID").unwrap_or_default());
         question.ask(&key, "author", &author, there.map(|c| c.author.as_str()));
     }
@@ -224,10 +226,10 @@ async fn history(
     }
     let mut there: HashMap<ApiId, std::vec::IntoIter<db::lifecycle_events::LifecycleEvent>> = HashMap::new();
     for (id, (api, ought)) in steps {
-        if !there.contains_key(&api) {
-            there.insert(api, db::lifecycle_events::list(tx, api).await?.into_iter());
-        }
-        let next = there.get_mut(&api).and_then(Iterator::next);
+        let next = match there.entry(api) {
+            Entry::Occupied(mut known) => known.get_mut().next(),
+            Entry::Vacant(first) => first.insert(db::lifecycle_events::list(tx, api).await?.into_iter()).next(),
+        };
         let is = next.map(|e| format!("{} -> {} at {}", e.from.map_or("", LifecycleState::name), e.to.name(), e.at.0));
         question.ask(&format!("{TABLE} {id}"), "step", &ought, is.as_deref());
     }

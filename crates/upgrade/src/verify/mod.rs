@@ -4,6 +4,7 @@
 mod content;
 mod fields;
 mod rows;
+mod sequences;
 mod straight;
 
 use db::Db;

@@ -10,6 +10,7 @@ mod keys;
 mod policies;
 mod roles;
 mod scopes;
+mod sequences;
 mod subscriptions;
 mod tenants;
 mod tokens;
