@@ -11,6 +11,7 @@ pub mod oauth;
 pub mod people;
 pub mod record;
 pub mod registry;
+pub mod strangers;
 
 use std::sync::Arc;
 
@@ -127,6 +128,8 @@ pub struct Installation {
     pub encryption: Encryption,
     /// Every table of every database with its number of rows.
     pub counts: Vec<TableCount>,
+    /// Tables and columns that no known version has.
+    pub strangers: Vec<strangers::Stranger>,
     /// Rows that could not be read, with their place.
     pub unreadable: Vec<CellError>,
     /// What an operator should know about the sources.
@@ -190,7 +193,10 @@ pub struct TenantFiles {
 /// Which registry contents are small and deciding enough to be read at once.
 fn wanted_at_once(path: &str) -> bool {
     if let Some(rest) = path.strip_prefix(APPLICATION_DATA) {
-        return !rest.starts_with("/icons/") && !rest.starts_with("/wsdls/") && !rest.contains("/documentation/files/");
+        return !rest.starts_with("/icons/")
+            && !rest.starts_with("/wsdls/")
+            && !rest.contains("/documentation/files/")
+            && !rest.contains("/documentation/contents/");
     }
     path.starts_with("/_system/governance/apimgt/")
         || path.starts_with("/_system/config/apimgt/")
@@ -213,6 +219,7 @@ impl Installation {
         let (apis, orphans) = apis::read(api, &registry, &tenants, &mut bad).await?;
         let oauth_clients: Vec<Client> = record::all(identity, &mut bad).await?;
         let encrypted = oauth_clients.iter().filter_map(|c| c.secret.as_ref()).filter(|s| oauth::looks_encrypted(s.expose())).count();
+        let (counts, strangers) = counts(site).await?;
         let tenant_ids: Vec<i64> = std::iter::once(SUPER_TENANT_ID).chain(tenants.iter().map(|t| t.id)).collect();
         let mut installation = Self {
             version: site.version,
@@ -271,7 +278,8 @@ impl Installation {
                 encrypted_secrets: u64::try_from(encrypted).unwrap_or(u64::MAX),
                 fault: None,
             },
-            counts: counts(site).await?,
+            counts,
+            strangers,
             notes: site.notes(),
             tenants,
             registry,
@@ -353,16 +361,17 @@ impl Installation {
     }
 }
 
-async fn counts(site: &Site) -> Result<Vec<TableCount>, SourceError> {
-    let mut found = Vec::new();
+async fn counts(site: &Site) -> Result<(Vec<TableCount>, Vec<strangers::Stranger>), SourceError> {
+    let (mut found, mut strange) = (Vec::new(), Vec::new());
     for source in &site.sources {
         let tables: Vec<Arc<_>> = source.tables().map(Arc::clone).collect();
         for table in tables {
             let rows = source.count(&table.name).await?;
+            strange.extend(strangers::of(&source.to_string(), &table, rows));
             found.push(TableCount { source: source.to_string(), table: table.name.to_ascii_uppercase(), rows });
         }
     }
-    Ok(found)
+    Ok((found, strange))
 }
 
 fn tier_files(registry: &Registry, tenant_id: i64) -> Vec<TierFile> {

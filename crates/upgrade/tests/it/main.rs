@@ -5,6 +5,7 @@
 // Code elsewhere knows the crate by this name.
 extern crate tidegate_upgrade as upgrade;
 
+mod content;
 mod corners;
 mod drift;
 mod planned;

@@ -4,6 +4,8 @@
 mod apis;
 mod applications;
 mod clients;
+mod documents;
+mod feedback;
 mod keys;
 mod policies;
 mod roles;
