@@ -41,7 +41,10 @@ impl Pattern {
         if java.len() > MAX_BYTES {
             return Err("the pattern is too long".to_owned());
         }
-        Ok(Self { whole: build(&format!("\\A(?:{})\\z", translated(java)), false)?, text: java.to_owned() })
+        let own = translated(java);
+        // By itself first, so that a fault is told by the author's own places.
+        build(&own, false)?;
+        Ok(Self { whole: build(&format!("\\A(?:{own})\\z"), false)?, text: java.to_owned() })
     }
 
     /// A pattern that may match anywhere, in any case.

@@ -69,6 +69,9 @@ pub(crate) fn compile(work: &mut Work<'_>, element: &Element) -> Option<Action> 
             "TokenExchangeMediator" | "OAuthRequestMediator" | "OAuthResponseMediator" | "OAuthMediator" => {
                 Some("Tidegate gets the backend's OAuth tokens by itself when the API's endpoint security says so.")
             }
+            "DeliveryStatusUpdater" => {
+                Some("The class noted deliveries to webhook subscribers in the old product's database; there is none to note them in.")
+            }
             _ => None,
         };
         if let Some(done) = done {

@@ -111,7 +111,7 @@ impl SetHeader {
             }
         };
         match (&self.which, value) {
-            (Which::Transport(name), Some(value)) => message.set_property(Scope::Transport, name, Value::Text(value)),
+            (Which::Transport(name), Some(value)) => message.set_property(Scope::Transport, name, Value::Text(value))?,
             (Which::Transport(name), None) => message.remove_property(Scope::Transport, name),
             (Which::Addressing(name), value) if name == "To" => message.to = value,
             (Which::Addressing(name), value) => {

@@ -164,9 +164,9 @@ impl SetProperty {
             },
         };
         match value {
-            Some(value) => message.set_property(self.scope, &name, value),
+            Some(value) => message.set_property(self.scope, &name, value)?,
             // A header without a value was sent empty; elsewhere the property is then not set.
-            None if self.scope == Scope::Transport => message.set_property(self.scope, &name, Value::Text(String::new())),
+            None if self.scope == Scope::Transport => message.set_property(self.scope, &name, Value::Text(String::new()))?,
             None => message.remove_property(self.scope, &name),
         }
         Ok(())

@@ -471,7 +471,7 @@ fn host<'js>(ctx: &Ctx<'js>, shared: &Shared) -> Result<Object<'js>, rquickjs::E
                 "j" => Json::parse(text, nesting).map_or_else(|_| Value::Text(text.to_owned()), Value::Json),
                 _ => Value::Text(text.to_owned()),
             };
-            lent.message.set_property(scope, &name, value);
+            lent.message.set_property(scope, &name, value).map_err(|failure| lent.failed(&ctx, failure))?;
             Ok(())
         })?,
     )?;

@@ -1,5 +1,6 @@
 //! The body: bytes until a mediator looks inside, and bytes again, the very same, unless one changed it.
 
+use std::fmt;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -20,8 +21,8 @@ const PAYLOAD: &str = "http://ws.apache.org/commons/ns/payload";
 const FORM: &str = "xformValues";
 const FORM_KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b' ');
 
-/// The body of a [`Message`](crate::Message).
-#[derive(Debug, Clone)]
+/// The body of a [`Message`](crate::Message). Its debug form tells its size only.
+#[derive(Clone)]
 pub struct Payload {
     raw: Raw,
     content: Content,
@@ -34,6 +35,17 @@ pub struct Payload {
     rewritten: Option<Rewritten>,
     /// The sequence took the content type away, upon which the sender wrote one of its own.
     pub(crate) untyped: bool,
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.bytes().map(|bytes| bytes.len());
+        f.debug_struct("Payload")
+            .field("bytes", &bytes)
+            .field("came_as", &self.came_as)
+            .field("changed", &self.changed)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What came over the wire.
@@ -159,6 +171,14 @@ impl Payload {
 
     pub(crate) fn is_absent(&self) -> bool {
         matches!((&self.rewritten, &self.raw, &self.content), (Some(Rewritten::Empty), ..) | (None, Raw::Absent, Content::Closed))
+    }
+
+    /// Makes sure that the body is here, for who sends it on.
+    pub(crate) fn require(&self) -> Result<(), Failure> {
+        match (&self.rewritten, &self.raw) {
+            (None, Raw::Unread) => Err(Failure::new("The body was not given to the sequence")),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn fix_type(&mut self, content_type: Option<&str>) {

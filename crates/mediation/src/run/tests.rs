@@ -802,3 +802,60 @@ fn runs_are_bounded() {
         "A regular expression took too many steps"
     );
 }
+
+#[test]
+fn a_sent_message_may_have_its_answer_received_by_a_sequence() {
+    let library = Library::new()
+        .with_sequence("got", Source::new("got.xml", "<sequence><property name='r' expression='json-eval($.r)'/><send/></sequence>"));
+    let text = sequence("<send receive='got'><endpoint><address uri='http://b'/></endpoint></send><property name='after' value='1'/>");
+    let mut one = message(JSON.0, JSON.1);
+    let End::Call(call) = program(&text, &library).run(&mut one, &Limits::default()).end else { panic!("no call") };
+    assert_eq!(call.request.target.as_ref().map(|t| t.uri.as_str()), Some("http://b/menu?size=2"));
+    let answer = Answer {
+        status: 200,
+        headers: [("Content-Type", "application/json")].into_iter().collect(),
+        body: Bytes::from_static(b"{\"r\":1}"),
+    };
+    assert!(matches!(call.resume.resume(&mut one, Ok(answer)).end, End::Respond));
+    assert_eq!((property(&one, "r"), property(&one, "after"), one.direction), ("1".to_owned(), "(none)".to_owned(), Direction::Response));
+}
+
+#[test]
+fn what_http_cannot_send_is_a_failure() {
+    for (inner, told) in [
+        ("<property name='X A' value='1' scope='transport'/>", "A transport header has a name that HTTP does not allow"),
+        ("<header name='X:A' value='1' scope='transport'/>", "A transport header has a name that HTTP does not allow"),
+        ("<property name='HTTP_METHOD' value='GET / HTTP/1.1' scope='axis2'/>", "HTTP_METHOD is set to what is no verb"),
+        ("<send><endpoint><address uri='file:///etc/passwd'/></endpoint></send>", "Unexpected error during sending message out"),
+        ("<send><endpoint><address uri='http://a/b c'/></endpoint></send>", "Unexpected error during sending message out"),
+    ] {
+        let mut message = message(JSON.0, JSON.1);
+        let End::Fault(fault) = run(inner, &mut message).end else { panic!("no fault: {inner}") };
+        assert_eq!(fault.message, told, "{inner}");
+    }
+    let mut one = message(JSON.0, JSON.1);
+    through("<property name='REST_URL_POSTFIX' value='/a b&#10;c?d={e}%20' scope='axis2'/>", &mut one);
+    assert_eq!(one.url_postfix, "/a%20b%0Ac?d=%7Be%7D%20");
+    let mut two = message(JSON.0, JSON.1);
+    two.payload = crate::Payload::unread();
+    let End::Fault(fault) = run("<call/>", &mut two).end else { panic!("no fault") };
+    assert_eq!(fault.message, "The body was not given to the sequence");
+}
+
+#[test]
+fn nothing_of_a_message_is_in_its_debug_form() {
+    let mut message = message("application/json", "{\"password\":\"hush-hush\"}");
+    message.headers.append("Authorization", "Bearer hush-hush");
+    message.properties.set(Scope::Default, "token", "hush-hush");
+    assert!(!format!("{message:?}").contains("hush"));
+}
+
+#[test]
+fn runs_may_wait_on_any_thread() {
+    fn is_send<T: Send>() {}
+    fn is_shared<T: Send + Sync>() {}
+    is_shared::<Program>();
+    is_send::<Suspended>();
+    is_send::<Ran>();
+    is_send::<Message>();
+}

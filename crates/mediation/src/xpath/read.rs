@@ -525,6 +525,7 @@ fn function(name: &str) -> Result<Function, String> {
         "base64Decode" => Function::Base64Decode,
         "url-encode" => Function::UrlEncode,
         "url-decode" => Function::UrlDecode,
+        "hmac-generate" => Function::HmacGenerate,
         _ => return Err(format!("the function '{name}' is not known")),
     })
 }
@@ -556,7 +557,7 @@ fn check_arguments(function: Function, name: &str, arguments: &[Expression]) -> 
         | Function::LowerCase => (1, 2),
         Function::Concat => (2, usize::MAX),
         Function::StartsWith | Function::EndsWith | Function::Contains | Function::SubstringBefore | Function::SubstringAfter => (2, 2),
-        Function::Substring => (2, 3),
+        Function::Substring | Function::HmacGenerate => (2, 3),
         Function::Translate => (3, 3),
         Function::GetProperty => (1, 3),
     };
