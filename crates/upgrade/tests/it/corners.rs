@@ -116,7 +116,7 @@ async fn tokens_come_from_every_partition_with_their_scopes() {
     let seen: Vec<_> = all.iter().map(|t| (t.access_token.expose().as_str(), t.validity_ms, t.scopes.join(" "))).collect();
     assert_eq!(seen, [("main", Some(i64::MAX), "default".to_owned()), ("partition", Some(-1), "a b".to_owned())]);
     assert!(!old.encryption.is_on());
-    let cipher = AM.replace("'SECRET'", &format!("'{}'", "Ab1/".repeat(43)));
+    let cipher = AM.replace("'SECRET'", &format!("'{}Ab0='", "Ab1/".repeat(42)));
     let (_, old) = open(&[folder.dump("cipher.sql", &cipher), folder.dump("carbon2.sql", &carbon)]).await;
     assert!(old.encryption.is_on());
 }
@@ -158,10 +158,6 @@ async fn newer_databases_are_refused_by_name() {
     let newer = format!("{AM}CREATE TABLE AM_REVISION (ID INTEGER) ENGINE INNODB;\nCREATE TABLE GOV_POLICY (ID INTEGER) ENGINE INNODB;\n");
     let error = Site::open(&[folder.dump("am.sql", &newer)], Reading::default()).await.unwrap_err();
     assert!(matches!(&error, SourceError::TooNew { found } if found == "4.5 or later"), "{error}");
-    folder.file("WSO2AM_DB.mv.db", "H:2");
-    let location = Location::parse(&format!("h2:{}", folder.folder.path().join("WSO2AM_DB").display())).unwrap();
-    let error = Site::open(&[location], Reading::default()).await.unwrap_err();
-    assert!(matches!(error, SourceError::TooNew { .. }), "{error}");
 }
 
 /// Two scratch databases on the local MySQL, dropped when the test ends.
