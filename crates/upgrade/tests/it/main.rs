@@ -12,4 +12,5 @@ mod roads;
 mod samples;
 mod taking;
 mod taking_over;
+mod untouched;
 mod widely;
