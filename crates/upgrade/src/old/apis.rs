@@ -201,6 +201,12 @@ impl Artifact {
         self.fields.iter().filter(|(name, _)| name == field).map(|(_, value)| value.as_str()).find(|v| !v.trim().is_empty())
     }
 
+    /// Puts a value where the artifact leaves one out.
+    pub(super) fn set(&mut self, field: &str, value: String) {
+        self.fields.retain(|(name, old)| name != field || !old.trim().is_empty());
+        self.fields.push((field.to_owned(), value));
+    }
+
     fn identity(&self) -> (String, String, String) {
         let from_path = identity_in_path(&self.path);
         let field = |name: &str| self.get(name).map(str::to_owned);

@@ -15,4 +15,5 @@ mod rolled_back;
 mod samples;
 mod taking;
 mod taking_over;
+mod untouched;
 mod widely;
