@@ -4,6 +4,7 @@
 mod apis;
 mod applications;
 mod clients;
+mod continuity;
 mod keys;
 mod policies;
 mod roles;
