@@ -8,8 +8,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::failure::Failure;
+use crate::limits::Limits;
+
 pub use headers::Headers;
-pub(crate) use payload::{Content, Envelope, Format, Raw};
+pub(crate) use payload::{Envelope, Format, Media, SOAP11, SOAP12, bounds, mime, soap_format};
 pub use payload::{Payload, Rewritten};
 pub use properties::{Properties, Scope, Value, Xml};
 
@@ -157,7 +160,7 @@ impl Message {
                 self.headers.set("Content-Type", value.to_string());
                 self.properties.set(Scope::Axis2, "ContentType", value.clone());
                 self.properties.set(Scope::Axis2, "messageType", value);
-                self.payload.changed = true;
+                self.payload.retype();
             }
             (Scope::Default, "RESPONSE") => {
                 self.direction = if value.to_string().eq_ignore_ascii_case("true") { Direction::Response } else { Direction::Request };
@@ -173,7 +176,51 @@ impl Message {
             (Scope::Transport, name) => self.headers.remove(name),
             (Scope::Axis2, "REST_URL_POSTFIX") => self.url_postfix.clear(),
             (Scope::Axis2, "HTTP_SC") => self.status = None,
+            (Scope::Axis2, "ContentType") => {
+                self.properties.remove(scope, name);
+                self.payload.untyped = true;
+            }
             (scope, name) => self.properties.remove(scope, name),
+        }
+    }
+
+    /// Makes bytes of a changed body, and says of what type they are.
+    pub(crate) fn close_body(&mut self, limits: &Limits) -> Result<(), Failure> {
+        let none = self.properties.get(Scope::Axis2, "NO_ENTITY_BODY").is_some_and(|v| v.to_string().eq_ignore_ascii_case("true"));
+        let wanted = self.properties.get(Scope::Axis2, "messageType").map(|v| v.to_string());
+        let said = self.properties.get(Scope::Axis2, "ContentType").map(|v| v.to_string());
+        let written = self.payload.close(wanted.as_deref(), none, limits)?;
+        match (&self.payload.rewritten(), said, written) {
+            (None, ..) => {}
+            (Some(Rewritten::Empty), ..) => self.headers.remove("Content-Type"),
+            (Some(_), Some(said), _) => self.headers.set("Content-Type", said),
+            (Some(_), None, _) if !self.payload.untyped && self.content_type().is_some() => {}
+            (Some(_), None, written) => {
+                // Without a type given the sender added the character set to its own.
+                if let Some(mime) = written.or(wanted).or_else(|| self.content_type().map(str::to_owned)).filter(|mime| !mime.is_empty()) {
+                    let whole = if mime.contains("charset") { mime } else { format!("{mime}; charset=UTF-8") };
+                    self.headers.set("Content-Type", whole);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A copy with nothing in its body.
+    pub(crate) fn without_body(&self) -> Self {
+        Self {
+            direction: self.direction,
+            method: self.method.clone(),
+            scheme: self.scheme.clone(),
+            url_postfix: self.url_postfix.clone(),
+            to: self.to.clone(),
+            client_address: self.client_address.clone(),
+            message_id: self.message_id.clone(),
+            now: self.now,
+            headers: self.headers.clone(),
+            status: self.status,
+            properties: self.properties.clone(),
+            payload: Payload::absent(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::json::Json;
 use crate::tree::Tree;
 
 /// Where a property lives.
@@ -50,7 +51,7 @@ pub enum Value {
     /// XML.
     Xml(Xml),
     /// JSON.
-    Json(serde_json::Value),
+    Json(Json),
 }
 
 /// XML kept in a property: one element or several.
@@ -79,7 +80,7 @@ impl fmt::Display for Value {
             // Java prints 1.0 where Rust's shortest form is 1.
             Self::Double(number) => write!(f, "{number:?}"),
             Self::Xml(xml) => write!(f, "{xml}"),
-            Self::Json(serde_json::Value::String(text)) => f.write_str(text),
+            Self::Json(Json::Text(text)) => f.write_str(text),
             Self::Json(json) => write!(f, "{json}"),
         }
     }

@@ -14,6 +14,7 @@ mod endpoints;
 mod finding;
 mod keys;
 mod ledger;
+mod left_behind;
 mod limits;
 mod names;
 mod operations;
@@ -41,13 +42,15 @@ pub use endpoints::EndpointMap;
 pub use finding::{About, Finding, Severity};
 pub use ledger::{Account, Ledger};
 pub use names::Names;
+#[cfg(test)]
+pub(crate) use policies::bare;
 pub(crate) use sequences::is_stock as is_stock_sequence;
 
 use crate::old::Installation;
 use crate::source::{
     Site,
     clock::Clock,
-    files::{Settings, SynapseFile},
+    files::{Extras, Settings, SynapseFile},
 };
 
 /// What is translated, and how.
@@ -59,6 +62,8 @@ pub struct Input<'a> {
     pub settings: Option<&'a Settings>,
     /// What lies deployed on the old gateway, when there is a folder.
     pub synapse: &'a [SynapseFile],
+    /// What the site added to its installation by hand, when there is a folder.
+    pub extras: Option<&'a Extras>,
     /// How many secondary user stores the folder defines.
     pub secondary_stores: usize,
     /// Reads wall clocks.
@@ -207,6 +212,7 @@ impl Translation {
 pub fn translate(input: &Input<'_>) -> Translation {
     let mut desk = Desk::new(input);
     installation(&mut desk);
+    left_behind::tell(&mut desk);
     let mut done = Translation { tenants: tenants::translate(&mut desk), ..Translation::default() };
     done.continuity = continuity::translate(&mut desk, &done.tenants);
     let permissions = permissions::Effective::of(&mut desk);

@@ -8,7 +8,7 @@ use crate::source::{Version, clock::Clock, files::SynapseFile};
 use crate::translate::{Desk, EndpointMap, Finding, Input, Serving};
 
 /// Of 2.6.0, empty.
-pub(in crate::translate) fn installation() -> Installation {
+pub(crate) fn installation() -> Installation {
     Installation {
         version: Version::V2_6_0,
         taken_at_ms: 0,
@@ -77,6 +77,7 @@ pub(in crate::translate) fn with_gateway<T>(old: &Installation, synapse: &[Synap
         old,
         settings: None,
         synapse,
+        extras: None,
         secondary_stores: 0,
         clock: Clock::new(chrono_tz::UTC),
         source: "test",

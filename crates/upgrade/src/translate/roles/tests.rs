@@ -113,6 +113,7 @@ impl Site {
             old: &self.old,
             settings: Some(&self.settings),
             synapse: &[],
+            extras: None,
             secondary_stores: 0,
             clock: Clock::new(Tz::UTC),
             source: "test",
