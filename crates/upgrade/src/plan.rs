@@ -146,6 +146,7 @@ pub enum PlanError {
 macro_rules! in_order {
     ($translation:expr, $visit:ident $(, $more:expr)*) => {
         $visit!($translation.tenants $(, $more)*);
+        $visit!($translation.continuity $(, $more)*);
         $visit!($translation.roles $(, $more)*);
         $visit!($translation.rest_scopes $(, $more)*);
         $visit!($translation.users $(, $more)*);

@@ -8,6 +8,7 @@ mod apis;
 mod applications;
 mod clients;
 mod contexts;
+mod continuity;
 mod definitions;
 mod documents;
 mod endpoints;
@@ -36,8 +37,8 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::{Datelike, NaiveDateTime};
 use db::lifecycle_events::LifecycleEvent;
 use model::{
-    AdvancedPolicy, Api, ApiScope, Application, ApplicationPolicy, Comment, Definition, Document, KeyMapping, OAuthClient, Rating,
-    ScopeBinding, StoredSequence, Subscription, SubscriptionPolicy, Tenant, TenantId, Timestamp, User,
+    AdvancedPolicy, Api, ApiScope, Application, ApplicationPolicy, Comment, Continuity, Definition, Document, KeyMapping, OAuthClient,
+    Rating, ScopeBinding, StoredSequence, Subscription, SubscriptionPolicy, Tenant, TenantId, Timestamp, User,
 };
 
 pub use endpoints::EndpointMap;
@@ -168,6 +169,8 @@ pub struct CarriedApi {
 pub struct Translation {
     /// Beside the super tenant, which every installation has.
     pub tenants: Vec<Carried<Tenant>>,
+    /// What each tenant keeps of the old ways, the super tenant's first.
+    pub continuity: Vec<Carried<Continuity>>,
     /// Roles.
     pub roles: Vec<Carried<Role>>,
     /// One per tenant, the super tenant's first.
@@ -224,6 +227,7 @@ pub fn translate(input: &Input<'_>) -> Translation {
     strangers(&mut desk);
     left_behind::tell(&mut desk);
     let mut done = Translation { tenants: tenants::translate(&mut desk), ..Translation::default() };
+    done.continuity = continuity::translate(&mut desk, &done.tenants);
     let permissions = permissions::Effective::of(&mut desk);
     let mut roles = roles::translate(&mut desk, &permissions);
     desk.renamed = std::mem::take(&mut roles.renamed);

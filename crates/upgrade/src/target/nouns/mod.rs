@@ -4,6 +4,7 @@
 mod apis;
 mod applications;
 mod clients;
+mod continuity;
 mod documents;
 mod feedback;
 mod keys;
