@@ -1,12 +1,16 @@
 //! Compares the old installation with what stands in the new one, twice: each translated record field by field with the one stored
 //! under its id, and ([`straight`], [`rows`]) old cells with what callers would meet, past the translation, so that a fault in it shows.
 
+mod checksum;
 mod content;
+mod deployed;
 mod fields;
+mod filed;
 mod rows;
 mod sequences;
 mod straight;
 
+pub use checksum::Checksum;
 use db::Db;
 use model::IssuedToken;
 use serde::Serialize;
@@ -38,6 +42,10 @@ pub struct Compared {
     pub different: u64,
     /// Not there.
     pub missing: u64,
+    /// Over what ought to be there.
+    pub source_checksum: Checksum,
+    /// Over what is.
+    pub target_checksum: Checksum,
 }
 
 /// One difference.
@@ -104,17 +112,45 @@ pub async fn verify(translation: &Translation, input: &Input<'_>, site: &Site, d
         };
     }
     in_order!(translation, visit);
-    content::compare(&mut done, translation, input, site, db).await?;
-    tokens(&mut done, translation, input, site, db).await?;
+    let read = content::compare(&mut done, translation, input, site, db).await;
+    readable(&mut done, "content of APIs", read)?;
+    let read = tokens(&mut done, translation, input, site, db).await;
+    readable(&mut done, <IssuedToken as Noun>::KIND, read)?;
     straight::compare(&mut done, translation, input, site, db).await?;
     Ok(done)
+}
+
+/// A stored row that does not read is a difference like any other, and must not keep the rest from being compared.
+fn readable<E: Into<PlanError>>(done: &mut Verification, kind: &'static str, read: Result<(), E>) -> Result<(), PlanError> {
+    match read.map_err(Into::into) {
+        Err(PlanError::Db(fault)) if is_damage(&fault) => {
+            let (source, target) = ("readable".to_owned(), fault.to_string());
+            done.differ(Difference { kind, key: "all that follow".to_owned(), field: "record".to_owned(), source, target });
+            Ok(())
+        }
+        read => read,
+    }
+}
+
+fn is_damage(fault: &db::Error) -> bool {
+    matches!(fault, db::Error::Corrupt { .. } | db::Error::WrongKey { .. })
 }
 
 async fn compare_all<T: Noun>(done: &mut Verification, db: &Db, items: &[Carried<T>]) -> db::Result<()> {
     let mut compared = Compared { kind: T::KIND, ..Compared::default() };
     let mut tx = db.read().await?;
     for item in items {
-        let found = item.value.find(&mut tx).await?;
+        let found = match item.value.find(&mut tx).await {
+            Err(fault) if is_damage(&fault) => {
+                compared.source += 1;
+                compared.target += 1;
+                compared.different += 1;
+                let (source, target) = ("readable".to_owned(), fault.to_string());
+                done.differ(Difference { kind: T::KIND, key: item.key.clone(), field: "record".to_owned(), source, target });
+                continue;
+            }
+            found => found?,
+        };
         compare(done, &mut compared, &item.key, &item.value, found.as_ref());
     }
     done.kinds.push(compared);
@@ -123,6 +159,8 @@ async fn compare_all<T: Noun>(done: &mut Verification, db: &Db, items: &[Carried
 
 fn compare<T: Noun>(done: &mut Verification, compared: &mut Compared, key: &str, expected: &T, found: Option<&T>) {
     compared.source += 1;
+    let ought = expected.shown();
+    compared.source_checksum.add(key, &ought);
     let Some(found) = found else {
         compared.missing += 1;
         done.differ(Difference {
@@ -135,11 +173,13 @@ fn compare<T: Noun>(done: &mut Verification, compared: &mut Compared, key: &str,
         return;
     };
     compared.target += 1;
+    let is = found.shown();
+    compared.target_checksum.add(key, &is);
     if expected.has_lived_on(found) {
         compared.lived_on += 1;
         return;
     }
-    let mut differences = fields::between(&expected.shown(), &found.shown());
+    let mut differences = fields::between(&ought, &is);
     if expected.secrets() != found.secrets() {
         differences.push(("a secret".to_owned(), "(not shown)".to_owned(), "(not shown)".to_owned()));
     }

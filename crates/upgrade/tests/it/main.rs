@@ -7,6 +7,7 @@ extern crate tidegate_upgrade as upgrade;
 
 mod content;
 mod corners;
+mod damaged;
 mod drift;
 mod planned;
 mod reading;
