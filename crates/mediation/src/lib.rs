@@ -1,16 +1,18 @@
-//! Synapse sequences: telling a stock one from a customised one, naming what is in them, and running them over a message as the old product did.
+//! Synapse sequences: telling a stock one from a customised one, naming what is in them, and running them over a message as the old product
+//! did.
 //!
-//! Three steps. [`parse`] and [`findings`] say what a document holds; [`normalised_hash`] says whether it is a stock one. [`compile`] turns it,
-//! with all it names in a [`Library`], into a [`Program`], or says by [`Obstacle`]s what cannot run here: nothing is skipped in silence.
-//! [`Program::run`] runs that over a [`Message`].
+//! Three steps. [`parse`] and [`findings`] say what a document holds; [`normalised_hash`] says whether it is a stock one. [`compile`] turns
+//! it, with all it names in a [`Library`], into a [`Program`], or says by [`Obstacle`]s what cannot run here: nothing is skipped in
+//! silence. [`Program::run`] runs that over a [`Message`].
 //!
 //! Pure: no I/O, no clock, no randomness. What a sequence wants from outside is an effect handed to the caller: a log line, or an
 //! [`End::Call`] that is resumed with the answer. A run is bounded by [`Limits`] in steps, depth, memory and output.
 //!
-//! The body stays bytes until a mediator looks inside, and [`Program::body_use`] says beforehand whether one ever does, so that a gateway need
-//! not hold back what no sequence reads.
+//! The body stays bytes until a mediator looks inside, and [`Program::body_use`] says beforehand whether one ever does, so that a gateway
+//! need not hold back what no sequence reads.
 //!
-//! All XML comes from outside, so it is bounded in bytes, elements, attributes and depth, and a document type or an entity of its own is refused.
+//! All XML comes from outside, so it is bounded in bytes, elements, attributes and depth, and a document type or an entity of its own is
+//! refused.
 
 mod body_use;
 mod compile;

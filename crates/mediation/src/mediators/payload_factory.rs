@@ -1,7 +1,7 @@
 //! `payloadFactory`: a body from a template, with `$1`, `$2` … filled in.
 //!
-//! What an argument becomes depends on what it looks like and on the template's kind, as in the old product: XML in an XML template goes in as
-//! elements, in a JSON template as the JSON of it; JSON from a JSON path goes into XML as elements; anything else is text, escaped.
+//! What an argument becomes depends on what it looks like and on the template's kind, as in the old product: XML in an XML template goes in
+//! as elements, in a JSON template as the JSON of it; JSON from a JSON path goes into XML as elements; anything else is text, escaped.
 
 use std::collections::BTreeMap;
 
@@ -216,6 +216,7 @@ impl PayloadFactory {
                     fill(&mut made, document, template, *child, &filled, means)?;
                 }
                 message.payload.set_xml(&made, means.limits)?;
+                message.payload.fits(means.limits)?;
                 let kept = written_type(message);
                 if !matches!(Media::of(&kept), Media::Soap11 | Media::Soap12) && mime(&kept) != "application/xml" {
                     become_type(message, "application/xml");
