@@ -397,10 +397,8 @@ impl Lent {
 impl Script {
     /// Runs it. `false` when the script says that the sequence is to stop.
     pub(crate) fn run(&self, message: &mut Message, means: &mut Means<'_>, log: &mut Log) -> Result<bool, Failure> {
-        let wrong = |what: String| Failure {
-            detail: what.clone(),
-            ..Failure::new(&format!("The script engine returned an error executing inlined js script: {what}"))
-        };
+        // What the script says goes to the log; the client sees the old product's words.
+        let wrong = |what: String| Failure { detail: what, ..Failure::new(self.words()) };
         let (runtime, context) = engine(means.limits.script_bytes, means.limits.script_turns).map_err(|e| wrong(e.to_string()))?;
         let lent = Lent {
             message: std::mem::replace(message, Message::request("", "")),
@@ -426,6 +424,13 @@ impl Script {
             (Ok(go_on), _) => Ok(go_on),
             (Err(_), Some(failure)) => Err(failure),
             (Err(what), None) => Err(wrong(what)),
+        }
+    }
+
+    fn words(&self) -> &'static str {
+        match self.function {
+            Some(_) => "The script engine returned an error executing external js script",
+            None => "The script engine returned an error executing inlined js script function mediate",
         }
     }
 

@@ -484,7 +484,8 @@ fn scripts_are_bounded() {
         };
         let mut message = message(JSON.0, JSON.1);
         let End::Fault(fault) = Arc::new(program).run(&mut message, &limits).end else { panic!("no fault: {script}") };
-        assert!(fault.message.starts_with("The script engine returned an error") && fault.message.contains(told), "{script}: {fault:?}");
+        assert_eq!(fault.message, "The script engine returned an error executing inlined js script function mediate");
+        assert!(fault.detail.contains(told), "{script}: {fault:?}");
         assert_eq!(fault.detail.split(": ").next(), Some("s.xml:1"));
     }
 }
@@ -552,7 +553,9 @@ fn messages_leave_in_their_ways() {
         ("<send/>", "SendToBackend"),
         ("<send><endpoint><address uri='http://b/x'/></endpoint></send>", "Send(http://b/x/menu?size=2)"),
         ("<header name='To' value='https://c/y'/><send/>", "Send(https://c/y/menu?size=2)"),
-        ("<header name='To' value='https://c/y'/><send><endpoint><default/></endpoint></send>", "Send(https://c/y)"),
+        ("<header name='To' value='https://c/y'/><send><endpoint><default/></endpoint></send>", "Send(https://c/y/menu?size=2)"),
+        ("<send><endpoint><http method='get' uri-template='http://b/x'/></endpoint></send>", "Send(http://b/x)"),
+        ("<send><endpoint><http uri-template='http://b/x/'/></endpoint></send>", "Send(http://b/x/menu?size=2)"),
         ("<property name='RESPONSE' value='true'/><send/><drop/>", "Respond"),
         ("<respond/><property name='never' value='1'/>", "Respond"),
         ("<loopback/>", "Loopback"),
