@@ -410,12 +410,15 @@ impl Payload {
         Ok(Bytes::from(text))
     }
 
-    /// The body as text for a log line or a script.
+    /// The body as text for a log line or a script; an envelope as the old product printed one.
     pub(crate) fn shown(&mut self, limits: &Limits) -> Result<String, Failure> {
         self.open(limits)?;
         Ok(match &self.content {
             Content::Json(json, _) => json.to_string(),
-            Content::Xml(envelope) => envelope.tree.root().map(|root| envelope.tree.text(root)).unwrap_or_default(),
+            Content::Xml(envelope) => {
+                let envelope = envelope.tree.root().map(|root| envelope.tree.text(root)).unwrap_or_default();
+                format!("<?xml version='1.0' encoding='utf-8'?>{envelope}")
+            }
             Content::Closed => String::new(),
         })
     }
@@ -643,7 +646,7 @@ impl Envelope {
                 // A plain document that came as text/xml goes on as one; one that is to be SOAP now gets its envelope.
                 let own = if self.format == Format::Pox && media == Media::Soap11 { Format::Soap11 } else { self.format };
                 let tree = if own == wanted { Arc::clone(&self.tree) } else { Arc::new(self.turned(wanted)) };
-                let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
+                let mut out = String::from("<?xml version='1.0' encoding='UTF-8'?>");
                 if let Some(root) = tree.root() {
                     tree.write(root, &mut out);
                 }
@@ -722,7 +725,7 @@ mod tests {
                 "<a/>",
                 "application/xml; charset=utf-8",
                 "text/xml",
-                "<?xml version=\"1.0\" encoding=\"UTF-8\"?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body><a/></soapenv:Body></soapenv:Envelope>",
+                "<?xml version='1.0' encoding='UTF-8'?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body><a/></soapenv:Body></soapenv:Envelope>",
             ),
             ("a=1&b=x+y%26", "application/x-www-form-urlencoded", "application/json", "{\"xformValues\":{\"a\":1,\"b\":\"x y&\"}}"),
             ("<x><a>1</a><b>x y&amp;</b></x>", "application/xml", "application/x-www-form-urlencoded", "a=1&b=x+y%26"),

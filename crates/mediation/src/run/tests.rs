@@ -177,6 +177,8 @@ fn logs_say_what_they_said() {
     assert_eq!(lines[2], format!("{}, IN = X, Payload: {}", lines[0], JSON.1));
     let mut two = message(SOAP.0, SOAP.1);
     assert_eq!(through("<log level='headers'/>", &mut two), ["h : 1"]);
+    let full = &through("<log level='full'/>", &mut two)[0];
+    assert!(full.ends_with(&format!(", Envelope: <?xml version='1.0' encoding='utf-8'?>{}", SOAP.1)), "{full}");
     assert_eq!(run("<log category='WARN'/>", &mut two).log[0].level, crate::LogLevel::Warn);
 }
 
@@ -264,7 +266,7 @@ fn payloads_are_made() {
         (
             SOAP,
             "<payloadFactory><format><b xmlns=''>$1</b></format><args><arg value='2'/></args></payloadFactory>",
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Header><h>1</h></soapenv:Header><soapenv:Body><b>2</b></soapenv:Body></soapenv:Envelope>",
+            "<?xml version='1.0' encoding='UTF-8'?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Header><h>1</h></soapenv:Header><soapenv:Body><b>2</b></soapenv:Body></soapenv:Envelope>",
             "text/xml",
         ),
         (
@@ -370,7 +372,7 @@ fn enriching_moves_things() {
         (
             SOAP,
             "<source type='inline'><soapenv:Envelope xmlns:soapenv='http://www.w3.org/2003/05/soap-envelope'><soapenv:Body><n xmlns=''/></soapenv:Body></soapenv:Envelope></source><target type='envelope'/>",
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body><n/></soapenv:Body></soapenv:Envelope>",
+            "<?xml version='1.0' encoding='UTF-8'?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body><n/></soapenv:Body></soapenv:Envelope>",
         ),
     ] {
         if made.is_empty() {
