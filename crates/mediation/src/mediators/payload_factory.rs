@@ -10,6 +10,7 @@ use crate::convert;
 use crate::expression::{Expression, Means};
 use crate::failure::Failure;
 use crate::json::{self, Json};
+use crate::library::Dialect;
 use crate::message::{Media, Message, Scope, bounds, mime};
 use crate::program::Action;
 use crate::tree::{Bounds, Kind, NodeId, Tree};
@@ -20,6 +21,7 @@ use crate::xml::{Element, Node};
 pub(crate) struct PayloadFactory {
     template: Template,
     arguments: Vec<Argument>,
+    dialect: Dialect,
 }
 
 #[derive(Debug)]
@@ -82,7 +84,7 @@ pub(crate) fn compile(work: &mut Work<'_>, element: &Element) -> Option<Action> 
         .map(|argument| compile_argument(work, argument))
         .collect();
     let arguments = arguments.into_iter().collect::<Option<Vec<_>>>()?;
-    Some(Action::Payload(Box::new(PayloadFactory { template: template?, arguments })))
+    Some(Action::Payload(Box::new(PayloadFactory { template: template?, arguments, dialect: work.library.dialect() })))
 }
 
 fn template(work: &mut Work<'_>, element: &Element, format: &Element, media: &str) -> Option<Template> {
@@ -208,6 +210,11 @@ impl PayloadFactory {
             let xml = as_xml(&text, &bounds(means.limits));
             filled.push(Filled { text, is_json_path, literal: argument.literal, fixed, xml });
         }
+        // What the message's type was, which the older engine left alone.
+        let before = match self.dialect {
+            Dialect::V1 => Some(written_type(message)).filter(|kept| !kept.is_empty()),
+            Dialect::V2 => None,
+        };
         match &self.template {
             Template::Xml(template) => {
                 let mut made = Tree::empty();
@@ -234,6 +241,12 @@ impl PayloadFactory {
                 message.payload.set_bytes(made.trim(), "text/plain");
                 become_type(message, "text/plain");
             }
+        }
+        if let Some(kept) = before {
+            message.headers.set("Content-Type", kept.as_str());
+            message.properties.set(Scope::Axis2, "messageType", kept.as_str());
+            message.properties.set(Scope::Axis2, "ContentType", kept);
+            message.payload.retype();
         }
         message.remove_property(Scope::Axis2, "NO_ENTITY_BODY");
         Ok(())

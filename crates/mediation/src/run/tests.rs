@@ -289,6 +289,35 @@ fn payloads_are_made() {
 }
 
 #[test]
+fn the_older_engine_left_the_type_alone() {
+    let format = "<payloadFactory><format><am:fault xmlns:am='http://wso2.org/apimanager'><am:code>$1</am:code><am:type>Status report</am:type></am:fault></format><args><arg value='900901'/></args></payloadFactory>";
+    let json = "<payloadFactory media-type='json'><format>{\"a\":1}</format></payloadFactory>";
+    let typed = format!("{json}<property name='messageType' value='application/json' scope='axis2'/>");
+    for (inner, (content_type, text), made, header) in [
+        (format, JSON, "{\"fault\":{\"code\":900901,\"type\":\"Status report\"}}", "application/json"),
+        (
+            format,
+            XML,
+            "<am:fault xmlns:am=\"http://wso2.org/apimanager\"><am:code>900901</am:code><am:type>Status report</am:type></am:fault>",
+            "application/xml",
+        ),
+        (json, XML, "<jsonObject><a>1</a></jsonObject>", "application/xml"),
+        (&typed, XML, "{\"a\":1}", "application/json"),
+        (
+            format,
+            ("", ""),
+            "<am:fault xmlns:am=\"http://wso2.org/apimanager\"><am:code>900901</am:code><am:type>Status report</am:type></am:fault>",
+            "application/xml",
+        ),
+    ] {
+        let mut message = message(content_type, text);
+        let library = Library::new().with_dialect(crate::Dialect::V1);
+        program(&sequence(inner), &library).run(&mut message, &Limits::default());
+        assert_eq!((body(&message).as_str(), message.content_type()), (made, Some(header)), "{inner} {content_type}");
+    }
+}
+
+#[test]
 fn faults_are_made() {
     let soap = "<makefault version='soap11'><code value='soapenv:Server' xmlns:soapenv='u'/><reason expression='$ctx:r'/><detail><d xmlns=''>1</d></detail></makefault>";
     for (inner, made) in [
