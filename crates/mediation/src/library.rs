@@ -24,11 +24,23 @@ impl Source {
     }
 }
 
+/// Which of the old product's mediation engines sequences were written for. Where they differ is said at the variants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dialect {
+    /// Of 1.8 and 1.9: a `payloadFactory` leaves the message's type as it was, so that an XML format answers a JSON request in JSON unless a
+    /// `messageType` follows.
+    V1,
+    /// Of 1.10, 2.x and later: a `payloadFactory` makes the message one of its own type.
+    #[default]
+    V2,
+}
+
 /// Sequences, endpoints and entries by the key that a sequence uses for them.
 ///
 /// A key with a registry prefix (`gov:/apimgt/x.xml`, `conf:/x.xml`) is looked up as written, so add the text under that spelling.
 #[derive(Debug, Clone, Default)]
 pub struct Library {
+    dialect: Dialect,
     sequences: BTreeMap<String, Source>,
     endpoints: BTreeMap<String, Source>,
     entries: BTreeMap<String, Source>,
@@ -39,6 +51,19 @@ impl Library {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Says which engine the sequences were written for; [`Dialect::V2`] without.
+    #[must_use]
+    pub fn with_dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
+    /// Which engine the sequences were written for.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// Adds a sequence that `<sequence key="…"/>` and `onError="…"` can name. The document's own `name` is not looked at: the key counts.
