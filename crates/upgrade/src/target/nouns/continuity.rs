@@ -1,9 +1,9 @@
 //! What tenants keep of the old installation's ways.
 
 use db::{Result, Tx, continuity};
-use model::Continuity;
+use model::{Continuity, Tenant, TenantId, Timestamp};
 
-use super::{Around, Noun, Standing};
+use super::{Around, Noun, Standing, handle};
 
 impl Noun for Continuity {
     const KIND: &'static str = "continuity switches";
@@ -12,8 +12,21 @@ impl Noun for Continuity {
         self.tenant.to_string()
     }
 
+    fn label(&self) -> String {
+        format!("tenant {}", self.tenant)
+    }
+
+    fn needs(&self) -> Vec<String> {
+        vec![handle(Tenant::KIND, &self.tenant.to_string())]
+    }
+
     async fn find(&self, tx: &mut Tx) -> Result<Option<Self>> {
         continuity::find(tx, self.tenant).await
+    }
+
+    async fn at(tx: &mut Tx, id: &str) -> Result<Option<Self>> {
+        let Ok(tenant) = id.parse().map(TenantId) else { return Ok(None) };
+        continuity::find(tx, tenant).await
     }
 
     async fn standing(&self, tx: &mut Tx) -> Result<Standing> {
@@ -36,5 +49,9 @@ impl Noun for Continuity {
         }
         continuity::put(tx, self).await?;
         Ok(true)
+    }
+
+    async fn remove(&self, tx: &mut Tx, _: Timestamp) -> Result<bool> {
+        continuity::delete(tx, self.tenant).await
     }
 }
