@@ -12,10 +12,12 @@ pub mod source;
 pub mod translate;
 
 pub mod apply;
+mod asking;
 mod opened;
 pub mod plan;
 pub mod report;
 pub mod target;
 pub mod verify;
 
+pub use asking::ask_user_stores;
 pub use opened::{Old, OpenError, Place};

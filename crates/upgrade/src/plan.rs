@@ -113,6 +113,7 @@ pub enum PlanError {
 macro_rules! in_order {
     ($translation:expr, $visit:ident $(, $more:expr)*) => {
         $visit!($translation.tenants $(, $more)*);
+        $visit!($translation.user_stores $(, $more)*);
         $visit!($translation.roles $(, $more)*);
         $visit!($translation.rest_scopes $(, $more)*);
         $visit!($translation.users $(, $more)*);

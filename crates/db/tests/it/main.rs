@@ -22,3 +22,4 @@ mod served;
 mod stage;
 mod tokens;
 mod transactions;
+mod user_stores;

@@ -20,6 +20,7 @@ mod permissions;
 mod policies;
 mod roles;
 mod scopes;
+mod stores;
 mod subscriptions;
 mod tables;
 mod tenants;
@@ -32,7 +33,7 @@ use chrono::{Datelike, NaiveDateTime};
 use db::lifecycle_events::LifecycleEvent;
 use model::{
     AdvancedPolicy, Api, ApiScope, Application, ApplicationPolicy, Definition, KeyMapping, OAuthClient, ScopeBinding, Subscription,
-    SubscriptionPolicy, Tenant, TenantId, Timestamp, User,
+    SubscriptionPolicy, Tenant, TenantId, Timestamp, User, UserStore,
 };
 
 pub use endpoints::EndpointMap;
@@ -40,7 +41,7 @@ pub use finding::{About, Finding, Severity};
 pub use ledger::{Account, Ledger};
 pub use names::Names;
 
-use crate::old::Installation;
+use crate::old::{Installation, people::SUPER_TENANT_ID, stores::OldUserStore};
 use crate::source::{Site, clock::Clock, files::Settings};
 
 /// What is translated, and how.
@@ -50,8 +51,8 @@ pub struct Input<'a> {
     pub old: &'a Installation,
     /// The old configuration, when there is a folder.
     pub settings: Option<&'a Settings>,
-    /// How many secondary user stores the folder defines.
-    pub secondary_stores: usize,
+    /// Its user stores.
+    pub stores: &'a [OldUserStore],
     /// Reads wall clocks.
     pub clock: Clock,
     /// Names the installation; part of derived ids.
@@ -151,6 +152,8 @@ pub struct CarriedApi {
 pub struct Translation {
     /// Beside the super tenant, which every installation has.
     pub tenants: Vec<Carried<Tenant>>,
+    /// User stores that other servers keep.
+    pub user_stores: Vec<Carried<UserStore>>,
     /// Roles.
     pub roles: Vec<Carried<Role>>,
     /// One per tenant, the super tenant's first.
@@ -195,6 +198,8 @@ pub fn translate(input: &Input<'_>) -> Translation {
     let mut desk = Desk::new(input);
     installation(&mut desk);
     let mut done = Translation { tenants: tenants::translate(&mut desk), ..Translation::default() };
+    let stores = stores::translate(&mut desk);
+    desk.elsewhere = stores::Elsewhere::of(&stores.list);
     let permissions = permissions::Effective::of(&mut desk);
     let mut roles = roles::translate(&mut desk, &permissions);
     desk.renamed = std::mem::take(&mut roles.renamed);
@@ -213,6 +218,8 @@ pub fn translate(input: &Input<'_>) -> Translation {
     done.clients = clients;
     (done.subscription_policies, done.application_policies, done.advanced_policies) = limits.finish();
     done.not_yet = outside_tables(input);
+    done.not_yet.extend((stores.left_out > 0).then_some(("user stores", stores.left_out)));
+    done.user_stores = stores.list;
     let (findings, ledger) = desk.close();
     done.findings = findings;
     done.ledger = ledger;
@@ -228,6 +235,8 @@ struct Desk<'a> {
     ledger: Ledger,
     /// Roles that have another name here, by tenant and old name in lower case.
     renamed: HashMap<(TenantId, String), String>,
+    /// Stores that other servers keep.
+    elsewhere: stores::Elsewhere,
 }
 
 impl<'a> Desk<'a> {
@@ -244,7 +253,15 @@ impl<'a> Desk<'a> {
                 ledger.failed(&table, "unreadable", 1);
             }
         }
-        Self { input, old: input.old, names: Names::of(input.old, input.settings), findings: Vec::new(), ledger, renamed: HashMap::new() }
+        Self {
+            input,
+            old: input.old,
+            names: Names::of(input.old, input.settings),
+            findings: Vec::new(),
+            ledger,
+            renamed: HashMap::new(),
+            elsewhere: stores::Elsewhere::default(),
+        }
     }
 
     fn find(&mut self, severity: Severity, about: About, consequence: &'static str, origin: impl Into<String>, words: impl Into<String>) {
@@ -351,22 +368,6 @@ fn installation(desk: &mut Desk<'_>) {
             "no folder of the old installation was given",
         );
     }
-    if desk.input.secondary_stores > 0 {
-        desk.warn(
-            About::User,
-            "Users of secondary user stores cannot sign in here yet; their applications, keys and tokens are carried.",
-            "repository/deployment/server/userstores",
-            format!("{} secondary user store(s)", desk.input.secondary_stores),
-        );
-    }
-    if let Some(class) = desk.input.settings.and_then(|s| s.user_store_class.as_deref()).filter(|c| !c.contains("JDBC")) {
-        desk.warn(
-            About::User,
-            "Users of this store cannot sign in here yet; their applications, keys and tokens are carried.",
-            "user-mgt.xml",
-            format!("the primary user store is {class}"),
-        );
-    }
     for fault in &desk.old.unreadable {
         desk.findings.push(Finding {
             severity: Severity::Warning,
@@ -393,7 +394,6 @@ fn outside_tables(input: &Input<'_>) -> Vec<(&'static str, u64)> {
         ("tenant configurations", count(files.iter().filter(|f| f.tenant_conf.is_some()).count())),
         ("tenant key stores", count(files.iter().filter(|f| f.key_store.is_some()).count())),
         ("passwords in the registry's vault", files.iter().map(|f| count(f.vault.len())).sum()),
-        ("secondary user stores", count(input.secondary_stores)),
     ];
     all.into_iter().filter(|(_, n)| *n > 0).collect()
 }

@@ -11,6 +11,7 @@ mod scopes;
 mod subscriptions;
 mod tenants;
 mod tokens;
+mod user_stores;
 mod users;
 
 use std::fmt::Debug;

@@ -71,7 +71,7 @@ pub(in crate::translate) fn with_desk<T>(old: &Installation, work: impl FnOnce(&
     let input = Input {
         old,
         settings: None,
-        secondary_stores: 0,
+        stores: &[],
         clock: Clock::new(chrono_tz::UTC),
         source: "test",
         endpoint_map: &EndpointMap::default(),

@@ -112,7 +112,7 @@ impl Site {
         Input {
             old: &self.old,
             settings: Some(&self.settings),
-            secondary_stores: 0,
+            stores: &[],
             clock: Clock::new(Tz::UTC),
             source: "test",
             endpoint_map,
