@@ -13,9 +13,15 @@ pub mod translate;
 
 pub mod apply;
 mod asking;
+pub mod catch_up;
+pub mod fingerprint;
+pub mod journal;
 mod opened;
 pub mod plan;
+pub mod plan_file;
 pub mod report;
+pub mod rollback;
+pub mod stakes;
 pub mod target;
 pub mod verify;
 

@@ -1,9 +1,9 @@
 //! Definitions of user stores.
 
 use db::{Result, Tx, user_stores};
-use model::UserStore;
+use model::{Tenant, TenantId, Timestamp, UserStore};
 
-use super::{Around, Noun, Standing};
+use super::{Around, Noun, Standing, handle};
 
 impl Noun for UserStore {
     const KIND: &'static str = "user stores";
@@ -20,6 +20,16 @@ impl Noun for UserStore {
         user_stores::find(tx, self.tenant, &self.domain).await
     }
 
+    fn needs(&self) -> Vec<String> {
+        vec![handle(Tenant::KIND, &self.tenant.to_string())]
+    }
+
+    async fn at(tx: &mut Tx, id: &str) -> Result<Option<Self>> {
+        let Some((tenant, domain)) = id.split_once('/') else { return Ok(None) };
+        let Ok(tenant) = tenant.parse().map(TenantId) else { return Ok(None) };
+        user_stores::find(tx, tenant, domain).await
+    }
+
     async fn standing(&self, tx: &mut Tx) -> Result<Standing> {
         let taken = || Standing::Taken(format!("user store {} of tenant {} is already there", self.domain, self.tenant));
         Ok(self.find(tx).await?.map_or(Standing::Free, |_| taken()))
@@ -31,5 +41,9 @@ impl Noun for UserStore {
 
     async fn update(&self, tx: &mut Tx, _: &Around) -> Result<bool> {
         user_stores::update(tx, self).await
+    }
+
+    async fn remove(&self, tx: &mut Tx, _: Timestamp) -> Result<bool> {
+        user_stores::delete(tx, self.tenant, &self.domain).await
     }
 }
