@@ -76,6 +76,7 @@ impl Slapd {
     ///
     /// # Panics
     /// When it does not start.
+    #[expect(clippy::disallowed_methods, reason = "polls a program it just started; there is no state to be told by")]
     pub fn run(&mut self) {
         let urls = format!("ldap://127.0.0.1:{} ldaps://127.0.0.1:{}", self.port, self.tls_port);
         let mut command = Command::new(program().expect("it was there before"));

@@ -5,7 +5,7 @@
 mod databases;
 mod directories;
 /// Shared with the tests of the whole product, which this crate must not depend on.
-#[allow(dead_code, unreachable_pub, clippy::disallowed_methods, reason = "it is written for a library")]
+#[allow(dead_code, unreachable_pub, reason = "it is written for a library")]
 #[path = "../../../testkit/src/slapd.rs"]
 mod slapd;
 
