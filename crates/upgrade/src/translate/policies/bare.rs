@@ -92,7 +92,7 @@ fn at_desk<T>(old: &Installation, settings: Option<&Settings>, synapse: &[Synaps
         settings,
         synapse,
         extras: None,
-        secondary_stores: 0,
+        stores: &[],
         clock: Clock::new(chrono_tz::UTC),
         source: "test",
         endpoint_map: &EndpointMap::default(),
