@@ -61,7 +61,10 @@ fn action(program: &Program, action: &Action, open: &mut Vec<BlockId>) -> Ways {
         // What comes after never runs.
         Action::Drop | Action::Respond | Action::Loopback => Ways { surely: true, ..Ways::default() },
         Action::Send(_) | Action::Nothing => Ways::default(),
-        Action::Call(call) => Ways { reads: call.reads_body(), writes: true, surely: call.replaces_body() },
+        Action::Call(call) => {
+            let after = call.receive.map(|id| block(program, id, open)).unwrap_or_default();
+            Ways { reads: call.reads_body(), writes: true, surely: call.replaces_body() || after.surely }
+        }
         Action::Property(properties) => {
             Ways { reads: properties.iter().any(|p| p.reads_body()), writes: properties.iter().any(|p| p.rewrites_body()), surely: false }
         }

@@ -239,3 +239,6 @@ impl Work<'_> {
         action.map(|action| (mediator, action))
     }
 }
+
+#[cfg(test)]
+mod tests;

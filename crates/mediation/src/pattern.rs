@@ -1,7 +1,7 @@
 //! Java's regular expressions, as filters and switches have them: the whole text must match.
 //!
-//! Look-ahead, back references and possessive repetition are Java's and stand in the stock sequences, so the engine backtracks where it must;
-//! how often is bounded by count, and a pattern that reaches the bound is a failure of the mediator, never a busy gateway.
+//! Look-ahead, back references and possessive repetition are Java's and stand in the stock sequences, so the engine backtracks where it
+//! must; how often is bounded by count, and a pattern that reaches the bound is a failure of the mediator, never a busy gateway.
 
 use fancy_regex::{Regex, RegexBuilder};
 
@@ -41,7 +41,10 @@ impl Pattern {
         if java.len() > MAX_BYTES {
             return Err("the pattern is too long".to_owned());
         }
-        Ok(Self { whole: build(&format!("\\A(?:{})\\z", translated(java)), false)?, text: java.to_owned() })
+        let own = translated(java);
+        // By itself first, so that a fault is told by the author's own places.
+        build(&own, false)?;
+        Ok(Self { whole: build(&format!("\\A(?:{own})\\z"), false)?, text: java.to_owned() })
     }
 
     /// A pattern that may match anywhere, in any case.

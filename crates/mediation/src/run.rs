@@ -1,4 +1,5 @@
-//! Running a program over a message: a stack of blocks and places in them, so that a run can stop at an outside call and go on with the answer.
+//! Running a program over a message: a stack of blocks and places in them, so that a run can stop at an outside call and go on with the
+//! answer.
 
 use std::sync::Arc;
 
@@ -99,6 +100,14 @@ impl Suspended {
             (Ok(_), _) => Ok(()),
             (Err(fault), _) => Err(Fault { detail: format!("{} ({})", place(step), fault.detail), ..fault }),
         };
+        if let (Ok(()), Action::Call(call)) = (&done, &step.action)
+            && let Some(receive) = call.receive
+        {
+            message.direction = Direction::Response;
+            self.run.handlers.clear();
+            self.run.stack = vec![Frame { block: receive, next: 0 }];
+            self.run.detached = true;
+        }
         match done {
             Ok(()) => self.run.go(message),
             Err(fault) => match self.run.caught(fault, message) {
@@ -118,7 +127,7 @@ impl Program {
             program: Arc::clone(self),
             stack: vec![Frame { block: self.entry, next: 0 }],
             handlers: Vec::new(),
-            handled: false,
+            detached: false,
             steps: 0,
             visits: limits.visits,
             log: Log::new(limits.log_bytes),
@@ -136,8 +145,8 @@ struct Run {
     stack: Vec<Frame>,
     /// `onError` sequences further out than the one that runs now.
     handlers: Vec<BlockId>,
-    /// An `onError` sequence runs: the sequence that failed does not go on.
-    handled: bool,
+    /// An `onError` or `receive` sequence runs: what it came from does not go on, and when it ends without sending, nothing is sent.
+    detached: bool,
     steps: u32,
     visits: u64,
     log: Log,
@@ -224,7 +233,7 @@ impl Run {
         let program = Arc::clone(&self.program);
         loop {
             let Some(frame) = self.stack.last_mut() else {
-                return Walked::Ended(if self.handled { End::Drop } else { End::Continue });
+                return Walked::Ended(if self.detached { End::Drop } else { End::Continue });
             };
             let Some(step) = program.block(frame.block).and_then(|block| block.steps.get(frame.next)) else {
                 self.stack.pop();
@@ -291,7 +300,7 @@ impl Run {
         self.stack.clear();
         // A bound that is passed is passed for the handler too, but for a few steps to say so.
         let Some(handler) = self.handlers.pop().filter(|_| self.steps <= self.limits.steps) else { return Some(End::Fault(fault)) };
-        self.handled = true;
+        self.detached = true;
         self.stack.push(Frame { block: handler, next: 0 });
         None
     }
@@ -377,11 +386,11 @@ impl Run {
         let bound = self.limits.depth;
         self.limits.depth = bound.saturating_sub(outer.len());
         self.stack.push(Frame { block, next: 0 });
-        let (handlers, handled, sent) = (std::mem::take(&mut self.handlers), self.handled, self.sent.take());
+        let (handlers, detached, sent) = (std::mem::take(&mut self.handlers), self.detached, self.sent.take());
         let walked = self.walk(copy);
         self.stack = outer;
         self.limits.depth = bound;
-        (self.handlers, self.handled, self.sent) = (handlers, handled, sent);
+        (self.handlers, self.detached, self.sent) = (handlers, detached, sent);
         match walked {
             Walked::Ended(End::Fault(fault)) => Err(Failure { code: fault.code, message: fault.message, detail: fault.detail }),
             Walked::Ended(End::Continue | End::Drop) => Ok(()),
@@ -411,6 +420,7 @@ impl Run {
                             whole.insert(parent, place, copy);
                             whole.detach(id);
                         }
+                        message.payload.fits(&self.limits)?;
                     }
                 }
             }
@@ -436,6 +446,7 @@ impl Run {
                         && let Some(there) = jsonpath::at_mut(whole, &place)
                     {
                         *there = made;
+                        message.payload.fits(&self.limits)?;
                     }
                 }
             }

@@ -7,7 +7,7 @@ use crate::endpoint::{Endpoint, absolute_to};
 use crate::expression::{Expression, Means, find};
 use crate::failure::Failure;
 use crate::message::{Headers, Message, Payload, Scope, Value, Xml};
-use crate::program::Action;
+use crate::program::{Action, BlockId};
 use crate::run::{Answer, CallRequest};
 use crate::tree::Tree;
 use crate::xml::Element;
@@ -18,6 +18,8 @@ use crate::xpath::{Found, XPath};
 pub(crate) struct CallOut {
     endpoint: Option<Endpoint>,
     kind: CallKind,
+    /// The answer goes through this sequence, and nothing else of the one that sent.
+    pub(crate) receive: Option<BlockId>,
 }
 
 #[derive(Debug)]
@@ -47,13 +49,9 @@ fn endpoint(work: &mut Work<'_>, element: &Element) -> Result<Option<Endpoint>, 
 
 pub(crate) fn compile_send(work: &mut Work<'_>, element: &Element) -> Option<Action> {
     if let Some(receive) = element.attribute("receive") {
-        work.obstacle(
-            element,
-            receive,
-            "The answer is to run through a sequence of its own.",
-            "Use <call> instead of <send receive=…>, and put that sequence's mediators behind it.",
-        );
-        return None;
+        let receive = work.by_name(element, receive.trim());
+        let endpoint = endpoint(work, element).ok()?;
+        return Some(Action::Call(CallOut { endpoint, kind: CallKind::Whole, receive: Some(receive?) }));
     }
     endpoint(work, element).ok().map(Action::Send)
 }
@@ -69,7 +67,7 @@ pub(crate) fn compile_call(work: &mut Work<'_>, element: &Element) -> Option<Act
         return None;
     }
     let endpoint = endpoint(work, element).ok()?;
-    Some(Action::Call(CallOut { endpoint, kind: CallKind::Whole }))
+    Some(Action::Call(CallOut { endpoint, kind: CallKind::Whole, receive: None }))
 }
 
 pub(crate) fn compile_callout(work: &mut Work<'_>, element: &Element) -> Option<Action> {
@@ -134,7 +132,7 @@ pub(crate) fn compile_callout(work: &mut Work<'_>, element: &Element) -> Option<
         None => PartTarget::Body,
     };
     let action = element.attribute("action").map(str::to_owned);
-    Some(Action::Call(CallOut { endpoint, kind: CallKind::Part { source, target, action } }))
+    Some(Action::Call(CallOut { endpoint, kind: CallKind::Part { source, target, action }, receive: None }))
 }
 
 impl CallOut {
@@ -173,6 +171,7 @@ impl CallOut {
             }
             return Ok(CallRequest { target, method: method.unwrap_or_else(|| "POST".to_owned()), headers, body: part.bytes() });
         }
+        message.payload.require()?;
         message.close_body(means.limits)?;
         let mut headers: Headers =
             message.headers.iter().filter(|(name, _)| !CONNECTION.iter().any(|own| own.eq_ignore_ascii_case(name))).collect();
@@ -227,6 +226,7 @@ impl CallOut {
                             tree.insert(parent, place, copy);
                             tree.detach(at.id);
                         }
+                        message.payload.fits(means.limits)?;
                     }
                 }
             }

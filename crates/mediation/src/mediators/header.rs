@@ -111,7 +111,7 @@ impl SetHeader {
             }
         };
         match (&self.which, value) {
-            (Which::Transport(name), Some(value)) => message.set_property(Scope::Transport, name, Value::Text(value)),
+            (Which::Transport(name), Some(value)) => message.set_property(Scope::Transport, name, Value::Text(value))?,
             (Which::Transport(name), None) => message.remove_property(Scope::Transport, name),
             (Which::Addressing(name), value) if name == "To" => message.to = value,
             (Which::Addressing(name), value) => {
@@ -129,6 +129,7 @@ impl SetHeader {
                     let block = tree.append_tag(header, tag);
                     tree.append_text(block, &value);
                 }
+                message.payload.fits(means.limits)?;
             }
             (Which::Soap { name, namespace, .. }, None) => {
                 let envelope = message.payload.xml_mut(means.limits)?;

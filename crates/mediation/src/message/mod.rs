@@ -7,14 +7,19 @@ mod properties;
 use std::time::Duration;
 
 use bytes::Bytes;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::failure::Failure;
 use crate::limits::Limits;
 
 pub use headers::Headers;
-pub(crate) use payload::{Envelope, Format, Media, SOAP11, SOAP12, bounds, mime, soap_format};
+pub(crate) use payload::{Envelope, Format, Media, SOAP11, SOAP12, bounds, fits, fits_json, in_utf8, mime, soap_format};
 pub use payload::{Payload, Rewritten};
 pub use properties::{Properties, Scope, Value, Xml};
+
+/// What cannot stand in an address; everything else stays as the sequence wrote it.
+const NOT_IN_ADDRESS: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
 
 /// Which way a message goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +47,8 @@ pub const UNREADABLE_BODY: i64 = 601_000;
 
 /// A request or an answer on its way.
 ///
-/// Set the fields the old product's sequences read; run; read them back. `method`, `url_postfix`, `to`, `headers` and `status` after a run are
-/// what is to be sent. The body is in `payload`, and was rewritten only if [`Payload::rewritten`] says so.
+/// Set the fields the old product's sequences read; run; read them back. `method`, `url_postfix`, `to`, `headers` and `status` after a run
+/// are what is to be sent. The body is in `payload`, and was rewritten only if [`Payload::rewritten`] says so.
 #[derive(Debug, Clone)]
 pub struct Message {
     /// Which way it goes; `<property name="RESPONSE" value="true"/>`, `respond` and [`Message::begin_answer`] turn it.
@@ -147,17 +152,33 @@ impl Message {
     }
 
     /// Sets a property as a mediator does, with what that means for the message.
-    pub(crate) fn set_property(&mut self, scope: Scope, name: &str, value: Value) {
+    ///
+    /// Headers and verbs that HTTP could not send are a failure here rather than a broken request later.
+    pub(crate) fn set_property(&mut self, scope: Scope, name: &str, value: Value) -> Result<(), Failure> {
         match (scope, name) {
             (Scope::Transport, name) => {
-                let text: String = value.to_string().chars().filter(|c| !matches!(c, '\r' | '\n' | '\0')).collect();
+                if !headers::is_token(name) {
+                    return Err(Failure {
+                        detail: crate::xml::shortened(name),
+                        ..Failure::new("A transport header has a name that HTTP does not allow")
+                    });
+                }
+                let text: String = value.to_string().chars().filter(|c| *c == '\t' || !c.is_control()).collect();
                 self.headers.set(name, text);
             }
-            (Scope::Axis2, "HTTP_METHOD") => self.method = value.to_string(),
-            (Scope::Axis2, "REST_URL_POSTFIX") => self.url_postfix = value.to_string(),
+            (Scope::Axis2, "HTTP_METHOD") => {
+                let verb = value.to_string();
+                if !headers::is_token(&verb) {
+                    return Err(Failure::new("HTTP_METHOD is set to what is no verb"));
+                }
+                self.method = verb;
+            }
+            (Scope::Axis2, "REST_URL_POSTFIX") => {
+                self.url_postfix = utf8_percent_encode(&value.to_string(), NOT_IN_ADDRESS).to_string();
+            }
             (Scope::Axis2, "HTTP_SC") => self.status = value.to_string().trim().parse().ok().filter(|status| (100..=999).contains(status)),
             (Scope::Axis2, "messageType") => {
-                self.headers.set("Content-Type", value.to_string());
+                self.set_property(Scope::Transport, "Content-Type", value.clone())?;
                 self.properties.set(Scope::Axis2, "ContentType", value.clone());
                 self.properties.set(Scope::Axis2, "messageType", value);
                 self.payload.retype();
@@ -168,6 +189,7 @@ impl Message {
             }
             (scope, name) => self.properties.set(scope, name, value),
         }
+        Ok(())
     }
 
     /// Removes a property as a mediator does.
@@ -193,13 +215,17 @@ impl Message {
         match (&self.payload.rewritten(), said, written) {
             (None, ..) => {}
             (Some(Rewritten::Empty), ..) => self.headers.remove("Content-Type"),
-            (Some(_), Some(said), _) => self.headers.set("Content-Type", said),
-            (Some(_), None, _) if !self.payload.untyped && self.content_type().is_some() => {}
+            (Some(_), Some(said), _) => self.set_property(Scope::Transport, "Content-Type", Value::Text(in_utf8(&said)))?,
+            (Some(_), None, None) if !self.payload.untyped && self.content_type().is_some() => {}
+            (Some(_), None, Some(_)) if !self.payload.untyped && self.content_type().is_some() => {
+                let kept = in_utf8(self.content_type().unwrap_or_default());
+                self.headers.set("Content-Type", kept);
+            }
             (Some(_), None, written) => {
                 // Without a type given the sender added the character set to its own.
                 if let Some(mime) = written.or(wanted).or_else(|| self.content_type().map(str::to_owned)).filter(|mime| !mime.is_empty()) {
                     let whole = if mime.contains("charset") { mime } else { format!("{mime}; charset=UTF-8") };
-                    self.headers.set("Content-Type", whole);
+                    self.set_property(Scope::Transport, "Content-Type", Value::Text(whole))?;
                 }
             }
         }

@@ -110,13 +110,20 @@ impl From<i64> for Value {
     }
 }
 
-/// The properties that are no headers.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// The properties that are no headers. Their values are not in the debug form, since tokens are among them.
+#[derive(Clone, Default, PartialEq)]
 pub struct Properties {
     default: BTreeMap<String, Value>,
     axis2: BTreeMap<String, Value>,
     axis2_client: BTreeMap<String, Value>,
     operation: BTreeMap<String, Value>,
+}
+
+impl fmt::Debug for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = [&self.default, &self.axis2, &self.axis2_client, &self.operation];
+        f.debug_list().entries(all.into_iter().flat_map(BTreeMap::keys)).finish()
+    }
 }
 
 impl Properties {
@@ -163,6 +170,12 @@ impl Properties {
     /// Those of a scope, by name.
     pub fn iter(&self, scope: Scope) -> impl Iterator<Item = (&str, &Value)> {
         self.scope(scope).into_iter().flatten().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// Bytes of all texts, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let all = [&self.default, &self.axis2, &self.axis2_client, &self.operation];
+        all.into_iter().flat_map(BTreeMap::values).map(|value| if let Value::Text(text) = value { text.len() } else { 0 }).sum()
     }
 
     /// What a request leaves to its answer.

@@ -177,6 +177,8 @@ fn logs_say_what_they_said() {
     assert_eq!(lines[2], format!("{}, IN = X, Payload: {}", lines[0], JSON.1));
     let mut two = message(SOAP.0, SOAP.1);
     assert_eq!(through("<log level='headers'/>", &mut two), ["h : 1"]);
+    let full = &through("<log level='full'/>", &mut two)[0];
+    assert!(full.ends_with(&format!(", Envelope: <?xml version='1.0' encoding='utf-8'?>{}", SOAP.1)), "{full}");
     assert_eq!(run("<log category='WARN'/>", &mut two).log[0].level, crate::LogLevel::Warn);
 }
 
@@ -264,7 +266,7 @@ fn payloads_are_made() {
         (
             SOAP,
             "<payloadFactory><format><b xmlns=''>$1</b></format><args><arg value='2'/></args></payloadFactory>",
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Header><h>1</h></soapenv:Header><soapenv:Body><b>2</b></soapenv:Body></soapenv:Envelope>",
+            "<?xml version='1.0' encoding='UTF-8'?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Header><h>1</h></soapenv:Header><soapenv:Body><b>2</b></soapenv:Body></soapenv:Envelope>",
             "text/xml",
         ),
         (
@@ -283,6 +285,35 @@ fn payloads_are_made() {
         let mut message = message(content_type, text);
         through(inner, &mut message);
         assert_eq!((body(&message).as_str(), message.content_type()), (made, Some(header)), "{inner}");
+    }
+}
+
+#[test]
+fn the_older_engine_left_the_type_alone() {
+    let format = "<payloadFactory><format><am:fault xmlns:am='http://wso2.org/apimanager'><am:code>$1</am:code><am:type>Status report</am:type></am:fault></format><args><arg value='900901'/></args></payloadFactory>";
+    let json = "<payloadFactory media-type='json'><format>{\"a\":1}</format></payloadFactory>";
+    let typed = format!("{json}<property name='messageType' value='application/json' scope='axis2'/>");
+    for (inner, (content_type, text), made, header) in [
+        (format, JSON, "{\"fault\":{\"code\":900901,\"type\":\"Status report\"}}", "application/json"),
+        (
+            format,
+            XML,
+            "<am:fault xmlns:am=\"http://wso2.org/apimanager\"><am:code>900901</am:code><am:type>Status report</am:type></am:fault>",
+            "application/xml",
+        ),
+        (json, XML, "<jsonObject><a>1</a></jsonObject>", "application/xml"),
+        (&typed, XML, "{\"a\":1}", "application/json"),
+        (
+            format,
+            ("", ""),
+            "<am:fault xmlns:am=\"http://wso2.org/apimanager\"><am:code>900901</am:code><am:type>Status report</am:type></am:fault>",
+            "application/xml",
+        ),
+    ] {
+        let mut message = message(content_type, text);
+        let library = Library::new().with_dialect(crate::Dialect::V1);
+        program(&sequence(inner), &library).run(&mut message, &Limits::default());
+        assert_eq!((body(&message).as_str(), message.content_type()), (made, Some(header)), "{inner} {content_type}");
     }
 }
 
@@ -370,7 +401,7 @@ fn enriching_moves_things() {
         (
             SOAP,
             "<source type='inline'><soapenv:Envelope xmlns:soapenv='http://www.w3.org/2003/05/soap-envelope'><soapenv:Body><n xmlns=''/></soapenv:Body></soapenv:Envelope></source><target type='envelope'/>",
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body><n/></soapenv:Body></soapenv:Envelope>",
+            "<?xml version='1.0' encoding='UTF-8'?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body><n/></soapenv:Body></soapenv:Envelope>",
         ),
     ] {
         if made.is_empty() {
@@ -484,7 +515,8 @@ fn scripts_are_bounded() {
         };
         let mut message = message(JSON.0, JSON.1);
         let End::Fault(fault) = Arc::new(program).run(&mut message, &limits).end else { panic!("no fault: {script}") };
-        assert!(fault.message.starts_with("The script engine returned an error") && fault.message.contains(told), "{script}: {fault:?}");
+        assert_eq!(fault.message, "The script engine returned an error executing inlined js script function mediate");
+        assert!(fault.detail.contains(told), "{script}: {fault:?}");
         assert_eq!(fault.detail.split(": ").next(), Some("s.xml:1"));
     }
 }
@@ -552,7 +584,9 @@ fn messages_leave_in_their_ways() {
         ("<send/>", "SendToBackend"),
         ("<send><endpoint><address uri='http://b/x'/></endpoint></send>", "Send(http://b/x/menu?size=2)"),
         ("<header name='To' value='https://c/y'/><send/>", "Send(https://c/y/menu?size=2)"),
-        ("<header name='To' value='https://c/y'/><send><endpoint><default/></endpoint></send>", "Send(https://c/y)"),
+        ("<header name='To' value='https://c/y'/><send><endpoint><default/></endpoint></send>", "Send(https://c/y/menu?size=2)"),
+        ("<send><endpoint><http method='get' uri-template='http://b/x'/></endpoint></send>", "Send(http://b/x)"),
+        ("<send><endpoint><http uri-template='http://b/x/'/></endpoint></send>", "Send(http://b/x/menu?size=2)"),
         ("<property name='RESPONSE' value='true'/><send/><drop/>", "Respond"),
         ("<respond/><property name='never' value='1'/>", "Respond"),
         ("<loopback/>", "Loopback"),
@@ -801,4 +835,61 @@ fn runs_are_bounded() {
         }),
         "A regular expression took too many steps"
     );
+}
+
+#[test]
+fn a_sent_message_may_have_its_answer_received_by_a_sequence() {
+    let library = Library::new()
+        .with_sequence("got", Source::new("got.xml", "<sequence><property name='r' expression='json-eval($.r)'/><send/></sequence>"));
+    let text = sequence("<send receive='got'><endpoint><address uri='http://b'/></endpoint></send><property name='after' value='1'/>");
+    let mut one = message(JSON.0, JSON.1);
+    let End::Call(call) = program(&text, &library).run(&mut one, &Limits::default()).end else { panic!("no call") };
+    assert_eq!(call.request.target.as_ref().map(|t| t.uri.as_str()), Some("http://b/menu?size=2"));
+    let answer = Answer {
+        status: 200,
+        headers: [("Content-Type", "application/json")].into_iter().collect(),
+        body: Bytes::from_static(b"{\"r\":1}"),
+    };
+    assert!(matches!(call.resume.resume(&mut one, Ok(answer)).end, End::Respond));
+    assert_eq!((property(&one, "r"), property(&one, "after"), one.direction), ("1".to_owned(), "(none)".to_owned(), Direction::Response));
+}
+
+#[test]
+fn what_http_cannot_send_is_a_failure() {
+    for (inner, told) in [
+        ("<property name='X A' value='1' scope='transport'/>", "A transport header has a name that HTTP does not allow"),
+        ("<header name='X:A' value='1' scope='transport'/>", "A transport header has a name that HTTP does not allow"),
+        ("<property name='HTTP_METHOD' value='GET / HTTP/1.1' scope='axis2'/>", "HTTP_METHOD is set to what is no verb"),
+        ("<send><endpoint><address uri='file:///etc/passwd'/></endpoint></send>", "Unexpected error during sending message out"),
+        ("<send><endpoint><address uri='http://a/b c'/></endpoint></send>", "Unexpected error during sending message out"),
+    ] {
+        let mut message = message(JSON.0, JSON.1);
+        let End::Fault(fault) = run(inner, &mut message).end else { panic!("no fault: {inner}") };
+        assert_eq!(fault.message, told, "{inner}");
+    }
+    let mut one = message(JSON.0, JSON.1);
+    through("<property name='REST_URL_POSTFIX' value='/a b&#10;c?d={e}%20' scope='axis2'/>", &mut one);
+    assert_eq!(one.url_postfix, "/a%20b%0Ac?d=%7Be%7D%20");
+    let mut two = message(JSON.0, JSON.1);
+    two.payload = crate::Payload::unread();
+    let End::Fault(fault) = run("<call/>", &mut two).end else { panic!("no fault") };
+    assert_eq!(fault.message, "The body was not given to the sequence");
+}
+
+#[test]
+fn nothing_of_a_message_is_in_its_debug_form() {
+    let mut message = message("application/json", "{\"password\":\"hush-hush\"}");
+    message.headers.append("Authorization", "Bearer hush-hush");
+    message.properties.set(Scope::Default, "token", "hush-hush");
+    assert!(!format!("{message:?}").contains("hush"));
+}
+
+#[test]
+fn runs_may_wait_on_any_thread() {
+    fn is_send<T: Send>() {}
+    fn is_shared<T: Send + Sync>() {}
+    is_shared::<Program>();
+    is_send::<Suspended>();
+    is_send::<Ran>();
+    is_send::<Message>();
 }

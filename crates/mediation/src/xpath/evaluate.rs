@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::{Axis, Calculation, Comparison, Expression, Start, Step, Test, Variable, functions};
 use crate::json::Json;
@@ -54,8 +54,8 @@ pub(crate) enum Found {
 }
 
 impl Found {
-    /// As the old product made text of it: `None` for a property that is not set. A single element gives its own text, or itself as XML when
-    /// it has none; several give their XML. A number reads as Java prints a double.
+    /// As the old product made text of it: `None` for a property that is not set. A single element gives its own text, or itself as XML
+    /// when it has none; several give their XML. A number reads as Java prints a double.
     pub(crate) fn text(&self) -> Option<String> {
         match self {
             Self::Nodes(nodes, trees) => {
@@ -137,9 +137,11 @@ pub(super) enum Item {
     Nothing,
 }
 
+/// The document of an expression that looks into none, made once: most expressions of a gateway's sequences are such.
+static EMPTY: LazyLock<Arc<Tree>> = LazyLock::new(|| Arc::new(Tree::empty()));
+
 pub(super) fn find(expression: &Expression, host: &dyn Host, envelope: Option<&Arc<Tree>>, visits: &mut u64) -> Result<Found, Stopped> {
-    // Without an envelope there is an empty document, in which nothing is found.
-    let tree = envelope.map_or_else(|| Arc::new(Tree::empty()), Arc::clone);
+    let tree = Arc::clone(envelope.unwrap_or(&EMPTY));
     let at = At { tree: 0, id: tree.root().unwrap_or_else(|| tree.document()), attribute: None };
     let run = Run { host, trees: RefCell::new(vec![tree]), orders: RefCell::default(), visits: Cell::new(*visits) };
     let found = run.evaluate(expression, &Context { at, position: 1, size: 1 });

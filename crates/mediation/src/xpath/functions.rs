@@ -1,5 +1,8 @@
 //! The core function library and what sequences have beside it.
 
+use std::fmt::Write as _;
+
+use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -100,6 +103,21 @@ pub(super) fn call(run: &Run<'_>, function: Function, arguments: &[Expression], 
             Item::Text(STANDARD.decode(plain).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default())
         }
         Function::UrlEncode => Item::Text(utf8_percent_encode(&text(0)?, KEPT).to_string().replace(' ', "+")),
+        Function::HmacGenerate => {
+            let algorithm = match if arguments.len() > 2 { text(2)? } else { "HmacSHA1".to_owned() }.as_str() {
+                "HmacSHA1" => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+                "HmacSHA256" => hmac::HMAC_SHA256,
+                "HmacSHA384" => hmac::HMAC_SHA384,
+                "HmacSHA512" => hmac::HMAC_SHA512,
+                _ => return Err(Stopped::Wrong("hmac-generate() knows HmacSHA1, HmacSHA256, HmacSHA384 and HmacSHA512")),
+            };
+            let tag = hmac::sign(&hmac::Key::new(algorithm, text(1)?.as_bytes()), text(0)?.as_bytes());
+            Item::Text(tag.as_ref().iter().fold(String::new(), |mut hex, byte| {
+                // Writing to a String cannot fail.
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            }))
+        }
         Function::UrlDecode => Item::Text(percent_decode_str(&text(0)?.replace('+', " ")).decode_utf8_lossy().into_owned()),
     })
 }

@@ -178,6 +178,7 @@ enum Function {
     Base64Decode,
     UrlEncode,
     UrlDecode,
+    HmacGenerate,
 }
 
 fn reads_body(expression: &Expression) -> bool {

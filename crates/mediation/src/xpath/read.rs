@@ -10,7 +10,8 @@ use crate::xml::XML_NAMESPACE;
 const MAX_BYTES: usize = 8192;
 /// Deepest nesting of parentheses, predicates and arguments.
 const MAX_DEPTH: usize = 40;
-/// Most operators in one expression, since each nests once more when it is evaluated; also the most steps, predicates or arguments in a row.
+/// Most operators in one expression, since each nests once more when it is evaluated; also the most steps, predicates or arguments in a
+/// row.
 const MAX_CHAIN: usize = 200;
 
 pub(super) fn read(text: &str, prefixes: &[(String, Arc<str>)]) -> Result<Expression, String> {
@@ -525,6 +526,7 @@ fn function(name: &str) -> Result<Function, String> {
         "base64Decode" => Function::Base64Decode,
         "url-encode" => Function::UrlEncode,
         "url-decode" => Function::UrlDecode,
+        "hmac-generate" => Function::HmacGenerate,
         _ => return Err(format!("the function '{name}' is not known")),
     })
 }
@@ -556,7 +558,7 @@ fn check_arguments(function: Function, name: &str, arguments: &[Expression]) -> 
         | Function::LowerCase => (1, 2),
         Function::Concat => (2, usize::MAX),
         Function::StartsWith | Function::EndsWith | Function::Contains | Function::SubstringBefore | Function::SubstringAfter => (2, 2),
-        Function::Substring => (2, 3),
+        Function::Substring | Function::HmacGenerate => (2, 3),
         Function::Translate => (3, 3),
         Function::GetProperty => (1, 3),
     };

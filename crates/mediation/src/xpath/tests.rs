@@ -107,6 +107,11 @@ fn expressions_find_what_they_mean() {
         ("upper-case('abc')", "ABC"),
         ("base64Encode('user:pass')", "dXNlcjpwYXNz"),
         ("base64Decode('dXNlcjpwYXNz')", "user:pass"),
+        ("hmac-generate('what do ya want for nothing?', 'Jefe')", "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"),
+        (
+            "hmac-generate('what do ya want for nothing?', 'Jefe', 'HmacSHA256')",
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+        ),
         ("url-encode('a b/c*')", "a+b%2Fc*"),
         // Variables and properties.
         ("$ctx:word", "hello"),

@@ -18,6 +18,8 @@ pub struct Settings {
     pub email_user_names: bool,
     /// carbon.xml `Security/KeyStore`, the primary one.
     pub key_store: Option<KeyStore>,
+    /// carbon.xml `Security/RegistryKeyStore`, which encrypts where it is named.
+    pub registry_key_store: Option<KeyStore>,
     /// carbon.xml `Security/TrustStore`.
     pub trust_store: Option<KeyStore>,
     /// api-manager.xml `EncryptPersistedTokens`.
@@ -70,6 +72,13 @@ pub struct Settings {
     pub user_store: BTreeMap<String, String>,
     /// registry.xml `staticConfiguration/versioningTags`.
     pub versions_tags: Option<bool>,
+}
+
+impl Settings {
+    /// The keystores that may hold the key of what is encrypted, in the order to try them.
+    pub fn key_stores(&self) -> Vec<&KeyStore> {
+        self.registry_key_store.iter().chain(&self.key_store).collect()
+    }
 }
 
 /// A Java keystore as configured.
@@ -165,6 +174,7 @@ fn carbon(root: &Element, settings: &mut Settings) {
     settings.port_offset = root.text_at(&["Ports", "Offset"]).and_then(|t| t.parse().ok());
     settings.email_user_names = truth(anywhere(root, "EnableEmailUserName")).unwrap_or(false);
     settings.key_store = root.at(&["Security", "KeyStore"]).and_then(key_store);
+    settings.registry_key_store = root.at(&["Security", "RegistryKeyStore"]).and_then(key_store);
     settings.trust_store = root.at(&["Security", "TrustStore"]).and_then(key_store);
 }
 

@@ -5,6 +5,8 @@ mod apis;
 mod applications;
 mod clients;
 mod continuity;
+mod documents;
+mod feedback;
 mod keys;
 mod policies;
 mod roles;
