@@ -53,6 +53,7 @@ const ONLY_BY: &[(&str, &[&str])] = &[
     ("sqlx", &["db", "upgrade", "testkit"]),
     ("argon2", &["users"]),
     ("clap", &["tidegate", "xtask"]),
+    ("indicatif", &["tidegate"]),
     ("anyhow", &["tidegate", "xtask"]),
     ("quick-xml", &["upgrade", "mediation"]),
     ("fancy-regex", &["mediation"]),

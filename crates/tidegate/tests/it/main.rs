@@ -10,6 +10,9 @@ mod restart;
 mod road;
 mod serving;
 mod upgrade;
+mod upgrade_faults;
+mod upgrade_kills;
+mod upgrade_road;
 
 /// The product.
 fn binary() -> &'static std::path::Path {

@@ -1,0 +1,71 @@
+//! What only looks: `assess`, `plan`, `verify`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Args;
+use upgrade::plan_file::PlanFile;
+use upgrade::report::Report;
+
+use super::{Common, Ready, code, options, present_target, say, target, tell, translated};
+
+#[derive(Args)]
+pub(super) struct PlanWords {
+    /// Write the plan here, over an older one.
+    #[arg(long, default_value = "upgrade-plan.json")]
+    out: PathBuf,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) async fn assess(common: &Common) -> anyhow::Result<ExitCode> {
+    let ready = Ready::new(common).await?;
+    let (translation, plan) = translated(&ready, None, None).await?;
+    let report = Report::new("assess", &ready.old, &translation, &plan);
+    tell(common, &report)?;
+    Ok(code(report.is_fine()))
+}
+
+pub(super) async fn plan(words: &PlanWords) -> anyhow::Result<ExitCode> {
+    let common = &words.common;
+    let target = target(&common.target)?;
+    let ready = Ready::new(common).await?;
+    let db = target.open().await?;
+    let (translation, plan) = translated(&ready, db.as_ref(), None).await?;
+    let file = PlanFile::of(&ready.old, &translation, &plan, options(common, &ready.map));
+    write(&words.out, &file.text()?)?;
+    let report = Report::new("plan", &ready.old, &translation, &plan);
+    tell(common, &report)?;
+    let out = words.out.display();
+    match report.is_fine() {
+        true => say(&format!(
+            "The plan is in {out}. To do exactly that: tidegate upgrade apply {out}, with the same words for source and target."
+        )),
+        false => say(&format!("The plan is in {out}. `apply` refuses it until what must be settled first is settled; then plan again.")),
+    }
+    Ok(code(report.is_fine()))
+}
+
+/// In one stroke, so that an interrupted `plan` leaves no half of one.
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    std::fs::write(&beside, text).with_context(|| format!("cannot write {}", beside.display()))?;
+    std::fs::rename(&beside, path).with_context(|| format!("cannot write {}", path.display()))
+}
+
+pub(super) async fn verify(common: &Common) -> anyhow::Result<ExitCode> {
+    // Asked for before the source is read, which may take long.
+    target(&common.target)?;
+    let ready = Ready::new(common).await?;
+    let db = present_target(&common.target).await?;
+    let (translation, plan) = translated(&ready, Some(&db), None).await?;
+    say("comparing");
+    let verification = upgrade::verify::verify(&translation, &ready.input(), &ready.old.site, &db).await?;
+    db.close().await;
+    let report = Report::new("verify", &ready.old, &translation, &plan).with_verification(&verification);
+    tell(common, &report)?;
+    Ok(code(report.is_fine()))
+}
