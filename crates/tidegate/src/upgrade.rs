@@ -63,7 +63,7 @@ struct Common {
     /// Folder of the old installation, the one that holds `repository`.
     #[arg(long)]
     source: Option<PathBuf>,
-    /// Database with the AM_ and IDN_ tables: h2:PATH, mysql://…, postgres://… or dump:FILE.sql; default is what the folder's configuration names.
+    /// Database with the AM_ and IDN_ tables: h2:PATH, mysql://…, postgres://…, dump:FILE.sql or csv:FOLDER; default is what the folder's configuration names.
     #[arg(long, requires_all = ["user_db", "registry_db"])]
     am_db: Option<String>,
     /// Database with the UM_ tables.

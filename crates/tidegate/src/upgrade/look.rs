@@ -7,8 +7,9 @@ use anyhow::Context as _;
 use clap::Args;
 use upgrade::plan_file::PlanFile;
 use upgrade::report::Report;
+use upgrade::source::{Reading, SourceError, newer};
 
-use super::{Common, Ready, code, options, present_target, say, target, tell, translated};
+use super::{Common, Ready, code, options, place, present_target, say, target, tell, translated};
 
 #[derive(Args)]
 pub(super) struct PlanWords {
@@ -20,11 +21,31 @@ pub(super) struct PlanWords {
 }
 
 pub(super) async fn assess(common: &Common) -> anyhow::Result<ExitCode> {
-    let ready = Ready::new(common).await?;
+    let ready = match Ready::new(common).await {
+        Err(fault) if is_only_assessed(&fault) => return survey(common).await,
+        ready => ready?,
+    };
     let (translation, plan) = translated(&ready, None, None).await?;
     let report = Report::new("assess", &ready.old, &translation, &plan);
     tell(common, &report)?;
     Ok(code(report.is_fine()))
+}
+
+/// Whether an installation of 3.0 to 4.0 was met, of which only `assess` has something to tell.
+fn is_only_assessed(fault: &anyhow::Error) -> bool {
+    fault.chain().any(|cause| matches!(cause.downcast_ref(), Some(SourceError::AssessOnly { .. })))
+}
+
+/// Tells what a newer installation holds. It cannot be taken over, so this is no success.
+#[expect(clippy::print_stdout, reason = "the survey is this command's result")]
+async fn survey(common: &Common) -> anyhow::Result<ExitCode> {
+    let place = place(common)?;
+    let survey = newer::survey(place.home.as_deref(), &place.databases, Reading::default()).await?;
+    if let Some(file) = &common.json {
+        std::fs::write(file, survey.json()?).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    print!("{}", survey.text());
+    Ok(ExitCode::FAILURE)
 }
 
 pub(super) async fn plan(words: &PlanWords) -> anyhow::Result<ExitCode> {

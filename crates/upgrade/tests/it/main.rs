@@ -5,6 +5,7 @@
 // Code elsewhere knows the crate by this name.
 extern crate tidegate_upgrade as upgrade;
 
+mod content;
 mod corners;
 mod drift;
 mod planned;
@@ -14,4 +15,5 @@ mod rolled_back;
 mod samples;
 mod taking;
 mod taking_over;
+mod untouched;
 mod widely;
