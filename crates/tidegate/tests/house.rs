@@ -55,6 +55,7 @@ const ONLY_BY: &[(&str, &[&str])] = &[
     ("ldap3", &["userstores"]),
     ("argon2", &["users"]),
     ("clap", &["tidegate", "xtask"]),
+    ("indicatif", &["tidegate"]),
     ("anyhow", &["tidegate", "xtask"]),
     ("quick-xml", &["upgrade", "mediation"]),
     ("fancy-regex", &["mediation"]),

@@ -1,7 +1,8 @@
 //! Keeps the target's journal while something is written: which run, following which plan, and each batch with what it wrote. A batch's line
 //! commits with the batch, so the journal never says more or less than what is there.
 
-use db::journal::{Batch, Run};
+use db::journal::Batch;
+pub use db::journal::{Run, Sum};
 use db::{Db, Tx};
 use model::Timestamp;
 
@@ -176,4 +177,64 @@ impl<'a> Journal<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// The source's last run of a command that came to this end.
+///
+/// # Errors
+///
+/// When the target cannot be read.
+pub async fn last_done(tx: &mut Tx, source: &str, command: Command, outcome: &str) -> db::Result<Option<Run>> {
+    db::journal::last_done(tx, source, command.name(), outcome).await
+}
+
+/// The source's last run of a command that came to its end, unless its work was taken back since.
+///
+/// # Errors
+///
+/// When the target cannot be read.
+pub async fn standing(tx: &mut Tx, source: &str, command: Command) -> db::Result<Option<Run>> {
+    let back = last_done(tx, source, Command::Rollback, DONE).await?;
+    let run = last_done(tx, source, command, DONE).await?;
+    Ok(run.filter(|run| back.is_none_or(|back| back.id < run.id)))
+}
+
+/// Whether the source was carried by a version that kept no journal.
+///
+/// # Errors
+///
+/// When the target cannot be read.
+pub async fn was_applied_before_there_was_a_journal(tx: &mut Tx, source: &str) -> db::Result<bool> {
+    let noted = db::facts::get(tx, &format!("upgrade {source}")).await?.is_some();
+    let journalled = [Command::Apply, Command::Rollback];
+    for command in journalled {
+        if last_done(tx, source, command, DONE).await?.is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(noted)
+}
+
+/// The latest runs, the newest first, each with what it wrote by kind.
+///
+/// # Errors
+///
+/// When the target cannot be read.
+pub async fn runs(db: &Db, limit: u32) -> db::Result<Vec<(Run, Vec<Sum>)>> {
+    let mut tx = db.read().await?;
+    let mut told = Vec::new();
+    for run in db::journal::list(&mut tx, limit).await? {
+        let sums = db::journal::sums(&mut tx, run.id).await?;
+        told.push((run, sums));
+    }
+    Ok(told)
+}
+
+/// The old installations of which anything is here.
+///
+/// # Errors
+///
+/// When the target cannot be read.
+pub async fn sources(db: &Db) -> db::Result<Vec<String>> {
+    db::origins::sources(&mut db.read().await?).await
 }

@@ -35,10 +35,23 @@ pub(crate) struct Step {
     pub(crate) report: Value,
 }
 
+/// A step as an operator types it; `apply` after the `plan` that it follows.
 pub(crate) fn step(step: &str, data: &Path, sources: &[String]) -> Step {
     let report = data.with_extension(format!("{step}.json"));
+    let plan = data.with_extension("plan");
+    if step == "apply" {
+        let planned = self::step("plan", data, sources);
+        if !planned.done {
+            return planned;
+        }
+    }
     let mut command = Command::new(binary());
     command.args(["upgrade", step, "--data-dir"]).arg(data).arg("--json").arg(&report).args(sources);
+    match step {
+        "plan" => drop(command.arg("--out").arg(&plan)),
+        "apply" => drop(command.arg(&plan)),
+        _ => {}
+    }
     let output = command.output().unwrap();
     let text = std::fs::read_to_string(&report).unwrap_or_default();
     Step {
