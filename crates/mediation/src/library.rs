@@ -82,6 +82,11 @@ impl Library {
         self
     }
 
+    /// Keys of all sequences.
+    pub(crate) fn sequence_keys(&self) -> Vec<String> {
+        self.sequences.keys().cloned().collect()
+    }
+
     /// A sequence; a registry resource may be one too.
     #[must_use]
     pub fn sequence(&self, key: &str) -> Option<&Source> {
