@@ -64,6 +64,15 @@ struct Common {
     /// Go on without clients and tokens that the old installation encrypted and whose key is not at hand.
     #[arg(long)]
     leave_encrypted: bool,
+    /// Authorities (PEM) that vouch for the directory servers of user stores, in place of those this machine trusts.
+    #[arg(long)]
+    user_store_ca: Option<PathBuf>,
+    /// Take any certificate a directory server shows. Whoever stands between can then read passwords.
+    #[arg(long, conflicts_with = "user_store_ca")]
+    user_store_any_certificate: bool,
+    /// Do not ask user stores whether they answer; `assess` and `plan` do otherwise.
+    #[arg(long)]
+    skip_user_store_test: bool,
     /// Also write the whole report here, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -107,7 +116,8 @@ async fn assess(common: &Common) -> anyhow::Result<ExitCode> {
         Err(fault) if is_only_assessed(&fault) => return survey(common).await,
         ready => ready?,
     };
-    let (translation, plan) = translated(&ready, None).await?;
+    let (mut translation, plan) = translated(&ready, None).await?;
+    ask_user_stores(common, &mut translation).await;
     let report = Report::new("assess", &ready.old, &translation, &plan);
     tell(common, &report)?;
     Ok(code(report.is_fine()))
@@ -134,7 +144,8 @@ async fn plan(common: &Common) -> anyhow::Result<ExitCode> {
     let target = target(common)?;
     let ready = Ready::new(common).await?;
     let db = target.open().await?;
-    let (translation, plan) = translated(&ready, db.as_ref()).await?;
+    let (mut translation, plan) = translated(&ready, db.as_ref()).await?;
+    ask_user_stores(common, &mut translation).await;
     let report = Report::new("plan", &ready.old, &translation, &plan);
     tell(common, &report)?;
     Ok(code(report.is_fine()))
@@ -179,6 +190,13 @@ async fn verify(common: &Common) -> anyhow::Result<ExitCode> {
     Ok(code(report.is_fine()))
 }
 
+async fn ask_user_stores(common: &Common, translation: &mut Translation) {
+    if !common.skip_user_store_test && !translation.user_stores.is_empty() {
+        say("asking user stores");
+        upgrade::ask_user_stores(translation).await;
+    }
+}
+
 /// Translates all, tokens counted, and holds it against the target.
 async fn translated(ready: &Ready, db: Option<&upgrade::target::Db>) -> anyhow::Result<(Translation, Plan)> {
     say("translating");
@@ -204,7 +222,19 @@ fn place(common: &Common) -> anyhow::Result<Place> {
         None => None,
     };
     let key_store_password = secret_of("TIDEGATE_SOURCE_KEYSTORE_PASSWORD");
-    Ok(Place { home: common.source.clone(), databases, zone, key_store_password, leave_encrypted: common.leave_encrypted })
+    let user_store_authorities = match &common.user_store_ca {
+        Some(file) => Some(std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?),
+        None => None,
+    };
+    Ok(Place {
+        home: common.source.clone(),
+        databases,
+        zone,
+        key_store_password,
+        leave_encrypted: common.leave_encrypted,
+        user_store_authorities,
+        user_store_any_certificate: common.user_store_any_certificate,
+    })
 }
 
 fn target(common: &Common) -> anyhow::Result<TargetPlace> {

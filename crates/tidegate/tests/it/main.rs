@@ -10,6 +10,7 @@ mod restart;
 mod road;
 mod serving;
 mod upgrade;
+mod user_stores;
 
 /// The product.
 fn binary() -> &'static std::path::Path {

@@ -29,13 +29,13 @@ struct Taken {
 }
 
 /// What one step of `tidegate upgrade` left.
-struct Step {
-    done: bool,
+pub(crate) struct Step {
+    pub(crate) done: bool,
     said: String,
-    report: Value,
+    pub(crate) report: Value,
 }
 
-fn step(step: &str, data: &Path, sources: &[String]) -> Step {
+pub(crate) fn step(step: &str, data: &Path, sources: &[String]) -> Step {
     let report = data.with_extension(format!("{step}.json"));
     let mut command = Command::new(binary());
     command.args(["upgrade", step, "--data-dir"]).arg(data).arg("--json").arg(&report).args(sources);
@@ -48,7 +48,7 @@ fn step(step: &str, data: &Path, sources: &[String]) -> Step {
     }
 }
 
-fn expect(name: &str, data: &Path, sources: &[String]) -> Value {
+pub(crate) fn expect(name: &str, data: &Path, sources: &[String]) -> Value {
     let step = step(name, data, sources);
     assert!(step.done, "upgrade {name}: {}", step.said);
     step.report
