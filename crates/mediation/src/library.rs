@@ -87,6 +87,11 @@ impl Library {
         self
     }
 
+    /// Keys of all sequences.
+    pub(crate) fn sequence_keys(&self) -> Vec<String> {
+        self.sequences.keys().cloned().collect()
+    }
+
     /// Adds a `<localEntry key="…">` document under its own key: what stands inside, as text or as XML. One that is no such document, or is
     /// empty because it names a `src`, adds nothing.
     #[must_use]

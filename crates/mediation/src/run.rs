@@ -308,6 +308,18 @@ impl Run {
     fn step(&mut self, step: &Step, message: &mut Message) -> Result<Flow, Failure> {
         Ok(match &step.action {
             Action::Block(block) => Flow::Enter(*block),
+            Action::Chosen(name, blocks) => {
+                let name = self.with_means(|means, _| name.text(message, means))?;
+                match blocks.get(name.trim()) {
+                    Some(block) => Flow::Enter(*block),
+                    None => {
+                        return Err(Failure {
+                            detail: crate::xml::shortened(&name),
+                            ..Failure::new("Sequence named by the message is not there")
+                        });
+                    }
+                }
+            }
             Action::Directed(direction, block) => {
                 if message.direction == *direction {
                     Flow::Enter(*block)
