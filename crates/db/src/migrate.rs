@@ -15,12 +15,26 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "house",
-    sqlite: include_str!("../migrations/0001_house/sqlite.sql"),
-    postgres: include_str!("../migrations/0001_house/postgres.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "house",
+        sqlite: include_str!("../migrations/0001_house/sqlite.sql"),
+        postgres: include_str!("../migrations/0001_house/postgres.sql"),
+    },
+    Migration {
+        number: 3,
+        name: "rules",
+        sqlite: include_str!("../migrations/0003_rules/sqlite.sql"),
+        postgres: include_str!("../migrations/0003_rules/postgres.sql"),
+    },
+    Migration {
+        number: 8,
+        name: "settings",
+        sqlite: include_str!("../migrations/0008_settings/sqlite.sql"),
+        postgres: include_str!("../migrations/0008_settings/postgres.sql"),
+    },
+];
 
 /// Any number nobody else uses for `pg_advisory_xact_lock` in the same database.
 const LOCK: i64 = 0x7469_6465_6761_7465;

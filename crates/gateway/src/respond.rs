@@ -69,6 +69,8 @@ pub(crate) struct ThrottleRefusal {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
+    /// A deny policy; no limit at all.
+    Denied,
     Api,
     Resource,
     Application,
@@ -194,6 +196,10 @@ impl AuthRefusal {
 impl ThrottleRefusal {
     fn answer(&self) -> Answer {
         let (status, code) = match self.level {
+            Level::Denied => {
+                let text = [("message", "Message blocked"), ("description", "You have been blocked from accessing the resource")];
+                return json(StatusCode::FORBIDDEN, "900805", &text);
+            }
             Level::Api => (StatusCode::TOO_MANY_REQUESTS, "900800"),
             Level::Resource => (StatusCode::TOO_MANY_REQUESTS, "900802"),
             Level::Application => (StatusCode::TOO_MANY_REQUESTS, "900803"),

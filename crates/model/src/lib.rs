@@ -9,6 +9,7 @@
 mod api;
 mod application;
 mod context;
+mod deny;
 mod endpoint;
 mod ids;
 mod lifecycle;
@@ -19,10 +20,12 @@ mod policy;
 mod rest_scopes;
 mod revision;
 mod secret;
+mod setting;
 mod subscription;
 mod tenant;
 mod time;
 mod user;
+mod workflow;
 
 pub use api::{
     AccessControl, Advertise, Api, ApiKind, ApiScope, AuthType, BusinessInformation, Cors, EndpointImplementation, MaxTps,
@@ -30,6 +33,7 @@ pub use api::{
 };
 pub use application::{Application, ApplicationStatus, ApplicationTokenType};
 pub use context::{ContextFault, effective_context, template_of};
+pub use deny::{Denial, DenyPolicy, without_super_domain};
 pub use endpoint::{Endpoint, EndpointFault, EndpointSet, Endpoints};
 pub use ids::{ApiId, ApplicationId, KeyMappingId, PolicyId, RevisionId, SubscriptionId, TenantId, TokenId, UserId};
 pub use lifecycle::{Action, LifecycleState, Refused, Transition};
@@ -37,14 +41,16 @@ pub use names::{NameFault, api_name, api_version, application_name, policy_name}
 pub use oauth::{ClientOrigin, IssuedToken, Lifetimes, OAuthClient, TokenFormat, TokenHolder, TokenState, TokenText};
 pub use password::{LegacyDigest, StoredPassword};
 pub use policy::{
-    AdvancedPolicy, ApplicationPolicy, BandwidthUnit, BillingPlan, Burst, Condition, ConditionKind, ConditionalGroup, Limit,
+    AdvancedPolicy, ApplicationPolicy, BandwidthUnit, BillingPlan, Burst, Condition, ConditionKind, ConditionalGroup, CustomRule, Limit,
     PlanPermission, Quota, SubscriptionPolicy, TimeUnit, UNLIMITED, default_advanced_policies, default_application_policies,
     default_subscription_policies,
 };
 pub use rest_scopes::{DEFAULT_ROLES, RestScope, default_rest_scopes};
 pub use revision::{Definition, DefinitionFormat, Deployment, Environment, MAX_REVISIONS, Revision, Vhost};
 pub use secret::Secret;
+pub use setting::{SettingKind, TenantSetting};
 pub use subscription::{KeyMapping, KeyMappingMode, KeyState, KeyType, Subscription, SubscriptionState};
 pub use tenant::{SUPER_TENANT_DOMAIN, Tenant};
 pub use time::Timestamp;
 pub use user::{EVERYONE, PRIMARY_STORE, User, UserName};
+pub use workflow::{Workflow, WorkflowKind, WorkflowStatus};

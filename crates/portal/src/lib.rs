@@ -6,9 +6,11 @@
 //! A decision is one write transaction: what it rests on is read in the transaction that records it.
 
 mod applications;
+mod approvals;
 mod browse;
 mod definition;
 mod entry;
+mod groups;
 mod key_managers;
 mod keys_of;
 mod me;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use model::{Secret, Timestamp};
 
-use crate::old::{Installation, people::SUPER_TENANT_ID};
+use crate::old::{Installation, Keys, people::SUPER_TENANT_ID};
 use crate::source::{
     Kind, Location, Reading, Site, SourceError,
     clock::{Clock, WrittenIn, written_in},
     files::Home,
-    keystore::{KeyStoreFault, OldKey},
+    keystore::{self, KeyStoreFault, OldKey},
 };
 use crate::translate::{EndpointMap, Input, Serving};
 
@@ -79,6 +79,14 @@ impl Old {
                 }
                 Err(fault) => installation.encryption.fault = Some(fault),
             }
+        }
+        if let Some(home) = &home {
+            let password = place.key_store_password.as_ref();
+            let settings = &home.settings;
+            installation.keys = Keys {
+                primary: Some(keystore::pair(settings.key_store.as_ref(), &home.root, password)),
+                trusted: Some(keystore::trusted(settings.trust_store.as_ref(), &home.root, None)),
+            };
         }
         let source = identity(&installation);
         Ok(Self { site, home, installation, source, zone: place.zone, leave_encrypted: place.leave_encrypted })

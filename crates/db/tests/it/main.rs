@@ -19,6 +19,7 @@ mod policies;
 mod schema;
 mod secrets;
 mod served;
+mod settings;
 mod stage;
 mod tokens;
 mod transactions;

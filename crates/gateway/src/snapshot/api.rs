@@ -88,6 +88,15 @@ pub enum CompileFault {
         /// The verb.
         verb: String,
     },
+    /// A deny policy names no address.
+    #[error("deny policy {policy}")]
+    Denial {
+        /// Which policy.
+        policy: model::PolicyId,
+        /// What is wrong with it.
+        #[source]
+        fault: traffic::IpFault,
+    },
     /// A condition of an advanced policy does not compile.
     #[error("advanced policy '{name}'")]
     Policy {
@@ -115,7 +124,7 @@ impl CompileFault {
             | Self::Context { api, .. }
             | Self::HeaderName { api, .. }
             | Self::Verb { api, .. } => Some(*api),
-            Self::Policy { .. } => None,
+            Self::Policy { .. } | Self::Denial { .. } => None,
         }
     }
 }

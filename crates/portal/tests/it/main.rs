@@ -6,8 +6,10 @@ extern crate tidegate_portal as portal;
 
 mod access;
 mod applications;
+mod approvals;
 mod browse;
 mod document;
+mod groups;
 mod keys_of;
 mod setting;
 mod subscriptions;

@@ -60,14 +60,58 @@ pub enum KeyStoreFault {
     NoKey(String, String),
 }
 
-impl OldKey {
-    /// The key that a configuration names. `home` stands for `${carbon.home}`; `password` goes before those of the configuration.
-    ///
-    /// # Errors
-    ///
-    /// [`KeyStoreFault`].
-    pub fn of(store: Option<&KeyStore>, home: &Path, password: Option<&Secret<String>>) -> Result<Self, KeyStoreFault> {
-        let store = store.ok_or(KeyStoreFault::NotNamed)?;
+/// Certificates in DER by their alias.
+pub type Certificates = Vec<(String, Vec<u8>)>;
+
+/// A private key with the certificate that stands with it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OldPair {
+    /// PKCS #8 DER.
+    pub pkcs8: Secret<Vec<u8>>,
+    /// DER.
+    pub certificate: Vec<u8>,
+}
+
+impl std::fmt::Debug for OldPair {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "OldPair(certificate of {} bytes)", self.certificate.len())
+    }
+}
+
+/// The key pair that a configuration names. `home` and `password` as for [`OldKey::of`].
+///
+/// # Errors
+///
+/// [`KeyStoreFault`].
+pub fn pair(store: Option<&KeyStore>, home: &Path, password: Option<&Secret<String>>) -> Result<OldPair, KeyStoreFault> {
+    let store = store.ok_or(KeyStoreFault::NotNamed)?;
+    let file = File::open(store, home, password)?;
+    pair_of(&file.bytes, &file.shown, store.alias.as_deref().unwrap_or_default(), &file.of_store, &file.of_key)
+}
+
+/// The certificates that a store trusts, by alias. `home` as for [`OldKey::of`].
+///
+/// # Errors
+///
+/// [`KeyStoreFault`].
+pub fn trusted(store: Option<&KeyStore>, home: &Path, password: Option<&Secret<String>>) -> Result<Certificates, KeyStoreFault> {
+    let store = store.ok_or(KeyStoreFault::NotNamed)?;
+    let file = File::open(store, home, password)?;
+    let entries = checked(&file.bytes, &file.shown, &file.of_store)?;
+    let alone = entries.iter().filter(|e| e.sealed.is_none());
+    Ok(alone.filter_map(|e| Some((String::from_utf8_lossy(e.alias).into_owned(), e.certificates.first()?.to_vec()))).collect())
+}
+
+/// A store's bytes with the passwords to try.
+struct File {
+    bytes: Vec<u8>,
+    shown: String,
+    of_store: Secret<String>,
+    of_key: Secret<String>,
+}
+
+impl File {
+    fn open(store: &KeyStore, home: &Path, password: Option<&Secret<String>>) -> Result<Self, KeyStoreFault> {
         let shown = store.location.clone();
         let location = store.location.replace("${carbon.home}", ".").replace("{carbon.home}", ".");
         let path = home.join(location);
@@ -76,9 +120,22 @@ impl OldKey {
             return Err(KeyStoreFault::NotJks(shown));
         }
         let bytes = std::fs::read(&path).map_err(|_| KeyStoreFault::Unreadable(shown.clone()))?;
-        let of_store = password.or(store.password.as_ref()).ok_or_else(|| KeyStoreFault::NoPassword(shown.clone()))?;
-        let of_key = password.or(store.key_password.as_ref()).unwrap_or(of_store);
-        read(&bytes, &shown, store.alias.as_deref().unwrap_or_default(), of_store, of_key)
+        let of_store = password.or(store.password.as_ref()).ok_or_else(|| KeyStoreFault::NoPassword(shown.clone()))?.clone();
+        let of_key = password.or(store.key_password.as_ref()).unwrap_or(&of_store).clone();
+        Ok(Self { bytes, shown, of_store, of_key })
+    }
+}
+
+impl OldKey {
+    /// The key that a configuration names. `home` stands for `${carbon.home}`; `password` goes before those of the configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyStoreFault`].
+    pub fn of(store: Option<&KeyStore>, home: &Path, password: Option<&Secret<String>>) -> Result<Self, KeyStoreFault> {
+        let store = store.ok_or(KeyStoreFault::NotNamed)?;
+        let file = File::open(store, home, password)?;
+        read(&file.bytes, &file.shown, store.alias.as_deref().unwrap_or_default(), &file.of_store, &file.of_key)
     }
 
     /// What was encrypted: one line of printable text; `None` when it was not with this key.
@@ -168,6 +225,22 @@ fn wide(password: &Secret<String>) -> Vec<u8> {
 }
 
 fn read(bytes: &[u8], shown: &str, alias: &str, of_store: &Secret<String>, of_key: &Secret<String>) -> Result<OldKey, KeyStoreFault> {
+    let entries = checked(bytes, shown, of_store)?;
+    let key = named(&entries, alias).and_then(|entry| unsealed(entry.sealed?, &wide(of_key))).and_then(|der| rsa(&der));
+    key.ok_or_else(|| KeyStoreFault::NoKey(shown.to_owned(), alias.to_owned()))
+}
+
+fn pair_of(bytes: &[u8], shown: &str, alias: &str, of_store: &Secret<String>, of_key: &Secret<String>) -> Result<OldPair, KeyStoreFault> {
+    let entries = checked(bytes, shown, of_store)?;
+    let found = named(&entries, alias).and_then(|entry| {
+        let pkcs8 = unsealed(entry.sealed?, &wide(of_key)).filter(|der| rsa(der).is_some())?;
+        Some(OldPair { pkcs8: Secret::new(pkcs8), certificate: entry.certificates.first()?.to_vec() })
+    });
+    found.ok_or_else(|| KeyStoreFault::NoKey(shown.to_owned(), alias.to_owned()))
+}
+
+/// The entries of a store whose seal the password confirms.
+fn checked<'a>(bytes: &'a [u8], shown: &str, of_store: &Secret<String>) -> Result<Vec<Entry<'a>>, KeyStoreFault> {
     let not_jks = || KeyStoreFault::NotJks(shown.to_owned());
     let (body, seal) = bytes.len().checked_sub(SHA1_BYTES).and_then(|at| bytes.split_at_checked(at)).ok_or_else(not_jks)?;
     let mut rest = Bytes(body);
@@ -177,39 +250,49 @@ fn read(bytes: &[u8], shown: &str, alias: &str, of_store: &Secret<String>, of_ke
     if sha1(&[&wide(of_store), b"Mighty Aphrodite", body]) != seal {
         return Err(KeyStoreFault::WrongPassword(shown.to_owned()));
     }
-    let entries = entries(&mut rest).ok_or_else(not_jks)?;
-    // With one key there is no doubt which is meant.
-    let named = entries.iter().find(|(name, _)| name.eq_ignore_ascii_case(alias.as_bytes()));
-    let found = named.or(entries.first().filter(|_| entries.len() == 1));
-    let key = found.and_then(|(_, sealed)| unsealed(sealed, &wide(of_key))).and_then(|der| rsa(&der));
-    key.ok_or_else(|| KeyStoreFault::NoKey(shown.to_owned(), alias.to_owned()))
+    entries(&mut rest).ok_or_else(not_jks)
 }
 
-/// The private keys of a store: alias and sealed key.
-fn entries<'a>(rest: &mut Bytes<'a>) -> Option<Vec<(&'a [u8], &'a [u8])>> {
+/// The key of that alias. With one key there is no doubt which is meant.
+fn named<'e, 'a>(entries: &'e [Entry<'a>], alias: &str) -> Option<&'e Entry<'a>> {
+    let keys = || entries.iter().filter(|e| e.sealed.is_some());
+    let only = || keys().next().filter(|_| keys().count() == 1);
+    keys().find(|e| e.alias.eq_ignore_ascii_case(alias.as_bytes())).or_else(only)
+}
+
+/// A private key with its certificates, or a certificate alone.
+struct Entry<'a> {
+    alias: &'a [u8],
+    sealed: Option<&'a [u8]>,
+    certificates: Vec<&'a [u8]>,
+}
+
+fn entries<'a>(rest: &mut Bytes<'a>) -> Option<Vec<Entry<'a>>> {
     let version = rest.number()?;
     let mut found = Vec::new();
     for _ in 0..rest.number()? {
         let kind = rest.number()?;
         let alias = rest.short()?;
         rest.take(8)?;
+        let mut entry = Entry { alias, sealed: None, certificates: Vec::new() };
         if kind == 1 {
-            found.push((alias, rest.long()?));
+            entry.sealed = Some(rest.long()?);
             for _ in 0..rest.number()? {
-                certificate(rest, version)?;
+                entry.certificates.push(certificate(rest, version)?);
             }
         } else {
-            certificate(rest, version)?;
+            entry.certificates.push(certificate(rest, version)?);
         }
+        found.push(entry);
     }
     Some(found)
 }
 
-fn certificate(rest: &mut Bytes<'_>, version: u32) -> Option<()> {
+fn certificate<'a>(rest: &mut Bytes<'a>, version: u32) -> Option<&'a [u8]> {
     if version == 2 {
         rest.short()?;
     }
-    rest.long().map(drop)
+    rest.long()
 }
 
 /// The rest of a keystore.
@@ -349,6 +432,21 @@ mod tests {
             assert_eq!(key.open(text), None);
         }
         assert_eq!(format!("{key:?}"), "OldKey(1024 bits)");
+    }
+
+    #[test]
+    fn a_key_comes_with_its_certificate() {
+        let found = pair_of(&store(), "store", "wso2carbon", &secret("wso2carbon"), &secret("keypass1")).unwrap();
+        assert!(rsa(found.pkcs8.expose()).is_some());
+        // A certificate is a sequence, and holds the key's modulus.
+        let key = opened("wso2carbon");
+        let modulus = (&key.p * &key.q).to_bytes_be();
+        assert_eq!(found.certificate.first(), Some(&SEQUENCE));
+        assert!(found.certificate.windows(modulus.len()).any(|part| part == modulus));
+        assert!(!format!("{found:?}").contains("48, 130"));
+        let wrong = pair_of(&store(), "store", "wso2carbon", &secret("wso2carbon"), &secret("x")).unwrap_err();
+        assert_eq!(wrong, KeyStoreFault::NoKey("store".to_owned(), "wso2carbon".to_owned()));
+        assert_eq!(checked(&store(), "store", &secret("wso2carbon")).unwrap().iter().filter(|e| e.sealed.is_none()).count(), 0);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod fields;
 mod rows;
+mod rules;
 mod straight;
 
 use db::Db;

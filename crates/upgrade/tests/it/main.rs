@@ -9,6 +9,7 @@ mod corners;
 mod drift;
 mod reading;
 mod roads;
+mod rules;
 mod samples;
 mod taking;
 mod taking_over;

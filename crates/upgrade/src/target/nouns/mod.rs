@@ -4,14 +4,18 @@
 mod apis;
 mod applications;
 mod clients;
+mod denials;
 mod keys;
 mod policies;
 mod roles;
 mod scopes;
+mod settings;
+mod signing;
 mod subscriptions;
 mod tenants;
 mod tokens;
 mod users;
+mod workflows;
 
 use std::fmt::Debug;
 

@@ -1,9 +1,9 @@
 //! Policies of the three levels.
 
-use db::policies::{advanced, application, subscription};
+use db::policies::{advanced, application, custom, subscription};
 use db::{Result, Tx};
 use model::{
-    AdvancedPolicy, ApplicationPolicy, SubscriptionPolicy, default_advanced_policies, default_application_policies,
+    AdvancedPolicy, ApplicationPolicy, CustomRule, SubscriptionPolicy, default_advanced_policies, default_application_policies,
     default_subscription_policies,
 };
 
@@ -47,3 +47,28 @@ macro_rules! policy_noun {
 policy_noun!(SubscriptionPolicy, subscription, default_subscription_policies, "subscription policies");
 policy_noun!(ApplicationPolicy, application, default_application_policies, "application policies");
 policy_noun!(AdvancedPolicy, advanced, default_advanced_policies, "advanced policies");
+
+impl Noun for CustomRule {
+    const KIND: &'static str = "custom rules";
+
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+
+    async fn find(&self, tx: &mut Tx) -> Result<Option<Self>> {
+        custom::find(tx, self.tenant, self.id).await
+    }
+
+    async fn standing(&self, tx: &mut Tx) -> Result<Standing> {
+        let found = custom::find_by_name(tx, self.tenant, &self.name).await?;
+        Ok(found.map_or(Standing::Free, |rule| Standing::Taken(format!("a custom rule {} is already there", rule.name))))
+    }
+
+    async fn insert(tx: &mut Tx, records: &[Self], _: &Around) -> Result<()> {
+        custom::insert_many(tx, records).await
+    }
+
+    async fn update(&self, tx: &mut Tx, _: &Around) -> Result<bool> {
+        custom::update(tx, self).await
+    }
+}
