@@ -4,6 +4,7 @@
 //! Machines differ and so do two minutes on one machine; that is why the figure that counts is a ratio to nginx in the same round
 //! (docs/bench.md).
 
+mod bulk;
 mod contender;
 mod gateway;
 mod http;
@@ -19,6 +20,7 @@ mod sink;
 mod start;
 mod stats;
 mod stream;
+mod upgrade;
 
 use std::path::PathBuf;
 
@@ -43,6 +45,8 @@ enum What {
     Stream(stream::Stream),
     /// Time until ready and memory at rest, on an existing data directory.
     Start(start::Start),
+    /// Taking over a large old installation from MariaDB: rows a second, wall time, peak of memory.
+    Upgrade(upgrade::Upgrade),
 }
 
 pub(crate) fn run(words: &Bench) -> anyhow::Result<()> {
@@ -51,6 +55,7 @@ pub(crate) fn run(words: &Bench) -> anyhow::Result<()> {
         What::Idle(words) => idle::run(words),
         What::Stream(words) => stream::run(words),
         What::Start(words) => start::run(words),
+        What::Upgrade(words) => upgrade::run(words),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Tenants. They are never deleted; an inactive one keeps its rows.
+//! Tenants. Nobody deletes one over REST, an inactive one keeps its rows; only a rollback of an upgrade takes back what it carried.
 
 use model::{Tenant, TenantId};
 
@@ -48,6 +48,24 @@ pub async fn update(tx: &mut Tx, tenant: &Tenant) -> Result<bool> {
     let t = tenant;
     let done = tx.run(sql, args![t.id, &t.domain, fold(&t.domain), &t.email, t.active]).await?;
     changed(tx, Thing::Tenant, t.id);
+    Ok(done > 0)
+}
+
+/// Removes a tenant with what every tenant starts with (roles, REST scopes, policies, signing keys); whether there was one.
+///
+/// # Errors
+/// [`crate::Error::Reference`] while anything else belongs to it.
+pub async fn delete(tx: &mut Tx, id: TenantId) -> Result<bool> {
+    for sql in [
+        "DELETE FROM role WHERE tenant = $1",
+        "DELETE FROM rest_scope WHERE tenant = $1",
+        "DELETE FROM policy WHERE tenant = $1",
+        "DELETE FROM signing_key WHERE tenant = $1",
+    ] {
+        tx.run(sql, args![id]).await?;
+    }
+    let done = tx.run("DELETE FROM tenant WHERE id = $1", args![id]).await?;
+    changed(tx, Thing::Tenant, id);
     Ok(done > 0)
 }
 

@@ -8,7 +8,7 @@ use model::{IssuedToken, Secret, Timestamp, TokenHolder, TokenId, TokenState, To
 use crate::codec::{from_json, to_json};
 use crate::outbox::{Thing, changed};
 use crate::seal::hash;
-use crate::sql::{Row, Sql, Value, args};
+use crate::sql::{Row, Sql, Value, args, rows_per_statement};
 use crate::{Error, Result, Sealer, Tx};
 
 const ACCESS: &str = "token.access_sealed";
@@ -88,6 +88,31 @@ pub async fn set_state(tx: &mut Tx, id: TokenId, state: TokenState, now: Timesta
         note_revoked(tx, &row)?;
     }
     Ok(true)
+}
+
+/// Takes the refresh token off a row that is still in this state, so that a newer row may have it: whoever holds the text then renews the
+/// newer row, and this one keeps its access token to its end. Whether it was there to take: not when it was used or taken back meanwhile.
+pub async fn yield_refresh(tx: &mut Tx, id: TokenId, state: TokenState) -> Result<bool> {
+    let sql = "UPDATE token SET refresh_hash = NULL, refresh_sealed = NULL, refresh_expires_at = NULL \
+               WHERE id = $1 AND state = $2 AND refresh_hash IS NOT NULL";
+    Ok(tx.run(sql, args![id, state.name()]).await? > 0)
+}
+
+/// Removes tokens, for who takes back what was carried; how many there were. Those still active are noted in the outbox as revoked.
+pub async fn delete_many(tx: &mut Tx, ids: &[TokenId]) -> Result<u64> {
+    let mut done = 0;
+    for some in ids.chunks(rows_per_statement(1)) {
+        let mut sql = Sql::new("DELETE FROM token WHERE id IN ");
+        sql.list(some.iter().copied()).push(" RETURNING jti, access_hash, state");
+        let rows = tx.rows_sql(sql).await?;
+        for row in &rows {
+            if row.word("state", TokenState::parse)? == TokenState::Active {
+                note_revoked(tx, row)?;
+            }
+        }
+        done += rows.len() as u64;
+    }
+    Ok(done)
 }
 
 /// Takes a token back if it is active; whether it was. Of two transactions that try, one is told yes.

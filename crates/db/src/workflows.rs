@@ -59,6 +59,11 @@ pub async fn update(tx: &mut Tx, workflow: &Workflow) -> Result<bool> {
     Ok(tx.run(sql, columns(workflow)?).await? > 0)
 }
 
+/// Removes a request; whether there was one.
+pub async fn delete(tx: &mut Tx, reference: &str) -> Result<bool> {
+    Ok(tx.run("DELETE FROM workflow WHERE reference = $1", args![reference]).await? > 0)
+}
+
 /// Removes requests about `subject` that nobody decided: it is gone. How many there were.
 pub async fn delete_pending(tx: &mut Tx, subject: &str) -> Result<u64> {
     tx.run("DELETE FROM workflow WHERE subject = $1 AND status = $2", args![subject, WorkflowStatus::Created.name()]).await

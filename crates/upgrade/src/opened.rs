@@ -97,6 +97,8 @@ impl Old {
         Input {
             old: &self.installation,
             settings: self.home.as_ref().map(|h| &h.settings),
+            synapse: self.home.as_ref().map_or(&[], |h| &h.synapse),
+            extras: self.home.as_ref().map(|h| &h.extras),
             secondary_stores: self.home.as_ref().map_or(0, |h| h.user_stores.len()),
             clock: Clock::new(self.zone.unwrap_or(chrono_tz::UTC)),
             source: &self.source,

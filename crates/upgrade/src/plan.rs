@@ -1,21 +1,25 @@
 //! What writing would do: for each record whether it is new, changed since it was carried, the same, or in somebody's way.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use db::{Db, Tx, origins};
+use db::origins::{self, Entry, Step};
+use db::{Db, Tx};
 use model::OAuthClient;
 use serde::Serialize;
 
+use crate::fingerprint::{Letter, Print, Sorted, Streamed};
 use crate::old::oauth::{Token, Tokens};
 use crate::source::SourceError;
 use crate::target::nouns::{Noun, Standing, refresh_holder, without_refresh};
-use crate::translate::tokens::{Outcome, TokenDesk};
+use crate::translate::tokens::{Outcome, TokenDesk, sha256};
 use crate::translate::{About, Carried, Finding, Input, Ledger, Severity, Translation};
 
 /// How many tokens are looked at in one go.
 pub(crate) const TOKEN_BATCH: usize = 1_000;
-/// The content hash of a token that ended in the source after it was carried.
+/// The content hash of a token that ended in the source after it was carried, and so was ended here.
 pub(crate) const ENDED_HASH: &str = "ended";
+/// The same of one that had ended here by then: it was used or taken back.
+pub(crate) const ENDED_BEFORE_HASH: &str = "ended here before";
 
 /// What is to be done about one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +61,28 @@ pub struct Tally {
     pub deleted: u64,
 }
 
+impl Decision {
+    /// As a plan is to tell it: a default that is there only since the installation was made must make no other plan.
+    fn letter(&self) -> Letter {
+        match self {
+            Self::New | Self::Replaces => Letter::Add,
+            Self::Changed => Letter::Change,
+            Self::Deleted => Letter::Deleted,
+            Self::Same => Letter::Same,
+            Self::Conflict(_) => Letter::InTheWay,
+        }
+    }
+}
+
+/// What a run that is gone on with did to a record, as its plan told it; `None` of a record that it has not written.
+fn done_by(run: Option<i64>, entry: &Entry) -> Option<Letter> {
+    (run.is_some() && entry.run == run).then_some(entry.step).flatten().map(|step| match step {
+        Step::New | Step::Replaced => Letter::Add,
+        Step::Changed => Letter::Change,
+        Step::Ended => Letter::End,
+    })
+}
+
 impl Tally {
     fn count(&mut self, decision: &Decision) {
         self.source += 1;
@@ -96,6 +122,12 @@ pub struct Plan {
     pub conflicts: Vec<Conflict>,
     /// What an operator must know about how both sides drifted apart since the last run.
     pub findings: Vec<Finding>,
+    /// What it would do, by kind, so that another reading can be held against it.
+    #[serde(skip)]
+    pub prints: Vec<Print>,
+    /// When the newest token was issued.
+    #[serde(skip)]
+    pub newest_token: Option<model::Timestamp>,
 }
 
 /// Planning failed.
@@ -121,6 +153,7 @@ macro_rules! in_order {
         $visit!($translation.advanced_policies $(, $more)*);
         $visit!($translation.shared_scopes $(, $more)*);
         $visit!($translation.apis $(, $more)*);
+        $visit!($translation.sequences $(, $more)*);
         $visit!($translation.clients $(, $more)*);
         $visit!($translation.applications $(, $more)*);
         $visit!($translation.key_mappings $(, $more)*);
@@ -140,6 +173,15 @@ pub(crate) use in_order;
 ///
 /// [`PlanError::Db`].
 pub async fn plan(translation: &Translation, source: &str, target: Option<&Db>) -> Result<Plan, PlanError> {
+    plan_within(translation, source, target, None).await
+}
+
+/// As [`plan`], while a run was interrupted: what that run has written counts in [`Plan::prints`] as its plan told it.
+///
+/// # Errors
+///
+/// [`PlanError::Db`].
+pub async fn plan_within(translation: &Translation, source: &str, target: Option<&Db>, run: Option<i64>) -> Result<Plan, PlanError> {
     let mut plan = Plan::default();
     let mut tx = match target {
         Some(db) => Some(db.read().await?),
@@ -147,7 +189,7 @@ pub async fn plan(translation: &Translation, source: &str, target: Option<&Db>) 
     };
     macro_rules! visit {
         ($items:expr) => {
-            plan.add(tx.as_mut(), source, &$items).await?;
+            plan.add(tx.as_mut(), source, run, &$items).await?;
         };
     }
     in_order!(translation, visit);
@@ -160,17 +202,23 @@ impl Plan {
         self.tallies.iter().any(|t| t.conflicts > 0)
     }
 
-    async fn add<T: Noun>(&mut self, tx: Option<&mut Tx>, source: &str, items: &[Carried<T>]) -> db::Result<()> {
+    async fn add<T: Noun>(&mut self, tx: Option<&mut Tx>, source: &str, run: Option<i64>, items: &[Carried<T>]) -> db::Result<()> {
         let mut tally = Tally { kind: T::KIND, ..Tally::default() };
-        let (decisions, gone) = decide(tx, source, items).await?;
+        let Decided { decisions, gone, mut book } = decide(tx, source, items).await?;
+        let mut print = Sorted::default();
         for (item, decision) in items.iter().zip(&decisions) {
             tally.count(decision);
+            let before = book.remove(&item.key).filter(|_| *decision == Decision::Same);
+            let letter = before.and_then(|entry| done_by(run, &entry)).unwrap_or_else(|| decision.letter());
+            print.add(&item.key, &item.value.content_hash(), letter);
             match decision {
                 Decision::Conflict(words) => self.conflict(T::KIND, &item.key, words),
                 Decision::Deleted => self.findings.push(deleted_here(T::KIND, &item.key)),
                 _ => {}
             }
         }
+        gone.iter().for_each(|key| print.add(key, "", Letter::Gone));
+        self.prints.push(print.finish(T::KIND));
         tally.gone = count(gone.len());
         self.findings.extend(gone.iter().map(|key| gone_there(T::KIND, key)));
         self.tallies.push(tally);
@@ -209,23 +257,38 @@ fn count(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }
 
-/// What is to be done about each record, and the keys of carried ones that are gone from the source, sorted.
-pub(crate) async fn decide<T: Noun>(tx: Option<&mut Tx>, source: &str, items: &[Carried<T>]) -> db::Result<(Vec<Decision>, Vec<String>)> {
-    let Some(tx) = tx else { return Ok((vec![Decision::New; items.len()], Vec::new())) };
-    let mut known: HashMap<String, String> =
-        origins::list(tx, source, T::KIND).await?.into_iter().map(|(key, origin)| (key, origin.content_hash)).collect();
+/// What is to be done about records of one kind.
+pub(crate) struct Decided {
+    /// About each, in their order.
+    pub(crate) decisions: Vec<Decision>,
+    /// Keys of carried ones that are gone from the source, sorted.
+    pub(crate) gone: Vec<String>,
+    /// What the book says of each that was carried before, by key.
+    pub(crate) book: HashMap<String, Entry>,
+}
+
+/// What is to be done about each record.
+pub(crate) async fn decide<T: Noun>(tx: Option<&mut Tx>, source: &str, items: &[Carried<T>]) -> db::Result<Decided> {
+    let Some(tx) = tx else {
+        return Ok(Decided { decisions: vec![Decision::New; items.len()], gone: Vec::new(), book: HashMap::new() });
+    };
+    let entries = origins::entries(tx, source, T::KIND, "", u32::MAX).await?;
+    let book: HashMap<String, Entry> = entries.into_iter().map(|entry| (entry.old_key.clone(), entry)).collect();
+    let mut there = HashSet::with_capacity(book.len());
     let mut decisions = Vec::with_capacity(items.len());
     for item in items {
-        decisions.push(match known.remove(&item.key) {
-            Some(hash) if hash == item.value.content_hash() => Decision::Same,
+        let before = book.get_key_value(&item.key);
+        there.extend(before.map(|(key, _)| key.as_str()));
+        decisions.push(match before {
+            Some((_, entry)) if entry.origin.content_hash == item.value.content_hash() => Decision::Same,
             Some(_) if item.value.find(tx).await?.is_none() => Decision::Deleted,
             Some(_) => Decision::Changed,
             None => by_standing(item.value.standing(tx).await?),
         });
     }
-    let mut gone: Vec<String> = known.into_keys().collect();
+    let mut gone: Vec<String> = book.keys().filter(|key| !there.contains(key.as_str())).cloned().collect();
     gone.sort();
-    Ok((decisions, gone))
+    Ok(Decided { decisions, gone, book })
 }
 
 fn by_standing(standing: Standing) -> Decision {
@@ -240,7 +303,12 @@ fn by_standing(standing: Standing) -> Decision {
 #[derive(Debug)]
 pub(crate) enum TokenStep {
     /// Add it.
-    Add(Box<Carried<model::IssuedToken>>),
+    Add {
+        /// The token.
+        token: Box<Carried<model::IssuedToken>>,
+        /// Another row holds its refresh token.
+        contested: bool,
+    },
     /// It ended in the source since it was carried, so it ends here.
     End {
         /// Its key.
@@ -263,6 +331,12 @@ pub(crate) struct TokenRun<'a> {
     pub(crate) conflicts: Vec<Conflict>,
     unreadable: usize,
     findings: Vec<Finding>,
+    /// What it would do; kept where a ledger is.
+    print: Streamed,
+    /// When the newest one was issued, as far as was looked.
+    newest: Option<model::Timestamp>,
+    /// The run that was interrupted, where one is gone on with.
+    run: Option<i64>,
 }
 
 impl<'a> TokenRun<'a> {
@@ -281,6 +355,9 @@ impl<'a> TokenRun<'a> {
             conflicts: Vec::new(),
             unreadable: 0,
             findings: Vec::new(),
+            print: Streamed::default(),
+            newest: None,
+            run: None,
         })
     }
 
@@ -299,15 +376,38 @@ impl<'a> TokenRun<'a> {
             Some(db) => Some(db.read().await?),
             None => None,
         };
+        let keys: Vec<String> = batch.iter().map(|old| sha256(old.access_token.expose())).collect();
+        let book = match &mut tx {
+            Some(tx) => origins::find_many(tx, self.source, KIND, &keys.iter().map(String::as_str).collect::<Vec<_>>()).await?,
+            None => HashMap::new(),
+        };
         let mut steps = Vec::new();
-        for old in &batch {
+        for (old, key) in batch.iter().zip(&keys) {
+            let before = book.get(key);
             let outcome = self.desk.translate(old);
             if let Some(ledger) = ledger.as_deref_mut() {
                 note(ledger, old, &outcome);
+                self.trace(old, key, before);
             }
-            steps.extend(self.step(tx.as_mut(), outcome).await?);
+            steps.extend(self.step(tx.as_mut(), before, outcome).await?);
         }
         Ok(Some(steps))
+    }
+
+    /// Takes a row into the fingerprint. Whether a token's time is over is left out, or every minute would make another plan.
+    fn trace(&mut self, old: &Token, key: &str, before: Option<&Entry>) {
+        let issued = old.created.map(|at| model::Timestamp(at.and_utc().timestamp_millis()));
+        self.newest = self.newest.max(issued);
+        let done = before.and_then(|entry| done_by(self.run, entry));
+        let letter = match (old.is_active(), before) {
+            (true, None) => Letter::Add,
+            (true, Some(_)) => done.unwrap_or(Letter::Same),
+            (false, Some(entry)) if !is_ended(entry) => Letter::End,
+            // Ended by the run that is gone on with; before that run it was added by another.
+            (false, Some(_)) if done == Some(Letter::End) => Letter::End,
+            (false, _) => return,
+        };
+        self.print.add(old, key, letter);
     }
 
     /// Findings of the whole run.
@@ -326,61 +426,92 @@ impl<'a> TokenRun<'a> {
         self.unreadable = all.len();
     }
 
-    async fn step(&mut self, tx: Option<&mut Tx>, outcome: Outcome) -> db::Result<Option<TokenStep>> {
-        let kind = <model::IssuedToken as Noun>::KIND;
+    async fn step(&mut self, tx: Option<&mut Tx>, before: Option<&Entry>, outcome: Outcome) -> db::Result<Option<TokenStep>> {
         Ok(match (outcome, tx) {
             (Outcome::Carried(token), None) => {
                 self.tally.count(&Decision::New);
-                Some(TokenStep::Add(token))
+                Some(TokenStep::Add { token, contested: false })
             }
             (Outcome::Carried(token), Some(tx)) => {
-                let decision = match origins::find(tx, self.source, kind, &token.key).await? {
+                let decision = match before {
                     Some(_) => Decision::Same,
                     None => by_standing(token.value.standing(tx).await?),
                 };
                 self.tally.count(&decision);
                 match decision {
-                    Decision::New => Some(TokenStep::Add(self.with_free_refresh(tx, token).await?)),
+                    Decision::New => {
+                        let contested = self.contested(tx, &token).await?;
+                        Some(TokenStep::Add { token, contested })
+                    }
                     Decision::Conflict(words) => {
                         if self.conflicts.len() < 100 {
-                            self.conflicts.push(Conflict { kind, key: token.key.chars().take(12).collect(), words });
+                            self.conflicts.push(Conflict { kind: KIND, key: token.key.chars().take(12).collect(), words });
                         }
                         None
                     }
                     _ => None,
                 }
             }
-            (Outcome::Skipped { key, reason }, Some(tx)) if reason == crate::translate::tokens::ENDED => {
-                match origins::find(tx, self.source, kind, &key).await? {
-                    Some(origin) if origin.content_hash != ENDED_HASH => {
-                        self.tally.changed += 1;
-                        Some(TokenStep::End { key, id: origin.new_id })
-                    }
-                    _ => None,
-                }
+            (Outcome::Skipped { key, reason }, Some(_)) if reason == crate::translate::tokens::ENDED => {
+                let entry = before.filter(|entry| !is_ended(entry));
+                self.tally.changed += u64::from(entry.is_some());
+                entry.map(|entry| TokenStep::End { key, id: entry.origin.new_id.clone() })
             }
             _ => None,
         })
     }
 }
 
+const KIND: &str = <model::IssuedToken as Noun>::KIND;
+
+fn is_ended(entry: &Entry) -> bool {
+    [ENDED_HASH, ENDED_BEFORE_HASH].contains(&entry.origin.content_hash.as_str())
+}
+
 impl TokenRun<'_> {
-    /// The token as it can be added. Never a conflict: a token that cannot be renewed is better than none.
-    async fn with_free_refresh(
-        &mut self,
-        tx: &mut Tx,
-        token: Box<Carried<model::IssuedToken>>,
-    ) -> db::Result<Box<Carried<model::IssuedToken>>> {
-        let Some(holder) = refresh_holder(tx, &token.value).await? else { return Ok(token) };
-        self.findings.push(Finding {
-            severity: Severity::Warning,
-            about: About::Token,
-            consequence: "It is carried without its refresh token; when it expires, its holder must get a new one.",
-            origin: token.key.chars().take(12).collect(),
-            words: format!("a token of client {} that was carried before has the same refresh token", holder.client),
-        });
-        let Carried { key, value } = *token;
-        Ok(Box::new(Carried { key, value: without_refresh(value) }))
+    /// Whether another row holds the token's refresh token. Never a conflict: a token that cannot be renewed is better than none.
+    async fn contested(&mut self, tx: &mut Tx, token: &Carried<model::IssuedToken>) -> db::Result<bool> {
+        let Some(holder) = refresh_holder(tx, &token.value).await? else { return Ok(false) };
+        if yielding(tx, self.source, &token.value, &holder).await?.is_none() {
+            self.findings.push(Finding {
+                severity: Severity::Warning,
+                about: About::Token,
+                consequence: "It is carried without its refresh token; when it expires, its holder must get a new one.",
+                origin: token.key.chars().take(12).collect(),
+                words: format!(
+                    "a token of client {} that is here has the same refresh token, which was used here or is its own",
+                    holder.client
+                ),
+            });
+        }
+        Ok(true)
+    }
+}
+
+/// The state in which the row that holds a refresh token gives it up to the newer row, as the old product understood it: a refresh token used
+/// again there belongs to the row of its last use. Not where the holder was not carried, is the newer, or has ended here by use or by being
+/// taken back: a spent refresh token must not come alive again.
+async fn yielding(
+    tx: &mut Tx,
+    source: &str,
+    token: &model::IssuedToken,
+    holder: &model::IssuedToken,
+) -> db::Result<Option<model::TokenState>> {
+    let model::TokenText::Opaque(text) = &holder.access else { return Ok(None) };
+    let Some(entry) = origins::find_many(tx, source, KIND, &[&sha256(text.expose())]).await?.into_values().next() else { return Ok(None) };
+    let ended_by_us = entry.run.is_some() && entry.origin.content_hash == ENDED_HASH;
+    let may = token.issued_at >= holder.issued_at
+        && token.client == holder.client
+        && (holder.state == model::TokenState::Active || holder.state == model::TokenState::Revoked && ended_by_us);
+    Ok(may.then_some(holder.state))
+}
+
+/// The token as it is added, its refresh token taken off the row that held it, or left there.
+pub(crate) async fn with_free_refresh(tx: &mut Tx, source: &str, token: model::IssuedToken) -> db::Result<model::IssuedToken> {
+    let Some(holder) = refresh_holder(tx, &token).await? else { return Ok(token) };
+    match yielding(tx, source, &token, &holder).await? {
+        Some(state) if db::tokens::yield_refresh(tx, holder.id, state).await? => Ok(token),
+        _ => Ok(without_refresh(token)),
     }
 }
 
@@ -418,16 +549,35 @@ pub async fn plan_tokens(
     site: &crate::source::Site,
     target: Option<&Db>,
 ) -> Result<(), PlanError> {
+    plan_tokens_within(plan, translation, input, site, target, None).await
+}
+
+/// As [`plan_tokens`], while a run was interrupted; see [`plan_within`].
+///
+/// # Errors
+///
+/// [`PlanError`].
+pub async fn plan_tokens_within(
+    plan: &mut Plan,
+    translation: &mut Translation,
+    input: &Input<'_>,
+    site: &crate::source::Site,
+    target: Option<&Db>,
+    run: Option<i64>,
+) -> Result<(), PlanError> {
     let Translation { clients, ledger, findings, .. } = translation;
     let first = match target {
         Some(db) => has_no_tokens(db, input.source).await?,
         None => true,
     };
-    let mut run = TokenRun::open(input, clients, site, first).await?;
-    while run.next(target, &mut Some(&mut *ledger)).await?.is_some() {}
-    plan.tallies.push(run.tally.clone());
-    plan.conflicts.append(&mut run.conflicts);
-    findings.extend(run.into_findings());
+    let mut tokens = TokenRun::open(input, clients, site, first).await?;
+    tokens.run = run;
+    while tokens.next(target, &mut Some(&mut *ledger)).await?.is_some() {}
+    plan.tallies.push(tokens.tally.clone());
+    plan.conflicts.append(&mut tokens.conflicts);
+    plan.newest_token = tokens.newest;
+    plan.prints.push(std::mem::take(&mut tokens.print).finish(KIND));
+    findings.extend(tokens.into_findings());
     findings.sort();
     Ok(())
 }

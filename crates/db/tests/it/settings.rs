@@ -48,6 +48,8 @@ async fn requests_come_back_whole_and_pending_ones_are_listed(stage: Stage) {
     assert_eq!(workflows::delete_pending(&mut tx, &decided.subject).await.unwrap(), 0);
     assert_eq!(workflows::delete_pending(&mut tx, &second.subject).await.unwrap(), 1);
     assert!(!workflows::update(&mut tx, &second).await.unwrap());
+    assert!(workflows::delete(&mut tx, &decided.reference).await.unwrap());
+    assert!(!workflows::delete(&mut tx, &decided.reference).await.unwrap());
 }
 
 async fn settings_come_back_whole_with_their_secrets_sealed(stage: Stage) {

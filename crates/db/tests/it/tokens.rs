@@ -13,6 +13,8 @@ on_both! {
     revoked_jwts_are_listed_until_they_expire,
     a_holders_tokens_are_revoked_together,
     of_many_who_revoke_a_token_one_does,
+    a_refresh_token_moves_to_a_newer_row_unless_it_was_used,
+    tokens_are_removed_together,
     the_sweep_leaves_what_still_matters,
     signing_keys_come_back_newest_first,
 }
@@ -162,4 +164,37 @@ async fn signing_keys_come_back_newest_first(stage: Stage) {
     assert_eq!(db::signing_keys::list(&mut tx, TenantId::SUPER).await.unwrap(), [new.clone(), old.clone()]);
     assert_eq!(db::signing_keys::list_all(&mut tx).await.unwrap(), [new, old.clone(), far]);
     assert!(db::signing_keys::insert(&mut tx, &old).await.unwrap_err().is_duplicate("signing_key", "kid"));
+}
+
+async fn a_refresh_token_moves_to_a_newer_row_unless_it_was_used(stage: Stage) {
+    let old = opaque_token("c", "t1");
+    let newer = IssuedToken { refresh: old.refresh.clone(), ..opaque_token("c", "t2") };
+    let mut tx = stage.db.write().await.unwrap();
+    db::tokens::insert(&mut tx, &old).await.unwrap();
+    assert!(!db::tokens::yield_refresh(&mut tx, old.id, TokenState::Revoked).await.unwrap(), "it is in another state");
+    assert!(db::tokens::yield_refresh(&mut tx, old.id, TokenState::Active).await.unwrap());
+    db::tokens::insert(&mut tx, &newer).await.unwrap();
+    assert_eq!(db::tokens::find_by_refresh(&mut tx, "refresh-t1").await.unwrap().as_ref(), Some(&newer));
+    let without = IssuedToken { refresh: None, refresh_expires_at: None, ..old.clone() };
+    assert_eq!(db::tokens::find_by_access(&mut tx, "t1").await.unwrap(), Some(without));
+    assert!(!db::tokens::yield_refresh(&mut tx, old.id, TokenState::Active).await.unwrap(), "there is none to take any more");
+    // Used meanwhile: whoever used it has its successor.
+    assert!(db::tokens::revoke(&mut tx, newer.id, NOW).await.unwrap());
+    assert!(!db::tokens::yield_refresh(&mut tx, newer.id, TokenState::Active).await.unwrap());
+    assert_eq!(db::tokens::find_by_refresh(&mut tx, "refresh-t1").await.unwrap().unwrap().id, newer.id);
+}
+
+async fn tokens_are_removed_together(stage: Stage) {
+    let (opaque, signed, kept) = (opaque_token("c", "t1"), jwt("c", "j1"), opaque_token("c", "t2"));
+    let mut tx = stage.db.write().await.unwrap();
+    db::tokens::insert_many(&mut tx, &[opaque.clone(), signed.clone(), kept.clone()]).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = stage.db.write().await.unwrap();
+    let before = db::outbox::head(&mut tx).await.unwrap();
+    assert_eq!(db::tokens::delete_many(&mut tx, &[opaque.id, signed.id, TokenId::random()]).await.unwrap(), 2);
+    tx.commit().await.unwrap();
+    let mut tx = stage.db.read().await.unwrap();
+    assert_eq!(db::tokens::list_of_client(&mut tx, "c", TokenState::Active, 9).await.unwrap(), [kept]);
+    // A gateway that remembers one of them must hear of it.
+    assert_eq!(db::outbox::after(&mut tx, before, 9).await.unwrap().len(), 2);
 }

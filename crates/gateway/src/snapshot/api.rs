@@ -97,6 +97,14 @@ pub enum CompileFault {
         #[source]
         fault: traffic::IpFault,
     },
+    /// A header that a tenant names for itself is none: backends are not told who calls, or the gateway's own header names the site.
+    #[error("tenant {tenant}: '{name}' is not a header name")]
+    WaysHeader {
+        /// Which tenant.
+        tenant: TenantId,
+        /// The name.
+        name: String,
+    },
     /// A condition of an advanced policy does not compile.
     #[error("advanced policy '{name}'")]
     Policy {
@@ -124,7 +132,7 @@ impl CompileFault {
             | Self::Context { api, .. }
             | Self::HeaderName { api, .. }
             | Self::Verb { api, .. } => Some(*api),
-            Self::Policy { .. } | Self::Denial { .. } => None,
+            Self::Policy { .. } | Self::Denial { .. } | Self::WaysHeader { .. } => None,
         }
     }
 }
@@ -207,6 +215,11 @@ impl ApiEntry {
             sandbox: backends(api, api.endpoints.sandbox(), "sandbox")?,
             resources: resources(api, texts)?,
         })
+    }
+
+    /// The context without the version at its end, as 1.8 named it.
+    pub(crate) fn bare_context(&self) -> &str {
+        self.context.strip_suffix(&*self.version).and_then(|rest| rest.strip_suffix('/')).unwrap_or(&self.context)
     }
 
     /// The contexts it claims.

@@ -266,6 +266,8 @@ pub struct SequenceResource {
     pub direction: String,
     /// File name; the sequence's own name stands inside.
     pub file: String,
+    /// The registry's identifier of it.
+    pub uuid: Option<String>,
     /// Bytes.
     pub bytes: Vec<u8>,
 }
@@ -452,6 +454,7 @@ fn hang(api: &mut OldApi, registry: &Registry) {
                 api.sequences.push(SequenceResource {
                     direction: direction.into(),
                     file: resource.name().to_owned(),
+                    uuid: resource.uuid.clone(),
                     bytes: bytes.clone(),
                 });
             }

@@ -401,7 +401,12 @@ fn tenant_files(installation: &Installation, tenant_id: i64) -> TenantFiles {
     for resource in registry.below(tenant_id, &folder) {
         let direction = resource.path.strip_prefix(&folder).and_then(|p| p.trim_start_matches('/').split('/').next());
         if let (Some(bytes), Some(direction)) = (&resource.content, direction) {
-            sequences.push(SequenceResource { direction: direction.to_owned(), file: resource.name().to_owned(), bytes: bytes.clone() });
+            sequences.push(SequenceResource {
+                direction: direction.to_owned(),
+                file: resource.name().to_owned(),
+                uuid: resource.uuid.clone(),
+                bytes: bytes.clone(),
+            });
         }
     }
     let vault = registry.at(tenant_id, &format!("{CONFIG}/repository/components/secure-vault"));

@@ -4,6 +4,7 @@
 mod fields;
 mod rows;
 mod rules;
+mod sequences;
 mod straight;
 
 use db::Db;

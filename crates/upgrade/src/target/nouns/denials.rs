@@ -1,9 +1,9 @@
 //! Deny policies.
 
 use db::{Result, Tx, deny_policies};
-use model::DenyPolicy;
+use model::{DenyPolicy, Tenant, Timestamp};
 
-use super::{Around, Noun, Standing};
+use super::{Around, Noun, Standing, handle};
 
 impl Noun for DenyPolicy {
     const KIND: &'static str = "deny policies";
@@ -12,8 +12,19 @@ impl Noun for DenyPolicy {
         self.id.to_string()
     }
 
+    fn needs(&self) -> Vec<String> {
+        vec![handle(Tenant::KIND, &self.tenant.to_string())]
+    }
+
     async fn find(&self, tx: &mut Tx) -> Result<Option<Self>> {
         deny_policies::find(tx, self.tenant, self.id).await
+    }
+
+    async fn at(tx: &mut Tx, id: &str) -> Result<Option<Self>> {
+        match id.parse() {
+            Ok(id) => db::served::deny_policy(tx, id).await,
+            Err(_) => Ok(None),
+        }
     }
 
     async fn standing(&self, tx: &mut Tx) -> Result<Standing> {
@@ -30,5 +41,9 @@ impl Noun for DenyPolicy {
 
     async fn update(&self, tx: &mut Tx, _: &Around) -> Result<bool> {
         deny_policies::update(tx, self).await
+    }
+
+    async fn remove(&self, tx: &mut Tx, _: Timestamp) -> Result<bool> {
+        deny_policies::delete(tx, self.id).await
     }
 }

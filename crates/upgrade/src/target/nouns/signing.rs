@@ -2,8 +2,9 @@
 
 use db::signing_keys::{self, StoredKey};
 use db::{Result, Tx};
+use model::{Tenant, Timestamp};
 
-use super::{Around, Noun, Standing};
+use super::{Around, Noun, Standing, handle};
 
 impl Noun for StoredKey {
     const KIND: &'static str = "signing keys";
@@ -21,8 +22,16 @@ impl Noun for StoredKey {
         self.active && !here.active
     }
 
+    fn needs(&self) -> Vec<String> {
+        vec![handle(Tenant::KIND, &self.tenant.to_string())]
+    }
+
     async fn find(&self, tx: &mut Tx) -> Result<Option<Self>> {
         Ok(signing_keys::list(tx, self.tenant).await?.into_iter().find(|key| key.kid == self.kid))
+    }
+
+    async fn at(tx: &mut Tx, id: &str) -> Result<Option<Self>> {
+        Ok(signing_keys::list_all(tx).await?.into_iter().find(|key| key.id() == id))
     }
 
     async fn standing(&self, tx: &mut Tx) -> Result<Standing> {
@@ -40,5 +49,9 @@ impl Noun for StoredKey {
     /// Key and certificate make the id, so there is nothing else to write.
     async fn update(&self, tx: &mut Tx, _: &Around) -> Result<bool> {
         Ok(self.find(tx).await?.is_some())
+    }
+
+    async fn remove(&self, tx: &mut Tx, _: Timestamp) -> Result<bool> {
+        signing_keys::delete(tx, self.tenant, &self.kid).await
     }
 }
