@@ -40,7 +40,9 @@ pub use continuity::{
     ApiContinuity, BackendJwt, Continuity, DEFAULT_BACKEND_JWT_HEADER, DEFAULT_CLAIM_DIALECT, ErrorFormat, Generation, JwtEncoding, JwtForm,
 };
 pub use deny::{Denial, DenyPolicy, without_super_domain};
-pub use document::{COMMENT_MAX_CHARS, Comment, Document, DocumentKind, DocumentSource, DocumentVisibility, Rating};
+pub use document::{
+    COMMENT_MAX_CHARS, Comment, Document, DocumentKind, DocumentSource, DocumentVisibility, Rating, document_text, shown_average,
+};
 pub use endpoint::{Endpoint, EndpointFault, EndpointSet, Endpoints};
 pub use ids::{
     ApiId, ApplicationId, CommentId, DocumentId, KeyMappingId, PolicyId, RatingId, RevisionId, SubscriptionId, TenantId, TokenId, UserId,

@@ -6,6 +6,7 @@ use db::origins::{Origin, Step, Written};
 use db::{Db, Tx, facts, origins, tokens};
 use model::{IssuedToken, Timestamp};
 
+use crate::files::{self, FileRun};
 use crate::journal::{DONE, Journal, JournalError, Note, Onward};
 use crate::plan::{
     Conflict, Decision, ENDED_BEFORE_HASH, ENDED_HASH, Plan, PlanError, Tally, TokenRun, TokenStep, decide, has_no_tokens, in_order,
@@ -140,6 +141,8 @@ pub async fn apply(
         };
     }
     in_order!(translation, visit);
+    let run = FileRun::open(&input.old.registry, &translation.files, input.source, Some(db), None).await?;
+    writer.files(run).await?;
     let run = TokenRun::open(input, &translation.clients, site, first).await?;
     let tokens = plan.tallies.iter().filter(|t| t.kind == TOKENS).map(|t| t.new + t.changed).sum();
     writer.tokens(run, tokens).await?;
@@ -279,6 +282,28 @@ impl Writer<'_> {
         tx.commit().await.map_err(&failed)?;
         self.journal.committed(run);
         self.done.batches += 1;
+        Ok(())
+    }
+
+    async fn files(&mut self, mut run: FileRun<'_>) -> Result<(), ApplyError> {
+        let failed = failed(files::KIND);
+        let mut written = 0;
+        while let Some(steps) = run.next(Some(self.db)).await? {
+            if let Some(Conflict { kind, key, words }) = run.conflicts.pop() {
+                return Err(ApplyError::Conflict { kind, key, words });
+            }
+            if steps.is_empty() {
+                continue;
+            }
+            self.allowed()?;
+            written += count(steps.len());
+            let mut tx = self.db.write().await.map_err(&failed)?;
+            let number = self.journal.run(&mut tx, self.now).await.map_err(&failed)?;
+            let (book, tally) = run.write(&mut tx, steps).await.map_err(&failed)?;
+            self.commit(tx, number, files::KIND, &book, &tally).await?;
+            (self.progress)(files::KIND, written, None);
+        }
+        self.done.tallies.push(run.close().tally);
         Ok(())
     }
 

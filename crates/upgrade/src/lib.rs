@@ -13,6 +13,7 @@ pub mod translate;
 
 pub mod apply;
 pub mod catch_up;
+mod files;
 pub mod fingerprint;
 pub mod journal;
 mod opened;

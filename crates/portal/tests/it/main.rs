@@ -8,6 +8,7 @@ mod access;
 mod applications;
 mod approvals;
 mod browse;
+mod content;
 mod document;
 mod groups;
 mod keys_of;

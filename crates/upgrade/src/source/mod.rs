@@ -1,16 +1,20 @@
 //! The old databases and files, read as they are and never written to.
 //!
-//! Four engines stand behind one [`Source`]: an H2 file, a running MySQL or PostgreSQL in a read-only snapshot, and the text of
-//! a dump. Each gives its tables and streams their rows; what rows mean is the business of [`crate::old`].
+//! Five engines stand behind one [`Source`]: an H2 file, a running MySQL or PostgreSQL in a read-only snapshot, the text of
+//! a dump, and a folder of CSV files. Each gives its tables and streams their rows; what rows mean is the business of [`crate::old`].
 
 pub mod clock;
+pub mod csv;
 pub mod dump;
 mod error;
 pub mod files;
 mod h2;
+pub mod keypairs;
 pub mod keystore;
 pub mod location;
 mod mysql;
+pub mod newer;
+mod pkcs12;
 mod postgres;
 mod row;
 mod rows;
@@ -57,6 +61,7 @@ enum Engine {
     MySql(mysql::MySql),
     Postgres(postgres::Postgres),
     Dump(Arc<dump::Dump>),
+    Csv(Arc<csv::Folder>),
 }
 
 impl Source {
@@ -86,6 +91,12 @@ impl Source {
                 let dump = blocking(&shown_here, move || dump::Dump::open(&path, reading)).await??;
                 let tables = dump.tables();
                 (Engine::Dump(Arc::new(dump)), tables)
+            }
+            Location::Csv(path) => {
+                let path = path.clone();
+                let folder = blocking(&shown, move || csv::Folder::open(&path)).await??;
+                let tables = folder.tables();
+                (Engine::Csv(Arc::new(folder)), tables)
             }
         };
         let tables = tables.into_iter().map(|t| (t.name.to_ascii_uppercase(), Arc::new(t))).collect();
@@ -121,6 +132,7 @@ impl Source {
     pub fn notes(&self) -> Vec<String> {
         match &self.engine {
             Engine::Dump(dump) => dump.notes(),
+            Engine::Csv(folder) => folder.notes(),
             Engine::H2(h2) => h2.notes(),
             Engine::MySql(_) | Engine::Postgres(_) => Vec::new(),
         }
@@ -137,6 +149,7 @@ impl Source {
             Engine::MySql(mysql) => mysql.scan(table, &self.shown),
             Engine::Postgres(postgres) => postgres.scan(table, &self.shown),
             Engine::Dump(dump) => dump::scan(dump, table),
+            Engine::Csv(folder) => csv::scan(folder, table),
         }
     }
 
@@ -162,6 +175,7 @@ impl Source {
             Engine::MySql(mysql) => mysql.count(found, &self.shown).await,
             Engine::Postgres(postgres) => postgres.count(found, &self.shown).await,
             Engine::Dump(dump) => Ok(dump.count(&found.name)),
+            Engine::Csv(folder) => Ok(folder.count(&found.name)),
         }
     }
 }

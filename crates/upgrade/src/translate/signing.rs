@@ -10,7 +10,7 @@ use db::signing_keys::StoredKey;
 use model::{TenantId, Timestamp};
 
 use super::{About, Carried, Desk};
-use crate::source::keystore::OldPair;
+use crate::source::keypairs::OldPair;
 
 const NEW_KEY: &str =
     "It does not sign here: a key is made on the first need. Backends and clients that check signatures need the new certificate.";

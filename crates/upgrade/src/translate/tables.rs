@@ -33,6 +33,8 @@ const BY_ROW: &[&str] = &[
     "AM_API_LC_EVENT",
     "AM_API_SCOPES",
     "AM_API_DEFAULT_VERSION",
+    "AM_API_COMMENTS",
+    "AM_API_RATINGS",
     "AM_SUBSCRIBER",
     "AM_APPLICATION",
     "AM_APPLICATION_ATTRIBUTES",
@@ -64,8 +66,6 @@ pub(super) fn fate(table: &str) -> Fate {
         return ByRow;
     }
     match table {
-        "AM_API_COMMENTS" => NotYet("comments"),
-        "AM_API_RATINGS" => NotYet("ratings"),
         "AM_SUBSCRIPTION_KEY_MAPPING" => NotYet("tokens of single subscriptions, as made before 1.4"),
         "AM_POLICY_HARD_THROTTLING" => NotYet("hard throttling rules"),
         "AM_CONDITION_GROUP"

@@ -272,7 +272,7 @@ async fn a_key_of_the_sites_own_goes_on_signing() {
     use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
     use aws_lc_rs::rsa::{KeyPair, KeySize};
     use aws_lc_rs::signature::KeyPair as _;
-    use upgrade::{old::Keys, source::keystore::OldPair};
+    use upgrade::{old::Keys, source::keypairs::OldPair};
 
     let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
     let pkcs8: Pkcs8V1Der<'static> = key.as_der().unwrap();

@@ -4,7 +4,10 @@
 mod apis;
 mod applications;
 mod clients;
+mod continuity;
 mod denials;
+mod documents;
+mod feedback;
 mod keys;
 mod policies;
 mod roles;
