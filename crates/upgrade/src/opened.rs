@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use model::{Secret, Timestamp};
 
 use crate::old::{
-    Installation,
+    Installation, Keys,
     people::SUPER_TENANT_ID,
     stores::{self, OldUserStore},
 };
@@ -15,6 +15,7 @@ use crate::source::{
     Kind, Location, Reading, Site, SourceError,
     clock::{Clock, WrittenIn, written_in},
     files::Home,
+    keypairs,
     keystore::{KeyStoreFault, OldKey},
 };
 use crate::translate::{EndpointMap, Input, Serving};
@@ -101,6 +102,14 @@ impl Old {
         let mut stores = stores::read(home.as_ref(), &installation.tenants, key.as_ref().and_then(|key| key.as_deref().ok()));
         for store in &mut stores {
             trust(store, place);
+        }
+        if let Some(home) = &home {
+            let password = place.key_store_password.as_ref();
+            let settings = &home.settings;
+            installation.keys = Keys {
+                primary: Some(keypairs::pair(settings.key_store.as_ref(), &home.root, password)),
+                trusted: Some(keypairs::trusted(settings.trust_store.as_ref(), &home.root, None)),
+            };
         }
         let source = identity(&installation);
         Ok(Self { site, home, installation, stores, source, zone: place.zone, leave_encrypted: place.leave_encrypted })

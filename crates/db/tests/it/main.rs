@@ -23,6 +23,7 @@ mod schema;
 mod secrets;
 mod sequences;
 mod served;
+mod settings;
 mod stage;
 mod tokens;
 mod transactions;

@@ -79,6 +79,8 @@ pub(crate) struct ThrottleRefusal {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
+    /// A deny policy; no limit at all.
+    Denied,
     Api,
     Resource,
     Application,
@@ -245,6 +247,10 @@ impl AuthRefusal {
 
 impl ThrottleRefusal {
     fn answer(&self) -> Answer {
+        if self.level == Level::Denied {
+            let text = [("message", "Message blocked"), ("description", "You have been blocked from accessing the resource")];
+            return json(StatusCode::FORBIDDEN, self.level.code(), &text);
+        }
         let (status, code) = (StatusCode::TOO_MANY_REQUESTS, self.level.code());
         if self.level == Level::Backend {
             let text = [("message", "API Limit Reached"), ("description", "API not accepting requests")];
@@ -277,6 +283,7 @@ impl Level {
             Self::Resource => "900802",
             Self::Application => "900803",
             Self::Subscription => "900804",
+            Self::Denied => "900805",
             Self::Burst => "900807",
         }
     }

@@ -88,6 +88,15 @@ pub enum CompileFault {
         /// The verb.
         verb: String,
     },
+    /// A deny policy names no address.
+    #[error("deny policy {policy}")]
+    Denial {
+        /// Which policy.
+        policy: model::PolicyId,
+        /// What is wrong with it.
+        #[source]
+        fault: traffic::IpFault,
+    },
     /// A header that a tenant names for itself is none: backends are not told who calls, or the gateway's own header names the site.
     #[error("tenant {tenant}: '{name}' is not a header name")]
     WaysHeader {
@@ -132,7 +141,7 @@ impl CompileFault {
             | Self::HeaderName { api, .. }
             | Self::Verb { api, .. }
             | Self::Sequences { api, .. } => Some(*api),
-            Self::Policy { .. } | Self::WaysHeader { .. } => None,
+            Self::Policy { .. } | Self::Denial { .. } | Self::WaysHeader { .. } => None,
         }
     }
 }

@@ -9,6 +9,7 @@
 mod api;
 mod backend;
 mod credentials;
+mod denials;
 mod programs;
 mod resources;
 mod ways;
@@ -17,9 +18,9 @@ use std::sync::Arc;
 
 use imbl::shared_ptr::DefaultSharedPtr;
 use model::{
-    AdvancedPolicy, Api, ApiContinuity, ApiId, Application, ApplicationId, ApplicationPolicy, Continuity, KeyMapping, KeyMappingId,
-    KeyState, KeyType, LifecycleState, PolicyId, RevisionId, Subscription, SubscriptionId, SubscriptionPolicy, SubscriptionState, Tenant,
-    TenantId, Timestamp,
+    AdvancedPolicy, Api, ApiContinuity, ApiId, Application, ApplicationId, ApplicationPolicy, Continuity, DenyPolicy, KeyMapping,
+    KeyMappingId, KeyState, KeyType, LifecycleState, PolicyId, RevisionId, Subscription, SubscriptionId, SubscriptionPolicy,
+    SubscriptionState, Tenant, TenantId, Timestamp,
 };
 use token::{KeySet, SigningKey, VerifyingKey};
 use traffic::{Group, Matcher, Quota};
@@ -31,6 +32,7 @@ pub use api::CompileFault;
 pub(crate) use api::{ApiEntry, CorsRules};
 pub use backend::AddressFault;
 pub(crate) use backend::{Authority, Backends, Target};
+pub(crate) use denials::Denials;
 pub(crate) use programs::Programs;
 pub use programs::Sequences;
 pub(crate) use resources::{Found, Operation, Resource, Verb, Verbs};
@@ -68,6 +70,10 @@ pub enum Change {
     PutAdvancedPolicy(AdvancedPolicy),
     /// An advanced policy is gone.
     RemoveAdvancedPolicy(PolicyId),
+    /// A deny policy is new or changed.
+    PutDenyPolicy(DenyPolicy),
+    /// A deny policy is gone.
+    RemoveDenyPolicy(PolicyId),
     /// A token issuer is new or its keys changed. Replaces what was known of this tenant's issuer of this name.
     PutIssuer(Issuer),
     /// An issuer is no longer believed.
@@ -153,6 +159,9 @@ pub struct Snapshot {
     subscribers: Map<SubscriptionId, (ApplicationId, ApiId)>,
     policies: Map<PolicyKey, (PolicyId, Arc<PolicyEntry>)>,
     policy_keys: Map<PolicyId, PolicyKey>,
+    deny_policies: Map<PolicyId, Arc<DenyPolicy>>,
+    /// The same as calls are held against them; `None` while none is in force.
+    denials: Option<Arc<Denials>>,
     issuers: Map<Arc<str>, Arc<[Arc<IssuerEntry>]>>,
     /// Counts changes of issuers: a token verified under another number is verified again.
     pub(crate) issuers_version: u64,
@@ -345,6 +354,10 @@ impl Snapshot {
     pub fn apply_sound(&self, changes: &[Change]) -> (Self, Vec<CompileFault>) {
         let mut next = self.clone();
         let faults = changes.iter().filter_map(|change| next.make(change).err()).collect();
+        // Once for all changes: a start brings every policy there is.
+        if changes.iter().any(|change| matches!(change, Change::PutDenyPolicy(_) | Change::RemoveDenyPolicy(_))) {
+            next.denials = Denials::of(next.deny_policies.values().map(|policy| &**policy)).map(Arc::new);
+        }
         (next, faults)
     }
 
@@ -446,6 +459,11 @@ impl Snapshot {
                     self.forget_policy(*id, key);
                 }
             }
+            Change::PutDenyPolicy(policy) => {
+                denials::check(policy).map_err(|fault| CompileFault::Denial { policy: policy.id, fault })?;
+                self.deny_policies.insert(policy.id, Arc::new(policy.clone()));
+            }
+            Change::RemoveDenyPolicy(id) => drop(self.deny_policies.remove(id)),
             Change::PutIssuer(issuer) => self.put_issuer(issuer),
             Change::RemoveIssuer { tenant, issuer } => {
                 self.issuers_version += 1;
@@ -662,6 +680,11 @@ impl Snapshot {
 
     pub(crate) fn policy(&self, key: PolicyKey) -> Option<&PolicyEntry> {
         self.policies.get(&key).map(|(_, policy)| &**policy)
+    }
+
+    /// What is refused outright, if anything is.
+    pub(crate) fn denials(&self) -> Option<&Denials> {
+        self.denials.as_deref()
     }
 
     /// Issuers that sign with this `iss`.

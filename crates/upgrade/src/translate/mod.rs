@@ -9,7 +9,9 @@ mod applications;
 mod clients;
 mod contexts;
 mod continuity;
+mod custom_rules;
 mod definitions;
+mod denials;
 mod documents;
 mod endpoints;
 mod feedback;
@@ -26,20 +28,25 @@ mod policies;
 mod roles;
 mod scopes;
 mod sequences;
+mod settings;
+mod signing;
 mod stores;
 mod subscriptions;
 mod tables;
 mod tenants;
 pub mod tokens;
 mod users;
+mod workflows;
 
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{Datelike, NaiveDateTime};
 use db::lifecycle_events::LifecycleEvent;
+use db::signing_keys::StoredKey;
 use model::{
-    AdvancedPolicy, Api, ApiScope, Application, ApplicationPolicy, Comment, Continuity, Definition, Document, KeyMapping, OAuthClient,
-    Rating, ScopeBinding, StoredSequence, Subscription, SubscriptionPolicy, Tenant, TenantId, Timestamp, User, UserStore,
+    AdvancedPolicy, Api, ApiScope, Application, ApplicationPolicy, Comment, Continuity, CustomRule, Definition, DenyPolicy, Document,
+    KeyMapping, OAuthClient, Rating, ScopeBinding, StoredSequence, Subscription, SubscriptionPolicy, Tenant, TenantId, TenantSetting,
+    Timestamp, User, UserStore, Workflow,
 };
 
 pub use endpoints::EndpointMap;
@@ -208,6 +215,16 @@ pub struct Translation {
     pub key_mappings: Vec<Carried<KeyMapping>>,
     /// Subscriptions.
     pub subscriptions: Vec<Carried<Subscription>>,
+    /// What is refused outright.
+    pub deny_policies: Vec<Carried<DenyPolicy>>,
+    /// Rules of the site's own.
+    pub custom_rules: Vec<Carried<CustomRule>>,
+    /// Requests for approval, decided and open.
+    pub workflows: Vec<Carried<Workflow>>,
+    /// Keys that tokens are signed with.
+    pub signing_keys: Vec<Carried<StoredKey>>,
+    /// Settings of tenants.
+    pub settings: Vec<Carried<TenantSetting>>,
     /// What an operator should know, worst first.
     pub findings: Vec<Finding>,
     /// The account of every table.
@@ -254,6 +271,18 @@ pub fn translate(input: &Input<'_>) -> Translation {
     let applications = applications::translate(&mut desk, &mut limits, &done.users);
     done.key_mappings = keys::translate(&mut desk, &applications, &clients);
     done.subscriptions = subscriptions::translate(&mut desk, &applications, &done.apis, &mut limits);
+    done.custom_rules = custom_rules::translate(&mut desk);
+    let subjects = workflows::Subjects {
+        applications: &applications,
+        subscriptions: &done.subscriptions,
+        keys: &done.key_mappings,
+        apis: &done.apis,
+        users: &done.users,
+    };
+    done.workflows = workflows::translate(&mut desk, &subjects);
+    done.signing_keys = signing::translate(&mut desk);
+    done.settings = settings::translate(&mut desk, &done.apis);
+    done.deny_policies = denials::translate(&mut desk, &done.apis, &applications);
     done.applications = applications;
     done.clients = clients;
     (done.subscription_policies, done.application_policies, done.advanced_policies) = limits.finish();
@@ -443,9 +472,6 @@ fn outside_tables(input: &Input<'_>) -> Vec<(&'static str, u64)> {
     let old = input.old;
     let files = &old.tenant_files;
     let all = [
-        ("workflow settings", count(files.iter().filter(|f| f.workflow_extensions.is_some()).count())),
-        ("sign-up settings", count(files.iter().filter(|f| f.sign_up.is_some()).count())),
-        ("tenant configurations", count(files.iter().filter(|f| f.tenant_conf.is_some()).count())),
         ("tenant key stores", count(files.iter().filter(|f| f.key_store.is_some()).count())),
         ("passwords in the registry's vault", files.iter().map(|f| count(f.vault.len())).sum()),
     ];

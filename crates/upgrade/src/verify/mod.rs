@@ -4,6 +4,7 @@
 mod content;
 mod fields;
 mod rows;
+mod rules;
 mod sequences;
 mod straight;
 

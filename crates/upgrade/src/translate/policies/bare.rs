@@ -49,6 +49,8 @@ pub(crate) fn installation() -> Installation {
         subscriptions: Vec::new(),
         subscription_keys: Vec::new(),
         workflows: Vec::new(),
+        kept: Vec::new(),
+        keys: crate::old::Keys::default(),
         oauth_clients: Vec::new(),
         service_providers: Vec::new(),
         inbound_auths: Vec::new(),
