@@ -1,6 +1,8 @@
 //! Keeps the target's journal while something is written: which run, following which plan, and each batch with what it wrote. A batch's line
 //! commits with the batch, so the journal never says more or less than what is there.
 
+use std::time::Instant;
+
 use db::journal::Batch;
 pub use db::journal::{Run, Sum};
 use db::{Db, Tx};
@@ -106,6 +108,7 @@ pub(crate) struct Journal<'a> {
     note: &'a Note,
     run: Option<i64>,
     number: i64,
+    since: Instant,
 }
 
 impl<'a> Journal<'a> {
@@ -121,7 +124,7 @@ impl<'a> Journal<'a> {
             db::journal::resume(&mut tx, run).await?;
             tx.commit().await?;
         }
-        Ok(Self { source, note, run, number })
+        Ok(Self { source, note, run, number, since: Instant::now() })
     }
 
     /// The run that the transaction writes for, opened in it when there is none yet.
@@ -145,9 +148,14 @@ impl<'a> Journal<'a> {
         db::journal::open(tx, &run).await
     }
 
-    /// Notes a batch in the transaction that writes it. Its number is the next; the caller says [`Journal::committed`] afterwards.
+    /// The moment it is, for a run that began at `began`: lines of the journal tell how long each batch took.
+    fn moment(&self, began: Timestamp) -> Timestamp {
+        began.plus_ms(i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// Notes a batch in the transaction that writes it. `at` is when the run began, or was gone on with. Its number is the next; the caller says [`Journal::committed`] afterwards.
     pub(crate) async fn note(&self, tx: &mut Tx, run: i64, batch: Batch) -> db::Result<()> {
-        db::journal::note(tx, run, &Batch { number: self.number + 1, ..batch }).await
+        db::journal::note(tx, run, &Batch { number: self.number + 1, at: self.moment(batch.at), ..batch }).await
     }
 
     /// The transaction is through.
@@ -173,7 +181,7 @@ impl<'a> Journal<'a> {
     /// Ends the run.
     pub(crate) async fn close(&self, tx: &mut Tx, outcome: &str, now: Timestamp) -> db::Result<()> {
         match self.run {
-            Some(run) => db::journal::close(tx, run, outcome, now).await.map(drop),
+            Some(run) => db::journal::close(tx, run, outcome, self.moment(now)).await.map(drop),
             None => Ok(()),
         }
     }
