@@ -52,10 +52,16 @@ pub(crate) fn run(words: &Try) -> anyhow::Result<()> {
         ("--user-db", format!("dump:{}", old.user_sql.display())),
         ("--registry-db", format!("dump:{}", old.registry_sql.display())),
     ];
-    for step in ["assess", "apply", "verify"] {
+    let plan = folder.join("upgrade-plan.json");
+    for step in ["assess", "plan", "apply", "verify"] {
         say(&format!("tidegate upgrade {step} …"));
         let mut command = Command::new(&tidegate);
         command.args(["upgrade", step, "--data-dir"]).arg(&data);
+        match step {
+            "plan" => drop(command.arg("--out").arg(&plan).stdout(Stdio::null())),
+            "apply" => drop(command.arg(&plan)),
+            _ => {}
+        }
         for (flag, value) in &sources {
             command.args([*flag, value]);
         }

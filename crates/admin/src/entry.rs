@@ -19,6 +19,12 @@ pub(crate) const ENVIRONMENT_NAME_FIXED: Entry =
     Entry::new(StatusCode::BAD_REQUEST, 900_510, "Names of Gateway Environment cannot be changed");
 /// A permission without roles.
 pub(crate) const ROLES_EMPTY: Entry = Entry::new(StatusCode::BAD_REQUEST, 900_600, "Role list cannot be empty");
+/// No request of that reference.
+pub(crate) const WORKFLOW_UNKNOWN: Entry = Entry::new(StatusCode::NOT_FOUND, 900_551, "Workflow error");
+/// It was decided before.
+pub(crate) const WORKFLOW_DECIDED: Entry = Entry::new(StatusCode::BAD_REQUEST, 900_552, "Workflow error");
+/// Neither yes nor no.
+pub(crate) const WORKFLOW_STATE_MISSING: Entry = Entry::new(StatusCode::BAD_REQUEST, 900_556, "Workflow error");
 /// A role nobody made. The catalogue says 404, but the role stands in the body, not in the path.
 pub(crate) const ROLE_UNKNOWN: Entry = Entry::new(StatusCode::BAD_REQUEST, 900_607, "Role does not exist in the system");
 /// Something needed is absent.
@@ -29,5 +35,13 @@ pub(crate) const BLANK: Entry = Entry::new(StatusCode::BAD_REQUEST, 900_705, "Bl
 pub(crate) const SPECIAL_CHARACTERS: Entry = Entry::new(StatusCode::BAD_REQUEST, 900_706, "contain invalid characters");
 /// A limit that cannot be counted.
 pub(crate) const LIMIT_INVALID: Entry = Entry::new(StatusCode::BAD_REQUEST, 900_960, "Throttle Policy Error");
+/// A kind of condition that is none.
+pub(crate) const CONDITION_UNSUPPORTED: Entry = Entry::new(StatusCode::BAD_REQUEST, 900_975, "Throttle Condition Error");
+/// A deny policy for a context that no API has.
+pub(crate) const DENIAL_OF_NO_API: Entry = Entry::new(StatusCode::BAD_REQUEST, 900_977, "Block Condition Error");
+/// A deny policy for an application that is not there.
+pub(crate) const DENIAL_OF_NO_APPLICATION: Entry = Entry::new(StatusCode::BAD_REQUEST, 900_978, "Block Condition Error");
+/// The tenant refuses the same already.
+pub(crate) const DENIAL_EXISTS: Entry = Entry::new(StatusCode::CONFLICT, 900_979, "The Block Condition exists.");
 /// Something of another tenant.
 pub(crate) const TENANT_MISMATCH: Entry = Entry::new(StatusCode::BAD_REQUEST, 901_409, "Tenant mismatch");

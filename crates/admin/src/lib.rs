@@ -1,10 +1,11 @@
-//! The admin room: `/api/am/admin/v2`. Throttling policies, environments, applications' owners, REST scopes; and, beyond what 4.0.0's
+//! The admin room: `/api/am/admin/v2`. Throttling policies, deny policies, approvals, environments, applications' owners, REST scopes; and, beyond what 4.0.0's
 //! document has, users, roles and tenants (`docs/reference/admin-extensions.md`).
 //!
-//! Not here: key managers other than our own, approvals, deny policies, custom rules: this server has none of them yet, and an operation
+//! Not here: key managers other than our own, the making of custom rules: this server has none of them yet, and an operation
 //! that is not served answers 404 rather than pretending.
 
 mod applications;
+mod deny;
 mod entry;
 mod environments;
 mod people;
@@ -13,6 +14,7 @@ mod room;
 mod scopes;
 mod settings;
 mod tenants;
+mod workflows;
 
 use std::sync::Arc;
 
@@ -36,6 +38,8 @@ pub fn operations(authenticate: Arc<dyn Authenticate>) -> Vec<DoorOperation> {
 
 fn build(authenticate: Arc<dyn Authenticate>) -> Door<Room> {
     let door = policies::routes(Door::new(authenticate));
+    let door = deny::routes(door);
+    let door = workflows::routes(door);
     let door = environments::routes(door);
     let door = applications::routes(door);
     let door = scopes::routes(door);

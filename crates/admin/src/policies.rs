@@ -5,6 +5,7 @@
 mod advanced;
 mod application;
 mod condition;
+mod custom;
 mod limit;
 mod subscription;
 
@@ -95,6 +96,9 @@ pub(crate) fn routes(door: Door<Room>) -> Door<Room> {
         .on(Method::GET, "/throttling/policies/application/{policyId}", VIEW, application::get)
         .on(Method::PUT, "/throttling/policies/application/{policyId}", MANAGE, application::update)
         .on(Method::DELETE, "/throttling/policies/application/{policyId}", MANAGE, application::delete)
+        .on(Method::GET, "/throttling/policies/custom", VIEW, custom::list)
+        .on(Method::GET, "/throttling/policies/custom/{ruleId}", VIEW, custom::get)
+        .on(Method::DELETE, "/throttling/policies/custom/{ruleId}", MANAGE, custom::delete)
         .on(Method::GET, "/throttling/policies/subscription", VIEW, subscription::list)
         .on(Method::POST, "/throttling/policies/subscription", MANAGE, subscription::create)
         .on(Method::GET, "/throttling/policies/subscription/{policyId}", VIEW, subscription::get)

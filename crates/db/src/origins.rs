@@ -208,6 +208,14 @@ pub enum Shelf {
     SharedScopes,
     /// APIs.
     Apis,
+    /// Documents of APIs.
+    Documents,
+    /// Comments on APIs.
+    Comments,
+    /// Ratings of APIs.
+    Ratings,
+    /// Mediation sequences.
+    Sequences,
     /// OAuth clients.
     Clients,
     /// Applications.
@@ -228,6 +236,10 @@ impl Shelf {
             Self::AdvancedPolicies => "SELECT id FROM policy WHERE family = 'advanced'",
             Self::SharedScopes => "SELECT id FROM shared_scope",
             Self::Apis => "SELECT id FROM api",
+            Self::Documents => "SELECT id FROM document",
+            Self::Comments => "SELECT id FROM comment",
+            Self::Ratings => "SELECT id FROM rating",
+            Self::Sequences => "SELECT id FROM sequence",
             Self::Clients => "SELECT id FROM client",
             Self::Applications => "SELECT id FROM application",
             Self::KeyMappings => "SELECT id FROM key_mapping",

@@ -33,6 +33,10 @@ pub enum Thing {
     ApplicationPolicy,
     /// An advanced policy, by its id.
     AdvancedPolicy,
+    /// A deny policy, by its id.
+    DenyPolicy,
+    /// A custom rule, by its id.
+    CustomRule,
     /// A revoked token: a JWT's `jti`, or `opaque:` and the SHA-256 hex of an opaque token's text.
     RevokedToken,
     /// An OAuth client, by its client id.
@@ -51,7 +55,7 @@ pub enum Thing {
 
 impl Thing {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Api,
         Self::Deployment,
         Self::Application,
@@ -60,6 +64,8 @@ impl Thing {
         Self::SubscriptionPolicy,
         Self::ApplicationPolicy,
         Self::AdvancedPolicy,
+        Self::DenyPolicy,
+        Self::CustomRule,
         Self::RevokedToken,
         Self::Client,
         Self::SigningKey,
@@ -81,6 +87,8 @@ impl Thing {
             Self::SubscriptionPolicy => "SUBSCRIPTION_POLICY",
             Self::ApplicationPolicy => "APPLICATION_POLICY",
             Self::AdvancedPolicy => "ADVANCED_POLICY",
+            Self::DenyPolicy => "DENY_POLICY",
+            Self::CustomRule => "CUSTOM_RULE",
             Self::RevokedToken => "REVOKED_TOKEN",
             Self::Client => "CLIENT",
             Self::SigningKey => "SIGNING_KEY",

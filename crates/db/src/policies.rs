@@ -110,6 +110,11 @@ pub mod advanced {
     }
 }
 
+/// Rules of a site's own.
+pub mod custom {
+    family!(CustomRule, CustomBody, "custom", CustomRule);
+}
+
 async fn by_id(tx: &mut Tx, family: &str, tenant: TenantId, id: PolicyId) -> Result<Option<String>> {
     let sql = "SELECT body FROM policy WHERE id = $1 AND family = $2 AND tenant = $3";
     tx.row(sql, args![id, family, tenant]).await?.as_ref().map(body).transpose()

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use model::{AdvancedPolicy, Api, ApiId, ApplicationPolicy, LifecycleState, PolicyId, RevisionId, SubscriptionPolicy, Timestamp};
+use model::{
+    AdvancedPolicy, Api, ApiId, ApplicationPolicy, DenyPolicy, LifecycleState, PolicyId, RevisionId, SubscriptionPolicy, Timestamp,
+};
 
 use crate::codec::{AdvancedBody, ApplicationBody, SubscriptionBody, api_from_json, decode};
 use crate::seal::hash;
@@ -49,6 +51,11 @@ pub async fn application_policy(tx: &mut Tx, id: PolicyId) -> Result<Option<Appl
 /// An advanced policy.
 pub async fn advanced_policy(tx: &mut Tx, id: PolicyId) -> Result<Option<AdvancedPolicy>> {
     policy_body(tx, id).await?.map(|body| decode::<AdvancedPolicy, AdvancedBody>(POLICY, &body)).transpose()
+}
+
+/// A deny policy.
+pub async fn deny_policy(tx: &mut Tx, id: PolicyId) -> Result<Option<DenyPolicy>> {
+    tx.row("SELECT * FROM deny_policy WHERE id = $1", args![id]).await?.as_ref().map(crate::deny_policies::read).transpose()
 }
 
 /// When a revoked token would have ended by itself; the outer `None` when there is no such token any more, the inner one when it never would

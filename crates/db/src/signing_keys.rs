@@ -56,6 +56,13 @@ pub async fn set_active(tx: &mut Tx, tenant: TenantId, kid: &str, active: bool) 
     Ok(done > 0)
 }
 
+/// Removes a key; whether there was one.
+pub async fn delete(tx: &mut Tx, tenant: TenantId, kid: &str) -> Result<bool> {
+    let done = tx.run("DELETE FROM signing_key WHERE tenant = $1 AND kid = $2", args![tenant, kid]).await?;
+    changed(tx, Thing::SigningKey, kid);
+    Ok(done > 0)
+}
+
 fn row_id(tenant: TenantId, kid: &str) -> String {
     format!("{tenant}/{kid}")
 }

@@ -57,6 +57,10 @@ fn action(program: &Program, action: &Action, open: &mut Vec<BlockId>) -> Ways {
     let plain = |reads| Ways { reads, ..Ways::default() };
     match action {
         Action::Block(id) => block(program, *id, open),
+        Action::Chosen(name, blocks) => {
+            let branches: Vec<Ways> = blocks.values().map(|id| block(program, *id, open)).collect();
+            either(branches, name.reads_body())
+        }
         Action::Directed(_, id) => either([block(program, *id, open), Ways::default()], false),
         // What comes after never runs.
         Action::Drop | Action::Respond | Action::Loopback => Ways { surely: true, ..Ways::default() },

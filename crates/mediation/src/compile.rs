@@ -1,6 +1,6 @@
 //! From a document to a program. Every mediator either becomes a step that does what it did, or is an obstacle; none is passed over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::body_use;
@@ -26,6 +26,7 @@ pub fn compile(source: &Source, library: &Library) -> Result<Program, Vec<Obstac
         file: Arc::clone(&source.file),
         blocks: Vec::new(),
         named: BTreeMap::new(),
+        failed: BTreeSet::new(),
         obstacles: Vec::new(),
         notes: Vec::new(),
         entries: library.texts(),
@@ -45,6 +46,8 @@ pub(crate) struct Work<'l> {
     file: Arc<str>,
     blocks: Vec<Block>,
     named: BTreeMap<String, BlockId>,
+    /// Sequences that were tried for being chosen and cannot run. Tried once: those that choose among each other would be tried in every order.
+    failed: BTreeSet<String>,
     obstacles: Vec<Obstacle>,
     notes: Vec<Note>,
     entries: BTreeMap<String, Arc<str>>,
@@ -176,6 +179,46 @@ impl Work<'_> {
         }
     }
 
+    /// A sequence that is chosen while the message runs. All of the library are compiled; one that cannot run is not there to be chosen,
+    /// and the note says so.
+    fn chosen(&mut self, element: &Element, key: &str) -> Option<Action> {
+        let name = self.text(element, key)?;
+        let mut blocks = BTreeMap::new();
+        let mut missing = Vec::new();
+        for key in self.library.sequence_keys() {
+            if self.failed.contains(&key) {
+                missing.push(key);
+                continue;
+            }
+            let (before, notes, named) = (self.obstacles.len(), self.notes.len(), self.named.clone());
+            // One that is being compiled already, further out, is judged there.
+            let block = self.by_name(element, &key);
+            if self.obstacles.len() > before {
+                self.obstacles.truncate(before);
+                self.notes.truncate(notes);
+                // What it named is forgotten as well: a sequence with an obstacle must never be met as one that compiled.
+                self.named = named;
+                self.failed.insert(key.clone());
+                missing.push(key);
+            } else if let Some(block) = block {
+                blocks.insert(key, block);
+            }
+        }
+        if blocks.is_empty() {
+            self.obstacle(
+                element,
+                key,
+                "The sequence is chosen while the message runs, and there is none to choose.",
+                "Add the sequences.",
+            );
+            return None;
+        }
+        if !missing.is_empty() {
+            self.note(element, &format!("Sequences that cannot be chosen because they cannot run: {}.", missing.join(", ")));
+        }
+        Some(Action::Chosen(name, blocks))
+    }
+
     /// A sequence of the library.
     pub(crate) fn by_name(&mut self, element: &Element, key: &str) -> Option<BlockId> {
         if let Some(known) = self.named.get(key) {
@@ -198,11 +241,12 @@ impl Work<'_> {
         let holder = |work: &mut Self, direction| Some(Action::Directed(direction, work.block(element)));
         let (mediator, action) = match element.name.as_str() {
             "sequence" => {
-                let block = match element.attribute("key") {
-                    Some(key) => self.by_name(element, key.trim())?,
-                    None => self.block(element),
+                let action = match element.attribute("key").map(str::trim) {
+                    Some(key) if key.starts_with('{') => self.chosen(element, key)?,
+                    Some(key) => Action::Block(self.by_name(element, key)?),
+                    None => Action::Block(self.block(element)),
                 };
-                ("sequence", Some(Action::Block(block)))
+                ("sequence", Some(action))
             }
             "in" => ("in", holder(self, Direction::Request)),
             "out" => ("out", holder(self, Direction::Response)),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::endpoint::Endpoint;
+use crate::expression::Text;
 use crate::mediators::call::CallOut;
 use crate::mediators::class::Own;
 use crate::mediators::enrich::Enrich;
@@ -88,6 +89,8 @@ pub(crate) struct Step {
 pub(crate) enum Action {
     /// Runs another block, then goes on.
     Block(BlockId),
+    /// Runs the block of the name that the text gives.
+    Chosen(Text, BTreeMap<String, BlockId>),
     /// Runs a block in messages of one direction: `in`, `out`.
     Directed(crate::Direction, BlockId),
     Drop,

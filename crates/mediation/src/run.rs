@@ -1,4 +1,5 @@
-//! Running a program over a message: a stack of blocks and places in them, so that a run can stop at an outside call and go on with the answer.
+//! Running a program over a message: a stack of blocks and places in them, so that a run can stop at an outside call and go on with the
+//! answer.
 
 use std::sync::Arc;
 
@@ -307,6 +308,18 @@ impl Run {
     fn step(&mut self, step: &Step, message: &mut Message) -> Result<Flow, Failure> {
         Ok(match &step.action {
             Action::Block(block) => Flow::Enter(*block),
+            Action::Chosen(name, blocks) => {
+                let name = self.with_means(|means, _| name.text(message, means))?;
+                match blocks.get(name.trim()) {
+                    Some(block) => Flow::Enter(*block),
+                    None => {
+                        return Err(Failure {
+                            detail: crate::xml::shortened(&name),
+                            ..Failure::new("Sequence named by the message is not there")
+                        });
+                    }
+                }
+            }
             Action::Directed(direction, block) => {
                 if message.direction == *direction {
                     Flow::Enter(*block)
@@ -419,6 +432,7 @@ impl Run {
                             whole.insert(parent, place, copy);
                             whole.detach(id);
                         }
+                        message.payload.fits(&self.limits)?;
                     }
                 }
             }
@@ -444,6 +458,7 @@ impl Run {
                         && let Some(there) = jsonpath::at_mut(whole, &place)
                     {
                         *there = made;
+                        message.payload.fits(&self.limits)?;
                     }
                 }
             }

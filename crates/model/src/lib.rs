@@ -10,6 +10,7 @@ mod api;
 mod application;
 mod context;
 mod continuity;
+mod deny;
 mod document;
 mod endpoint;
 mod ids;
@@ -22,10 +23,13 @@ mod rest_scopes;
 mod revision;
 mod secret;
 mod sequence;
+mod setting;
 mod subscription;
 mod tenant;
 mod time;
 mod user;
+mod user_store;
+mod workflow;
 
 pub use api::{
     AccessControl, Advertise, Api, ApiKind, ApiScope, AuthType, BusinessInformation, Cors, EndpointImplementation, MaxTps,
@@ -36,6 +40,7 @@ pub use context::{ContextFault, effective_context, template_of};
 pub use continuity::{
     ApiContinuity, BackendJwt, Continuity, DEFAULT_BACKEND_JWT_HEADER, DEFAULT_CLAIM_DIALECT, ErrorFormat, Generation, JwtEncoding, JwtForm,
 };
+pub use deny::{Denial, DenyPolicy, without_super_domain};
 pub use document::{
     COMMENT_MAX_CHARS, Comment, Document, DocumentKind, DocumentSource, DocumentVisibility, Rating, document_text, shown_average,
 };
@@ -48,7 +53,7 @@ pub use names::{NameFault, api_name, api_version, application_name, policy_name}
 pub use oauth::{ClientOrigin, IssuedToken, Lifetimes, OAuthClient, TokenFormat, TokenHolder, TokenState, TokenText};
 pub use password::{LegacyDigest, StoredPassword};
 pub use policy::{
-    AdvancedPolicy, ApplicationPolicy, BandwidthUnit, BillingPlan, Burst, Condition, ConditionKind, ConditionalGroup, Limit,
+    AdvancedPolicy, ApplicationPolicy, BandwidthUnit, BillingPlan, Burst, Condition, ConditionKind, ConditionalGroup, CustomRule, Limit,
     PlanPermission, Quota, SubscriptionPolicy, TimeUnit, UNLIMITED, default_advanced_policies, default_application_policies,
     default_subscription_policies,
 };
@@ -56,7 +61,10 @@ pub use rest_scopes::{DEFAULT_ROLES, RestScope, default_rest_scopes};
 pub use revision::{Definition, DefinitionFormat, Deployment, Environment, MAX_REVISIONS, Revision, Vhost};
 pub use secret::Secret;
 pub use sequence::{Flow, SequencePlace, StoredSequence};
+pub use setting::{SettingKind, TenantSetting};
 pub use subscription::{KeyMapping, KeyMappingMode, KeyState, KeyType, Subscription, SubscriptionState};
 pub use tenant::{SUPER_TENANT_DOMAIN, Tenant};
 pub use time::Timestamp;
 pub use user::{EVERYONE, PRIMARY_STORE, User, UserName};
+pub use user_store::{UserStore, UserStoreKind};
+pub use workflow::{Workflow, WorkflowKind, WorkflowStatus};

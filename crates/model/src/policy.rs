@@ -355,6 +355,25 @@ pub enum ConditionKind {
     },
 }
 
+/// A rule of a site's own, in the old engine's query language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomRule {
+    /// Stable id.
+    pub id: PolicyId,
+    /// Owning tenant.
+    pub tenant: TenantId,
+    /// Name; never changes.
+    pub name: String,
+    /// Words for people.
+    pub description: Option<String>,
+    /// What calls are counted by, such as `$userId:$apiContext`.
+    pub key_template: String,
+    /// The query (Siddhi).
+    pub query: String,
+    /// Whether it was in force.
+    pub deployed: bool,
+}
+
 /// Application policies every tenant starts with.
 #[must_use]
 pub fn default_application_policies(tenant: TenantId) -> Vec<ApplicationPolicy> {

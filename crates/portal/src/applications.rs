@@ -1,7 +1,6 @@
-//! Applications: kept by their owner, seen by nobody else.
+//! Applications: kept by their owner, and seen by those they are shared with, where the tenant shares applications with groups.
 //!
-//! 4.0.0 can share an application with a group that an extension reads from the user's organization claim. This server knows no such
-//! claim yet, so an application's groups are kept and shown but open it to nobody.
+//! Whoever shares an application subscribes with it and makes its keys; changing and removing it stays its owner's.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +10,13 @@ use axum::response::Response;
 use db::Tx;
 use db::applications::{ApplicationQuery, ApplicationSort};
 use http::Method;
-use model::{Application, ApplicationId, ApplicationStatus, ApplicationTokenType, KeyMappingMode, TokenFormat, UNLIMITED};
+use model::{Application, ApplicationId, ApplicationStatus, ApplicationTokenType, KeyMappingMode, TokenFormat, UNLIMITED, WorkflowKind};
 use rest::{Access, Asked, Body, Caller, Door, FieldFault, Named, Paging, Refusal};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::show::ApplicationInfo;
-use crate::{APPLICATIONS, Room, entry, show};
+use crate::{APPLICATIONS, Room, approvals, entry, groups, show};
 
 const LIST: Access = Access::Scopes(&["apim:app_import_export", "apim:app_manage", "apim:subscribe"]);
 
@@ -79,8 +78,10 @@ async fn list(State(room): State<Room>, caller: Caller, Asked(asked): Asked<Filt
         _ => ApplicationSort::Name,
     };
     let name = asked.query.filter(|name| !name.is_empty());
+    let mut tx = room.db.read().await?;
     let query = ApplicationQuery {
         owner: Some(caller.name()),
+        groups: groups::of(&mut tx, &caller).await?,
         name_like: name.clone(),
         sort_by,
         descending: asked.sort_order.as_deref() == Some("desc"),
@@ -88,7 +89,6 @@ async fn list(State(room): State<Room>, caller: Caller, Asked(asked): Asked<Filt
         offset: paging.offset,
         ..ApplicationQuery::of(caller.tenant)
     };
-    let mut tx = room.db.read().await?;
     let found = db::applications::list(&mut tx, &query).await?;
     let mut items = Vec::with_capacity(found.items.len());
     for application in &found.items {
@@ -148,6 +148,11 @@ async fn create(State(room): State<Room>, caller: Caller, Body(sent): Body<Sent>
     let mut application = fresh(&room, &caller, "", "");
     fill(&mut tx, &mut application, sent).await?;
     refuse_taken_name(&mut tx, &application).await?;
+    if approvals::needed(&mut tx, application.tenant, WorkflowKind::ApplicationCreation).await? {
+        application.status = ApplicationStatus::Created;
+        let (subject, properties) = (application.id.to_string(), approvals::of_application(&application));
+        approvals::ask(&mut tx, application.tenant, WorkflowKind::ApplicationCreation, subject, properties, room.now()).await?;
+    }
     match db::applications::insert(&mut tx, &application).await {
         Err(db::Error::Duplicate { .. }) => return Err(taken(&application)),
         done => done?,
@@ -171,6 +176,7 @@ async fn update(
 ) -> Result<Json<Value>, Refusal> {
     let mut tx = room.db.write().await?;
     let stored = reach_to_change(&mut tx, &caller, &id).await?;
+    refuse_sharer(&stored, &caller)?;
     let wanted = sent.token_type.as_deref().map(token_type).transpose()?;
     let mut application = Application { updated_at: room.now(), ..stored.clone() };
     fill(&mut tx, &mut application, sent).await?;
@@ -193,11 +199,17 @@ async fn update(
 async fn delete(State(room): State<Room>, caller: Caller, Named(id): Named<String>) -> Result<(), Refusal> {
     let mut tx = room.db.write().await?;
     let application = reach_to_change(&mut tx, &caller, &id).await?;
+    refuse_sharer(&application, &caller)?;
     for mapping in db::key_mappings::list(&mut tx, application.id).await? {
         if let (Some(client), KeyMappingMode::Created) = (&mapping.consumer_key, mapping.mode) {
             db::clients::delete(&mut tx, client, room.now()).await?;
         }
+        db::workflows::delete_pending(&mut tx, &mapping.id.to_string()).await?;
     }
+    for subscription in db::subscriptions::list_of_application(&mut tx, application.id, SUBSCRIPTIONS_MAX, 0).await?.items {
+        db::workflows::delete_pending(&mut tx, &subscription.id.to_string()).await?;
+    }
+    db::workflows::delete_pending(&mut tx, &application.id.to_string()).await?;
     db::applications::delete(&mut tx, application.id).await?;
     Ok(tx.commit().await?)
 }
@@ -212,10 +224,19 @@ pub(crate) async fn reach(tx: &mut Tx, caller: &Caller, id: &str) -> Result<Appl
         Err(_) => None,
     };
     let application = known.filter(|known| known.tenant == caller.tenant).ok_or_else(|| Refusal::not_found("Application", id))?;
-    if application.owner != caller.name() {
-        return Err(Refusal::Forbidden(format!("The application with the id '{id}' belongs to another user.")));
+    if application.owner != caller.name() && !groups::share(tx, caller, &application).await? {
+        return Err(foreign(id));
     }
     Ok(application)
+}
+
+fn foreign(id: &str) -> Refusal {
+    Refusal::Forbidden(format!("The application with the id '{id}' belongs to another user."))
+}
+
+/// Who shares an application does not change or remove it.
+fn refuse_sharer(application: &Application, caller: &Caller) -> Result<(), Refusal> {
+    if application.owner == caller.name() { Ok(()) } else { Err(foreign(&application.id.to_string())) }
 }
 
 /// As [`reach`], for what writes the application or gives it a key: its owner stays who they are until the transaction ends.

@@ -12,14 +12,14 @@ use http::Method;
 use keys::{ClientChange, DeskError, NewClient};
 use model::{
     Application, ApplicationStatus, ApplicationTokenType, ClientOrigin, KeyMapping, KeyMappingId, KeyMappingMode, KeyState, KeyType,
-    OAuthClient, TokenFormat,
+    OAuthClient, TokenFormat, WorkflowKind,
 };
 use rest::{Body, Caller, Door, Named, Refusal};
 use serde_json::{Value, json};
 
 use crate::applications::{reach, reach_to_change};
 use crate::key_managers::{self, RESIDENT};
-use crate::{APPLICATIONS, Room, entry};
+use crate::{APPLICATIONS, Room, approvals, entry};
 use wire::{GenerateKeys, GenerateToken, KeyBody, MapKeys};
 
 /// Asks for a token of the application itself.
@@ -58,6 +58,9 @@ async fn generate(
         refuse_second(&mut tx, &application, key_type, key_manager).await?;
         application
     };
+    if let Some(waiting) = wait_for_approval(&room, &caller, &application, key_type, key_manager).await? {
+        return Ok(Json(wire::show(&waiting, None, None)));
+    }
     let new = NewClient {
         tenant: application.tenant,
         owner: application.owner.clone(),
@@ -89,7 +92,7 @@ async fn generate(
         Err(error) => {
             // The answer is the first to show the key, so without it the same request must be possible again.
             let mut tx = room.db.write().await?;
-            db::key_mappings::delete(&mut tx, mapping.id).await?;
+            take_back(&mut tx, &mapping).await?;
             db::clients::delete(&mut tx, &client.id, room.now()).await?;
             tx.commit().await?;
             Err(of_desk(error))
@@ -130,10 +133,73 @@ async fn attach(
         ..known
     };
     db::clients::update(&mut tx, &client).await?;
-    let mapping = mapping(&application, key_type, key_manager, &client, KeyMappingMode::Created);
-    insert(&mut tx, &mapping).await?;
+    let mut mapping = mapping(&application, key_type, key_manager, &client, KeyMappingMode::Created);
+    match db::key_mappings::find_for(&mut tx, application.id, key_type, key_manager).await? {
+        // Approved before, and without keys so far.
+        Some(approved) => {
+            mapping.id = approved.id;
+            db::key_mappings::update(&mut tx, &mapping).await?;
+        }
+        None => insert(&mut tx, &mapping).await?,
+    }
     tx.commit().await?;
     Ok((mapping, client))
+}
+
+/// The key without its client, when an administrator must approve it first; the developer makes the keys once that is done.
+async fn wait_for_approval(
+    room: &Room,
+    caller: &Caller,
+    application: &Application,
+    key_type: KeyType,
+    key_manager: &str,
+) -> Result<Option<KeyMapping>, Refusal> {
+    let kind = registration(key_type);
+    let mut tx = room.db.write().await?;
+    let application = reach_to_change(&mut tx, caller, &application.id.to_string()).await?;
+    let is_new = db::key_mappings::find_for(&mut tx, application.id, key_type, key_manager).await?.is_none();
+    if !is_new || !approvals::needed(&mut tx, application.tenant, kind).await? {
+        return Ok(None);
+    }
+    let waiting = KeyMapping {
+        id: KeyMappingId::random(),
+        application: application.id,
+        key_type,
+        key_manager: key_manager.to_owned(),
+        consumer_key: None,
+        state: KeyState::Created,
+        mode: KeyMappingMode::Created,
+        allowed_domains: Vec::new(),
+    };
+    insert(&mut tx, &waiting).await?;
+    let mut properties = approvals::of_application(&application);
+    properties.push(("keyType".to_owned(), key_type.name().to_owned()));
+    approvals::ask(&mut tx, application.tenant, kind, waiting.id.to_string(), properties, room.now()).await?;
+    tx.commit().await?;
+    Ok(Some(waiting))
+}
+
+fn registration(key_type: KeyType) -> WorkflowKind {
+    match key_type {
+        KeyType::Production => WorkflowKind::ProductionRegistration,
+        KeyType::Sandbox => WorkflowKind::SandboxRegistration,
+    }
+}
+
+/// Leaves the place as it was before the keys were made: free, or approved where that was asked for.
+async fn take_back(tx: &mut Tx, mapping: &KeyMapping) -> Result<(), Refusal> {
+    let application = db::applications::find(tx, mapping.application).await?;
+    let approved = match application {
+        Some(application) => approvals::needed(tx, application.tenant, registration(mapping.key_type)).await?,
+        None => false,
+    };
+    if approved {
+        let without = KeyMapping { consumer_key: None, state: KeyState::Approved, ..mapping.clone() };
+        db::key_mappings::update(tx, &without).await?;
+    } else {
+        db::key_mappings::delete(tx, mapping.id).await?;
+    }
+    Ok(())
 }
 
 /// Removes a client that no application calls with. Another request may have attached it in the meantime, so both are one transaction.
@@ -221,6 +287,7 @@ async fn clean_up(State(room): State<Room>, caller: Caller, Named((id, key)): Na
     if let (Some(client), KeyMappingMode::Created) = (&mapping.consumer_key, mapping.mode) {
         db::clients::delete(&mut tx, client, room.now()).await?;
     }
+    db::workflows::delete_pending(&mut tx, &mapping.id.to_string()).await?;
     db::key_mappings::delete(&mut tx, mapping.id).await?;
     Ok(tx.commit().await?)
 }
@@ -282,6 +349,8 @@ fn refuse_unapproved(application: &Application) -> Result<(), Refusal> {
 async fn refuse_second(tx: &mut Tx, application: &Application, key_type: KeyType, key_manager: &str) -> Result<(), Refusal> {
     match db::key_mappings::find_for(tx, application.id, key_type, key_manager).await? {
         None => Ok(()),
+        // Approved, and still without keys: these are the first.
+        Some(known) if known.state == KeyState::Approved && known.consumer_key.is_none() => Ok(()),
         Some(_) => Err(second(application, key_type)),
     }
 }

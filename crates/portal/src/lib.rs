@@ -6,11 +6,13 @@
 //! A decision is one write transaction: what it rests on is read in the transaction that records it.
 
 mod applications;
+mod approvals;
 mod browse;
 mod definition;
 mod documents;
 mod entry;
 mod feedback;
+mod groups;
 mod key_managers;
 mod keys_of;
 mod me;

@@ -6,7 +6,7 @@ use axum::response::Response;
 use db::Tx;
 use db::applications::ApplicationQuery;
 use http::Method;
-use model::{Api, ApiId, Application, ApplicationStatus, LifecycleState, Subscription, SubscriptionId, SubscriptionState};
+use model::{Api, ApiId, Application, ApplicationStatus, LifecycleState, Subscription, SubscriptionId, SubscriptionState, WorkflowKind};
 use rest::{Asked, Body, Caller, Door, Named, Paging, Refusal};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use crate::applications::{reach, subscription_count};
 use crate::browse::page;
 use crate::show::{self, ApplicationInfo};
 use crate::visitor::Visitor;
-use crate::{Room, SUBSCRIPTIONS, entry, plans};
+use crate::{Room, SUBSCRIPTIONS, approvals, entry, groups, plans};
 
 /// Most subscriptions in one request.
 const MULTIPLE_MAX: usize = 1000;
@@ -88,7 +88,8 @@ async fn list(
 /// The subscriptions of the caller's applications to one API.
 async fn own_of_api(tx: &mut Tx, caller: &Caller, api: &str) -> Result<Vec<Subscription>, Refusal> {
     let api: ApiId = api.parse().map_err(|_| Refusal::not_found("API", api))?;
-    let query = ApplicationQuery { owner: Some(caller.name()), limit: u32::MAX, ..ApplicationQuery::of(caller.tenant) };
+    let groups = groups::of(tx, caller).await?;
+    let query = ApplicationQuery { owner: Some(caller.name()), groups, limit: u32::MAX, ..ApplicationQuery::of(caller.tenant) };
     let mut found = Vec::new();
     for application in db::applications::list(tx, &query).await?.items {
         found.extend(db::subscriptions::find_for(tx, application.id, api).await?);
@@ -158,16 +159,21 @@ async fn subscribe(room: &Room, caller: &Caller, visitor: &Visitor, sent: &Sent)
         return Err(exists(&application, &api));
     }
     let now = room.now();
+    let waits = approvals::needed(&mut tx, application.tenant, WorkflowKind::SubscriptionCreation).await?;
     let subscription = Subscription {
         id: SubscriptionId::random(),
         application: application.id,
         api: api.id,
         plan: plan.to_owned(),
         requested_plan: None,
-        state: SubscriptionState::Unblocked,
+        state: if waits { SubscriptionState::OnHold } else { SubscriptionState::Unblocked },
         created_at: now,
         updated_at: now,
     };
+    if waits {
+        let (subject, properties) = (subscription.id.to_string(), approvals::of_subscription(&application, &api, &subscription));
+        approvals::ask(&mut tx, application.tenant, WorkflowKind::SubscriptionCreation, subject, properties, now).await?;
+    }
     match db::subscriptions::insert(&mut tx, &subscription).await {
         Err(db::Error::Duplicate { .. }) => return Err(exists(&application, &api)),
         done => done?,
@@ -198,7 +204,7 @@ async fn get(State(room): State<Room>, caller: Caller, visitor: Visitor, Named(i
     Ok(Json(show(&mut tx, &visitor, &subscription).await?))
 }
 
-/// Changes the plan. There is no approval to wait for, so the plan asked for is the plan at once.
+/// Changes the plan: at once, or when an administrator approves where the tenant wants that.
 async fn update(
     State(room): State<Room>,
     caller: Caller,
@@ -221,9 +227,25 @@ async fn update(
     if plan != subscription.plan {
         refuse_plan(&mut tx, &caller, &api, &plan).await?;
     }
-    subscription.plan = plan;
-    subscription.requested_plan = None;
-    subscription.updated_at = room.now();
+    let now = room.now();
+    let application = reach(&mut tx, &caller, &subscription.application.to_string()).await?;
+    db::workflows::delete_pending(&mut tx, &subscription.id.to_string()).await?;
+    if plan != subscription.plan && approvals::needed(&mut tx, application.tenant, WorkflowKind::SubscriptionUpdate).await? {
+        if subscription.state == SubscriptionState::ProdOnlyBlocked {
+            return Err(entry::SUBSCRIPTION_STATE.with("A subscription that is blocked for production cannot wait for another plan."));
+        }
+        subscription.state = SubscriptionState::TierUpdatePending;
+        subscription.requested_plan = Some(plan);
+        let (subject, properties) = (subscription.id.to_string(), approvals::of_subscription(&application, &api, &subscription));
+        approvals::ask(&mut tx, application.tenant, WorkflowKind::SubscriptionUpdate, subject, properties, now).await?;
+    } else {
+        subscription.plan = plan;
+        subscription.requested_plan = None;
+        if subscription.state == SubscriptionState::TierUpdatePending {
+            subscription.state = SubscriptionState::Unblocked;
+        }
+    }
+    subscription.updated_at = now;
     db::subscriptions::update(&mut tx, &subscription).await?;
     let shown = show(&mut tx, &visitor, &subscription).await?;
     tx.commit().await?;
@@ -233,6 +255,7 @@ async fn update(
 async fn delete(State(room): State<Room>, caller: Caller, Named(id): Named<String>) -> Result<(), Refusal> {
     let mut tx = room.db.write().await?;
     let subscription = find(&mut tx, &caller, &id).await?;
+    db::workflows::delete_pending(&mut tx, &subscription.id.to_string()).await?;
     db::subscriptions::delete(&mut tx, subscription.id).await?;
     Ok(tx.commit().await?)
 }

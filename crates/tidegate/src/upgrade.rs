@@ -1,4 +1,12 @@
-//! `tidegate upgrade`.
+//! `tidegate upgrade`: the operator's road, a file for each part of it. Here are the words that its commands share, and what they start with.
+
+mod apply;
+mod catch_up;
+mod look;
+mod progress;
+mod rollback;
+mod signed;
+mod status;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -6,11 +14,11 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use server::Timestamp;
-use upgrade::apply::Options;
 use upgrade::plan::Plan;
+use upgrade::plan_file::PlanOptions;
 use upgrade::report::Report;
-use upgrade::source::{Location, Reading, SourceError, newer};
-use upgrade::target::{TargetError, TargetPlace};
+use upgrade::source::Location;
+use upgrade::target::{Db, TargetError, TargetPlace};
 use upgrade::translate::{EndpointMap, Input, Translation};
 use upgrade::{Old, Place};
 
@@ -24,22 +32,39 @@ pub(crate) struct Upgrade {
 enum Step {
     /// Read the old installation and tell what can be carried. Needs no target and writes nothing.
     Assess(Common),
-    /// Tell what would be written. Writes nothing.
-    Plan(Common),
-    /// Write it. May be run again: what is there already is left alone, what changed since is brought up to date.
-    Apply(Common),
+    /// Tell what would be written, and write that down as a plan. Writes nothing else.
+    Plan(look::PlanWords),
+    /// Do exactly what a plan says, or stop before anything is written. Needs the words with which the plan was made.
+    Apply(apply::ApplyWords),
+    /// Bring what changed in the old installation since, by the same decisions. May be run as often as you like.
+    CatchUp(catch_up::CatchUpWords),
     /// Read both sides and compare them, record by record. Fails on any difference.
     Verify(Common),
+    /// Verify, and write a signed report of it for whoever must be shown that nothing was lost.
+    Report(signed::ReportWords),
+    /// Check a signed report. Needs neither installation.
+    VerifyReport(signed::CheckWords),
+    /// Tell what was done: runs, and what each wrote. Needs no source and writes nothing.
+    Status(status::StatusWords),
+    /// Take back what was written and leave later work. Tells only, until you say --yes. Needs no source.
+    Rollback(rollback::RollbackWords),
 }
 
+/// Where the new installation is.
 #[derive(Args)]
-struct Common {
+struct TargetWords {
     /// Data directory of the new installation.
     #[arg(long, default_value = "./tidegate-data")]
     data_dir: PathBuf,
     /// Database of the new installation: sqlite:PATH or postgres://user:password@host/name; default is tidegate.db in the data directory.
     #[arg(long)]
     db: Option<String>,
+}
+
+#[derive(Args)]
+struct Common {
+    #[command(flatten)]
+    target: TargetWords,
     /// Folder of the old installation, the one that holds `repository`.
     #[arg(long)]
     source: Option<PathBuf>,
@@ -64,19 +89,36 @@ struct Common {
     /// Go on without clients and tokens that the old installation encrypted and whose key is not at hand.
     #[arg(long)]
     leave_encrypted: bool,
+    /// Authorities (PEM) that vouch for the directory servers of user stores, in place of those this machine trusts.
+    #[arg(long)]
+    user_store_ca: Option<PathBuf>,
+    /// Take any certificate a directory server shows. Whoever stands between can then read passwords.
+    #[arg(long, conflicts_with = "user_store_ca")]
+    user_store_any_certificate: bool,
+    /// Do not ask user stores whether they answer; `assess` and `plan` do otherwise.
+    #[arg(long)]
+    skip_user_store_test: bool,
     /// Also write the whole report here, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Also write the report here as a page for a browser, which needs nothing else.
+    #[arg(long)]
+    html: Option<PathBuf>,
 }
 
 pub(crate) fn run(words: Upgrade) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the asynchronous runtime")?;
     runtime.block_on(async {
         match words.step {
-            Step::Assess(common) => assess(&common).await,
-            Step::Plan(common) => plan(&common).await,
-            Step::Apply(common) => apply(&common).await,
-            Step::Verify(common) => verify(&common).await,
+            Step::Assess(common) => look::assess(&common).await,
+            Step::Plan(words) => look::plan(&words).await,
+            Step::Apply(words) => apply::run(words).await,
+            Step::CatchUp(words) => catch_up::run(words).await,
+            Step::Verify(common) => look::verify(&common).await,
+            Step::Report(words) => signed::report(&words).await,
+            Step::VerifyReport(words) => signed::verify_report(&words),
+            Step::Status(words) => status::run(&words).await,
+            Step::Rollback(words) => rollback::run(&words).await,
         }
     })
 }
@@ -102,91 +144,22 @@ impl Ready {
     }
 }
 
-async fn assess(common: &Common) -> anyhow::Result<ExitCode> {
-    let ready = match Ready::new(common).await {
-        Err(fault) if is_only_assessed(&fault) => return survey(common).await,
-        ready => ready?,
-    };
-    let (translation, plan) = translated(&ready, None).await?;
-    let report = Report::new("assess", &ready.old, &translation, &plan);
-    tell(common, &report)?;
-    Ok(code(report.is_fine()))
-}
-
-/// Whether an installation of 3.0 to 4.0 was met, of which only `assess` has something to tell.
-fn is_only_assessed(fault: &anyhow::Error) -> bool {
-    fault.chain().any(|cause| matches!(cause.downcast_ref(), Some(SourceError::AssessOnly { .. })))
-}
-
-/// Tells what a newer installation holds. It cannot be taken over, so this is no success.
-#[expect(clippy::print_stdout, reason = "the survey is this command's result")]
-async fn survey(common: &Common) -> anyhow::Result<ExitCode> {
-    let place = place(common)?;
-    let survey = newer::survey(place.home.as_deref(), &place.databases, Reading::default()).await?;
-    if let Some(file) = &common.json {
-        std::fs::write(file, survey.json()?).with_context(|| format!("cannot write {}", file.display()))?;
+/// Asks the user stores that were translated whether they answer; findings tell either way.
+async fn ask_user_stores(common: &Common, translation: &mut Translation) {
+    if !common.skip_user_store_test && !translation.user_stores.is_empty() {
+        say("asking user stores");
+        upgrade::ask_user_stores(translation).await;
     }
-    print!("{}", survey.text());
-    Ok(ExitCode::FAILURE)
 }
 
-async fn plan(common: &Common) -> anyhow::Result<ExitCode> {
-    let target = target(common)?;
-    let ready = Ready::new(common).await?;
-    let db = target.open().await?;
-    let (translation, plan) = translated(&ready, db.as_ref()).await?;
-    let report = Report::new("plan", &ready.old, &translation, &plan);
-    tell(common, &report)?;
-    Ok(code(report.is_fine()))
-}
-
-async fn apply(common: &Common) -> anyhow::Result<ExitCode> {
-    let target = target(common)?;
-    let ready = Ready::new(common).await?;
-    let db = target.open().await?;
-    let (translation, plan) = translated(&ready, db.as_ref()).await?;
-    let report = Report::new("plan", &ready.old, &translation, &plan);
-    if !report.is_fine() {
-        tell(common, &report)?;
-        anyhow::bail!("refused, and nothing was written: see what must be settled first in the report");
-    }
-    let db = match db {
-        Some(db) => db,
-        None => target.open_or_make().await?,
-    };
-    let input = ready.input();
-    let progress = |kind: &str, done: u64, all: Option<u64>| match all {
-        Some(all) => say(&format!("{kind}: {done} of {all}")),
-        None => say(&format!("{kind}: {done}")),
-    };
-    let applied = upgrade::apply::apply(&translation, &plan, &input, &ready.old.site, &db, Options::all(present()), &progress).await;
-    db.close().await;
-    let applied = applied.context("stopped; run the same command again and it goes on from here")?;
-    tell(common, &Report::new("apply", &ready.old, &translation, &plan).with_written(&applied))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn verify(common: &Common) -> anyhow::Result<ExitCode> {
-    let target = target(common)?;
-    let ready = Ready::new(common).await?;
-    let db = target.open().await?.ok_or_else(|| TargetError::Missing(common.data_dir.clone()))?;
-    let (translation, plan) = translated(&ready, Some(&db)).await?;
-    say("comparing");
-    let verification = upgrade::verify::verify(&translation, &ready.input(), &ready.old.site, &db).await?;
-    db.close().await;
-    let report = Report::new("verify", &ready.old, &translation, &plan).with_verification(&verification);
-    tell(common, &report)?;
-    Ok(code(report.is_fine()))
-}
-
-/// Translates all, tokens counted, and holds it against the target.
-async fn translated(ready: &Ready, db: Option<&upgrade::target::Db>) -> anyhow::Result<(Translation, Plan)> {
+/// Translates all, tokens counted, and holds it against the target; `run` is one that was interrupted and is gone on with.
+async fn translated(ready: &Ready, db: Option<&Db>, run: Option<i64>) -> anyhow::Result<(Translation, Plan)> {
     say("translating");
     let input = ready.input();
     let mut translation = upgrade::translate::translate(&input);
-    let mut plan = upgrade::plan::plan(&translation, &ready.old.source, db).await?;
+    let mut plan = upgrade::plan::plan_within(&translation, &ready.old.source, db, run).await?;
     say("looking through tokens");
-    upgrade::plan::plan_tokens(&mut plan, &mut translation, &input, &ready.old.site, db).await?;
+    upgrade::plan::plan_tokens_within(&mut plan, &mut translation, &input, &ready.old.site, db, run).await?;
     Ok((translation, plan))
 }
 
@@ -204,12 +177,47 @@ fn place(common: &Common) -> anyhow::Result<Place> {
         None => None,
     };
     let key_store_password = secret_of("TIDEGATE_SOURCE_KEYSTORE_PASSWORD");
-    Ok(Place { home: common.source.clone(), databases, zone, key_store_password, leave_encrypted: common.leave_encrypted })
+    let user_store_authorities = match &common.user_store_ca {
+        Some(file) => Some(std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?),
+        None => None,
+    };
+    Ok(Place {
+        home: common.source.clone(),
+        databases,
+        zone,
+        key_store_password,
+        leave_encrypted: common.leave_encrypted,
+        user_store_authorities,
+        user_store_any_certificate: common.user_store_any_certificate,
+    })
 }
 
-fn target(common: &Common) -> anyhow::Result<TargetPlace> {
-    let database = common.db.as_deref().map(upgrade::target::Address::parse).transpose().context("--db cannot be used")?;
-    Ok(TargetPlace { data_dir: common.data_dir.clone(), database, key: encryption_key() })
+/// How the source is read, as a plan and the journal remember it.
+fn options(common: &Common, map: &EndpointMap) -> PlanOptions {
+    PlanOptions {
+        source_timezone: common.source_timezone.clone(),
+        rehearse_at_ms: common.rehearse_at.map(|at| at.0),
+        endpoint_map: common.endpoint_map.as_ref().map(|_| map.digest()),
+        leave_encrypted: common.leave_encrypted,
+        with_folder: common.source.is_some(),
+    }
+}
+
+/// Fills in what was not said from what was said when the plan was made, or the run that is followed. Files must be named again.
+fn as_before(common: &mut Common, before: &PlanOptions) {
+    common.source_timezone = common.source_timezone.take().or_else(|| before.source_timezone.clone());
+    common.rehearse_at = common.rehearse_at.or(before.rehearse_at_ms.map(Timestamp));
+    common.leave_encrypted |= before.leave_encrypted;
+}
+
+fn target(words: &TargetWords) -> anyhow::Result<TargetPlace> {
+    let database = words.db.as_deref().map(upgrade::target::Address::parse).transpose().context("--db cannot be used")?;
+    Ok(TargetPlace { data_dir: words.data_dir.clone(), database, key: encryption_key() })
+}
+
+/// The new installation, which must be there.
+async fn present_target(words: &TargetWords) -> anyhow::Result<Db> {
+    Ok(target(words)?.open().await?.ok_or_else(|| TargetError::Missing(words.data_dir.clone()))?)
 }
 
 fn endpoint_map(file: Option<&Path>) -> anyhow::Result<EndpointMap> {
@@ -223,6 +231,9 @@ fn tell(common: &Common, report: &Report<'_>) -> anyhow::Result<()> {
     if let Some(file) = &common.json {
         std::fs::write(file, report.json()?).with_context(|| format!("cannot write {}", file.display()))?;
     }
+    if let Some(file) = &common.html {
+        std::fs::write(file, report.html()).with_context(|| format!("cannot write {}", file.display()))?;
+    }
     print!("{}", report.text());
     Ok(())
 }
@@ -230,6 +241,11 @@ fn tell(common: &Common, report: &Report<'_>) -> anyhow::Result<()> {
 #[expect(clippy::print_stderr, reason = "an upgrade may take long, and its report goes to standard output")]
 fn say(words: &str) {
     eprintln!("{words}");
+}
+
+#[expect(clippy::print_stdout, reason = "the answer is this command's result")]
+fn answer(words: &str) {
+    println!("{words}");
 }
 
 fn code(fine: bool) -> ExitCode {
@@ -249,6 +265,11 @@ fn instant(text: &str) -> Result<Timestamp, String> {
     chrono::DateTime::parse_from_rfc3339(text)
         .map(|at| Timestamp(at.timestamp_millis()))
         .map_err(|fault| format!("{fault}; expected e.g. 2018-11-05T10:00:00Z"))
+}
+
+/// For people, UTC, to the second.
+fn moment(at: Timestamp) -> String {
+    chrono::DateTime::from_timestamp_millis(at.0).map_or_else(|| format!("{} ms", at.0), |at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
 fn present() -> Timestamp {

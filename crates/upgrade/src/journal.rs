@@ -1,7 +1,10 @@
 //! Keeps the target's journal while something is written: which run, following which plan, and each batch with what it wrote. A batch's line
 //! commits with the batch, so the journal never says more or less than what is there.
 
-use db::journal::{Batch, Run};
+use std::time::Instant;
+
+use db::journal::Batch;
+pub use db::journal::{Run, Sum};
 use db::{Db, Tx};
 use model::Timestamp;
 
@@ -105,6 +108,7 @@ pub(crate) struct Journal<'a> {
     note: &'a Note,
     run: Option<i64>,
     number: i64,
+    since: Instant,
 }
 
 impl<'a> Journal<'a> {
@@ -120,7 +124,7 @@ impl<'a> Journal<'a> {
             db::journal::resume(&mut tx, run).await?;
             tx.commit().await?;
         }
-        Ok(Self { source, note, run, number })
+        Ok(Self { source, note, run, number, since: Instant::now() })
     }
 
     /// The run that the transaction writes for, opened in it when there is none yet.
@@ -144,9 +148,14 @@ impl<'a> Journal<'a> {
         db::journal::open(tx, &run).await
     }
 
-    /// Notes a batch in the transaction that writes it. Its number is the next; the caller says [`Journal::committed`] afterwards.
+    /// The moment it is, for a run that began at `began`: lines of the journal tell how long each batch took.
+    fn moment(&self, began: Timestamp) -> Timestamp {
+        began.plus_ms(i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// Notes a batch in the transaction that writes it. `at` is when the run began, or was gone on with. Its number is the next; the caller says [`Journal::committed`] afterwards.
     pub(crate) async fn note(&self, tx: &mut Tx, run: i64, batch: Batch) -> db::Result<()> {
-        db::journal::note(tx, run, &Batch { number: self.number + 1, ..batch }).await
+        db::journal::note(tx, run, &Batch { number: self.number + 1, at: self.moment(batch.at), ..batch }).await
     }
 
     /// The transaction is through.
@@ -172,8 +181,68 @@ impl<'a> Journal<'a> {
     /// Ends the run.
     pub(crate) async fn close(&self, tx: &mut Tx, outcome: &str, now: Timestamp) -> db::Result<()> {
         match self.run {
-            Some(run) => db::journal::close(tx, run, outcome, now).await.map(drop),
+            Some(run) => db::journal::close(tx, run, outcome, self.moment(now)).await.map(drop),
             None => Ok(()),
         }
     }
+}
+
+/// The source's last run of a command that came to this end.
+///
+/// # Errors
+///
+/// When the target cannot be read.
+pub async fn last_done(tx: &mut Tx, source: &str, command: Command, outcome: &str) -> db::Result<Option<Run>> {
+    db::journal::last_done(tx, source, command.name(), outcome).await
+}
+
+/// The source's last run of a command that came to its end, unless its work was taken back since.
+///
+/// # Errors
+///
+/// When the target cannot be read.
+pub async fn standing(tx: &mut Tx, source: &str, command: Command) -> db::Result<Option<Run>> {
+    let back = last_done(tx, source, Command::Rollback, DONE).await?;
+    let run = last_done(tx, source, command, DONE).await?;
+    Ok(run.filter(|run| back.is_none_or(|back| back.id < run.id)))
+}
+
+/// Whether the source was carried by a version that kept no journal.
+///
+/// # Errors
+///
+/// When the target cannot be read.
+pub async fn was_applied_before_there_was_a_journal(tx: &mut Tx, source: &str) -> db::Result<bool> {
+    let noted = db::facts::get(tx, &format!("upgrade {source}")).await?.is_some();
+    let journalled = [Command::Apply, Command::Rollback];
+    for command in journalled {
+        if last_done(tx, source, command, DONE).await?.is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(noted)
+}
+
+/// The latest runs, the newest first, each with what it wrote by kind.
+///
+/// # Errors
+///
+/// When the target cannot be read.
+pub async fn runs(db: &Db, limit: u32) -> db::Result<Vec<(Run, Vec<Sum>)>> {
+    let mut tx = db.read().await?;
+    let mut told = Vec::new();
+    for run in db::journal::list(&mut tx, limit).await? {
+        let sums = db::journal::sums(&mut tx, run.id).await?;
+        told.push((run, sums));
+    }
+    Ok(told)
+}
+
+/// The old installations of which anything is here.
+///
+/// # Errors
+///
+/// When the target cannot be read.
+pub async fn sources(db: &Db) -> db::Result<Vec<String>> {
+    db::origins::sources(&mut db.read().await?).await
 }

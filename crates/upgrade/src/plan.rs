@@ -147,6 +147,7 @@ macro_rules! in_order {
     ($translation:expr, $visit:ident $(, $more:expr)*) => {
         $visit!($translation.tenants $(, $more)*);
         $visit!($translation.continuity $(, $more)*);
+        $visit!($translation.user_stores $(, $more)*);
         $visit!($translation.roles $(, $more)*);
         $visit!($translation.rest_scopes $(, $more)*);
         $visit!($translation.users $(, $more)*);
@@ -163,6 +164,11 @@ macro_rules! in_order {
         $visit!($translation.applications $(, $more)*);
         $visit!($translation.key_mappings $(, $more)*);
         $visit!($translation.subscriptions $(, $more)*);
+        $visit!($translation.deny_policies $(, $more)*);
+        $visit!($translation.custom_rules $(, $more)*);
+        $visit!($translation.workflows $(, $more)*);
+        $visit!($translation.settings $(, $more)*);
+        $visit!($translation.signing_keys $(, $more)*);
     };
 }
 pub(crate) use in_order;

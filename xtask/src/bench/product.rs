@@ -80,7 +80,7 @@ impl Installation {
     /// Fills the data directory by the product's own upgrade. `sources` are its flags for the old installation.
     pub(crate) fn take_over(&self, sources: &[(&str, String)]) -> anyhow::Result<()> {
         let mut command = Command::new(&self.program);
-        command.args(["upgrade", "apply", "--data-dir"]).arg(self.data_dir());
+        command.args(["upgrade", "apply", "--unplanned", "--data-dir"]).arg(self.data_dir());
         for (flag, value) in sources {
             command.args([*flag, value]);
         }

@@ -117,13 +117,24 @@ struct Step {
 
 impl Step {
     fn take(program: &Path, name: &str, db: Option<&str>, bulk: &Bulk, folder: &Path) -> anyhow::Result<Self> {
-        // A second `apply` brings over what changed since the first.
-        let word = if name == "catch-up" { "apply" } else { name };
         let (report, log) = (folder.join("report.json"), folder.join(format!("{name}.log")));
         let mut command = Command::new(program);
-        command.args(["upgrade", word, "--source-timezone", "UTC", "--data-dir"]).arg(folder.join("data"));
+        command.args(["upgrade", name, "--source-timezone", "UTC", "--data-dir"]).arg(folder.join("data"));
         command.arg("--source").arg(&bulk.home).args(["--am-db", &bulk.url(), "--user-db", &bulk.url(), "--registry-db", &bulk.url()]);
         command.arg("--json").arg(&report);
+        let plan = folder.join("upgrade-plan.json");
+        match name {
+            "plan" => {
+                command.arg("--out").arg(&plan);
+            }
+            "apply" if plan.exists() => {
+                command.arg(&plan);
+            }
+            "apply" => {
+                command.arg("--unplanned");
+            }
+            _ => {}
+        }
         if let Some(db) = db {
             command.args(["--db", db]);
         }

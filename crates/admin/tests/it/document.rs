@@ -81,6 +81,26 @@ async fn what_is_shown_has_the_documents_properties() {
         assert_shape(&document, list, &shown);
         assert_shape(&document, item, &shown["list"][0]);
     }
+    let refused = json!({"conditionType": "USER", "conditionValue": "dev"});
+    assert_shape(&document, "BlockingCondition", &setting.post("admin", "/throttling/deny-policies", refused).await.body);
+    assert_shape(&document, "BlockingConditionList", &setting.get("admin", "/throttling/deny-policies").await.body);
+    let mut tx = setting.db.write().await.unwrap();
+    let waiting = model::Workflow {
+        reference: "r".to_owned(),
+        tenant: model::TenantId::SUPER,
+        kind: model::WorkflowKind::UserSignUp,
+        subject: "dev".to_owned(),
+        status: model::WorkflowStatus::Created,
+        stale: false,
+        created_at: crate::setting::NOW,
+        updated_at: crate::setting::NOW,
+        description: None,
+        properties: Vec::new(),
+    };
+    db::workflows::insert(&mut tx, &waiting).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_shape(&document, "WorkflowList", &setting.get("admin", "/workflows").await.body);
+    assert_shape(&document, "WorkflowInfo", &setting.get("admin", "/workflows/r").await.body);
     let limit = &setting.get("admin", "/throttling/policies/application").await.body["list"][0]["defaultLimit"];
     assert_shape(&document, "ThrottleLimit", limit);
     assert_shape(&document, "RequestCountLimit", &limit["requestCount"]);

@@ -6,8 +6,10 @@ extern crate tidegate_admin as admin;
 
 mod access;
 mod applications;
+mod deny;
 mod document;
 mod environments;
 mod people;
 mod policies;
 mod setting;
+mod workflows;

@@ -210,3 +210,32 @@ async fn a_name_from_an_old_installation_stays_usable() {
     let shown = setting.get("admin", &path).await.body;
     assert_eq!(setting.put("admin", &path, shown).await.status, 200);
 }
+
+#[tokio::test]
+async fn custom_rules_are_listed_and_taken_away_and_say_that_they_limit_nothing() {
+    let setting = Setting::new().await;
+    let rule = model::CustomRule {
+        id: model::PolicyId::random(),
+        tenant: TenantId::SUPER,
+        name: "Night".to_owned(),
+        description: None,
+        key_template: "$userId".to_owned(),
+        query: "FROM RequestStream SELECT userId".to_owned(),
+        deployed: true,
+    };
+    let mut tx = setting.db.write().await.unwrap();
+    db::policies::custom::insert(&mut tx, &rule).await.unwrap();
+    tx.commit().await.unwrap();
+    let all = "/throttling/policies/custom";
+    let list = setting.get("admin", all).await.body;
+    assert_eq!(
+        (&list["count"], &list["list"][0]["keyTemplate"], &list["list"][0]["isDeployed"]),
+        (&json!(1), &json!("$userId"), &json!(false))
+    );
+    let one = format!("{all}/{}", rule.id);
+    assert_eq!(setting.get("admin", &one).await.body, list["list"][0]);
+    assert_eq!(setting.get("acme", &one).await.status, 404);
+    assert_eq!(setting.post("admin", all, list["list"][0].clone()).await.status, 405);
+    assert_eq!(setting.delete("admin", &one).await.status, 200);
+    assert_eq!(setting.get("admin", &one).await.status, 404);
+}

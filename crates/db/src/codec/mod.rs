@@ -10,7 +10,7 @@ mod secrets;
 mod small;
 
 pub(crate) use api::{api_from_json, api_to_json};
-pub(crate) use policy::{AdvancedBody, ApplicationBody, SubscriptionBody};
+pub(crate) use policy::{AdvancedBody, ApplicationBody, CustomBody, DenialRow, SubscriptionBody};
 pub(crate) use record::{Field, Versioned, Wrong};
 pub(crate) use small::{ClientBody, EnvironmentBody};
 

@@ -1,8 +1,8 @@
 //! Throttling policies of the three families. Id, tenant and name are columns and come back from there.
 
 use model::{
-    AdvancedPolicy, ApplicationPolicy, BandwidthUnit, BillingPlan, Burst, Condition, ConditionKind, ConditionalGroup, Limit,
-    PlanPermission, PolicyId, Quota, SubscriptionPolicy, TimeUnit,
+    AdvancedPolicy, ApplicationPolicy, BandwidthUnit, BillingPlan, Burst, Condition, ConditionKind, ConditionalGroup, CustomRule, Denial,
+    Limit, PlanPermission, PolicyId, Quota, SubscriptionPolicy, TimeUnit,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -47,6 +47,10 @@ record!(AdvancedBody of AdvancedPolicy {
     limit: LimitRow,
     per_user: bool,
     groups: Vec<GroupRow>,
+});
+
+record!(CustomBody of CustomRule {
+    id: Word, tenant: i64, name: String, description: Option<String>, key_template: String, query: String, deployed: bool,
 });
 
 #[derive(Serialize, Deserialize)]
@@ -103,6 +107,41 @@ impl Field<ConditionKind> for KindRow {
             Self::IpRange { start, end } => ConditionKind::IpRange { start, end },
             Self::JwtClaim { claim, value } => ConditionKind::JwtClaim { claim, value },
             Self::Query { name, value } => ConditionKind::Query { name, value },
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "of", rename_all = "snake_case")]
+pub(crate) enum DenialRow {
+    Api { context: String },
+    Application { owner: String, name: String },
+    User { name: String },
+    Ip { address: String, inverted: bool },
+    IpRange { start: String, end: String, inverted: bool },
+    Subscription { key: String },
+}
+
+impl Field<Denial> for DenialRow {
+    fn keep(value: &Denial) -> Self {
+        match value.clone() {
+            Denial::Api(context) => Self::Api { context },
+            Denial::Application { owner, name } => Self::Application { owner, name },
+            Denial::User(name) => Self::User { name },
+            Denial::Ip { address, inverted } => Self::Ip { address, inverted },
+            Denial::IpRange { start, end, inverted } => Self::IpRange { start, end, inverted },
+            Denial::Subscription(key) => Self::Subscription { key },
+        }
+    }
+
+    fn give(self) -> Given<Denial> {
+        Ok(match self {
+            Self::Api { context } => Denial::Api(context),
+            Self::Application { owner, name } => Denial::Application { owner, name },
+            Self::User { name } => Denial::User(name),
+            Self::Ip { address, inverted } => Denial::Ip { address, inverted },
+            Self::IpRange { start, end, inverted } => Denial::IpRange { start, end, inverted },
+            Self::Subscription { key } => Denial::Subscription(key),
         })
     }
 }

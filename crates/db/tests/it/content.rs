@@ -129,7 +129,7 @@ async fn comments_and_their_answers(stage: Stage) {
     let page = db::comments::list(&mut tx, a, 10, 0).await.unwrap();
     assert_eq!((page.total, page.items), (2, vec![second.clone(), first.clone()]));
     assert_eq!(db::comments::list(&mut tx, a, 1, 1).await.unwrap().items, [first.clone()]);
-    assert_eq!(db::comments::replies(&mut tx, first.id, 10, 0).await.unwrap().items, [answer.clone()]);
+    assert_eq!(db::comments::replies(&mut tx, first.id, 10, 0).await.unwrap().items, std::slice::from_ref(&answer));
     first.text = "other".to_owned();
     first.updated_at = Some(Timestamp(9));
     assert!(db::comments::update(&mut tx, &first).await.unwrap());

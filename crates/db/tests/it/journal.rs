@@ -145,7 +145,18 @@ async fn strangers_are_who_the_book_does_not_know(stage: Stage) {
     assert_eq!(db::origins::strangers(&mut tx, "am", "tenants", Shelf::Tenants).await.unwrap(), ["7"]);
     db::origins::put(&mut tx, "am", "tenants", "7", &note("7".to_owned())).await.unwrap();
     assert_eq!(db::origins::strangers(&mut tx, "am", "tenants", Shelf::Tenants).await.unwrap(), [""; 0]);
-    for shelf in [Shelf::SharedScopes, Shelf::Apis, Shelf::Clients, Shelf::Applications, Shelf::KeyMappings, Shelf::Subscriptions] {
+    for shelf in [
+        Shelf::SharedScopes,
+        Shelf::Apis,
+        Shelf::Documents,
+        Shelf::Comments,
+        Shelf::Ratings,
+        Shelf::Sequences,
+        Shelf::Clients,
+        Shelf::Applications,
+        Shelf::KeyMappings,
+        Shelf::Subscriptions,
+    ] {
         assert_eq!(db::origins::strangers(&mut tx, "am", "any", shelf).await.unwrap(), [""; 0], "{shelf:?}");
     }
     let defaults = default_application_policies(TenantId::SUPER).len() * 2;

@@ -23,6 +23,8 @@ mod schema;
 mod secrets;
 mod sequences;
 mod served;
+mod settings;
 mod stage;
 mod tokens;
 mod transactions;
+mod user_stores;

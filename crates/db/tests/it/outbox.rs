@@ -169,6 +169,11 @@ async fn every_verb_notes_its_change(stage: Stage) {
     notes!(stage, |tx| db::policies::application::insert(tx, &policy), [ApplicationPolicy policy.id]);
     let policy = default_advanced_policies(TenantId::SUPER).remove(0);
     notes!(stage, |tx| db::policies::advanced::insert(tx, &policy), [AdvancedPolicy policy.id]);
+    let refused = Denial::User("bob@acme.com".to_owned());
+    let deny = DenyPolicy { id: PolicyId::random(), tenant: TenantId::SUPER, refused, enabled: true };
+    notes!(stage, |tx| db::deny_policies::insert(tx, &deny), [DenyPolicy deny.id]);
+    notes!(stage, |tx| db::deny_policies::update(tx, &deny), [DenyPolicy deny.id]);
+    notes!(stage, |tx| db::deny_policies::delete(tx, deny.id), [DenyPolicy deny.id]);
 
     let (signed, opaque, late) = (jwt("c", "j1"), opaque_token("c", "abc"), jwt("c", "j2"));
     notes!(stage, |tx| db::clients::insert(tx, &client("c")), [Client "c"]);

@@ -13,6 +13,8 @@ on_both! {
     advanced_policies_come_back_whole,
     a_name_is_free_in_another_family_and_tenant,
     an_application_uses_its_policy,
+    deny_policies_come_back_whole,
+    custom_rules_come_back_whole,
 }
 
 fn gold() -> SubscriptionPolicy {
@@ -119,4 +121,64 @@ async fn an_application_uses_its_policy(stage: Stage) {
 
 fn application_of(policy: &str) -> Application {
     Application { policy: policy.to_owned(), ..crate::fixtures::application("admin", "App") }
+}
+
+async fn deny_policies_come_back_whole(stage: Stage) {
+    use db::deny_policies;
+    tenants(&stage.db).await;
+    let text = |t: &str| t.to_owned();
+    let all = [
+        Denial::Api(text("/pizza/1.0.0")),
+        Denial::Application { owner: text("bob"), name: text("My: App") },
+        Denial::Ip { address: text("10.0.0.7"), inverted: true },
+        Denial::IpRange { start: text("10.0.0.1"), end: text("10.0.0.9"), inverted: false },
+        Denial::Subscription(text("/pizza/1.0.0:1.0.0:bob-App:SANDBOX")),
+        Denial::User(text("bob@acme.com")),
+    ]
+    .map(|refused| DenyPolicy { id: PolicyId::random(), tenant: TenantId::SUPER, refused, enabled: true });
+    let mut tx = stage.db.write().await.unwrap();
+    deny_policies::insert_many(&mut tx, &all).await.unwrap();
+    assert_eq!(deny_policies::list(&mut tx, TenantId::SUPER).await.unwrap(), all);
+    assert_eq!(deny_policies::list(&mut tx, ACME).await.unwrap(), []);
+    let mut one = all[0].clone();
+    assert_eq!(deny_policies::find_same(&mut tx, TenantId::SUPER, &one.refused).await.unwrap().as_ref(), Some(&one));
+    assert_eq!(deny_policies::find_same(&mut tx, ACME, &one.refused).await.unwrap(), None);
+    assert_eq!(deny_policies::find(&mut tx, ACME, one.id).await.unwrap(), None);
+    one.enabled = false;
+    assert!(deny_policies::update(&mut tx, &one).await.unwrap());
+    assert_eq!(deny_policies::find(&mut tx, TenantId::SUPER, one.id).await.unwrap().as_ref(), Some(&one));
+    assert_eq!(db::served::deny_policy(&mut tx, one.id).await.unwrap().as_ref(), Some(&one));
+    assert!(deny_policies::delete(&mut tx, one.id).await.unwrap());
+    assert!(!deny_policies::delete(&mut tx, one.id).await.unwrap());
+    assert!(!deny_policies::update(&mut tx, &one).await.unwrap());
+    assert_eq!(deny_policies::list_all(&mut tx).await.unwrap().len(), 5);
+    // Another tenant may refuse the same; one tenant not twice.
+    let again = DenyPolicy { id: PolicyId::random(), tenant: ACME, ..all[1].clone() };
+    deny_policies::insert(&mut tx, &again).await.unwrap();
+    let twice = DenyPolicy { id: PolicyId::random(), ..all[1].clone() };
+    let clash = deny_policies::insert(&mut tx, &twice).await.unwrap_err();
+    assert!(matches!(clash, db::Error::Duplicate { .. }), "{clash:?}");
+}
+
+async fn custom_rules_come_back_whole(stage: Stage) {
+    use db::policies::custom;
+    tenants(&stage.db).await;
+    let mut rule = CustomRule {
+        id: PolicyId::random(),
+        tenant: TenantId::SUPER,
+        name: "Night".to_owned(),
+        description: Some("words".to_owned()),
+        key_template: "$userId".to_owned(),
+        query: "FROM RequestStream SELECT userId".to_owned(),
+        deployed: true,
+    };
+    let mut tx = stage.db.write().await.unwrap();
+    custom::insert(&mut tx, &rule).await.unwrap();
+    assert_eq!(custom::list_all(&mut tx).await.unwrap(), std::slice::from_ref(&rule));
+    rule.query = "another".to_owned();
+    rule.deployed = false;
+    assert!(custom::update(&mut tx, &rule).await.unwrap());
+    assert_eq!(custom::find(&mut tx, TenantId::SUPER, rule.id).await.unwrap(), Some(rule.clone()));
+    assert!(custom::delete(&mut tx, rule.id).await.unwrap());
+    assert_eq!(custom::find_by_name(&mut tx, TenantId::SUPER, "Night").await.unwrap(), None);
 }

@@ -41,6 +41,11 @@ pub(crate) enum Refusal {
     Auth(AuthRefusal),
     Throttle(ThrottleRefusal),
     Backend(BackendFailure),
+    /// A mediation sequence failed and nobody made an answer of it.
+    Mediation {
+        code: &'static str,
+        description: String,
+    },
 }
 
 /// Authentication or authorization failed.
@@ -74,6 +79,8 @@ pub(crate) struct ThrottleRefusal {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
+    /// A deny policy; no limit at all.
+    Denied,
     Api,
     Resource,
     Application,
@@ -185,6 +192,7 @@ impl Refusal {
             Self::Auth(refusal) => refusal.answer(),
             Self::Throttle(refusal) => refusal.answer(),
             Self::Backend(failure) => failure.answer(),
+            Self::Mediation { code, description } => report(StatusCode::INTERNAL_SERVER_ERROR, code, "Runtime Error", description),
         }
     }
 }
@@ -239,6 +247,10 @@ impl AuthRefusal {
 
 impl ThrottleRefusal {
     fn answer(&self) -> Answer {
+        if self.level == Level::Denied {
+            let text = [("message", "Message blocked"), ("description", "You have been blocked from accessing the resource")];
+            return json(StatusCode::FORBIDDEN, self.level.code(), &text);
+        }
         let (status, code) = (StatusCode::TOO_MANY_REQUESTS, self.level.code());
         if self.level == Level::Backend {
             let text = [("message", "API Limit Reached"), ("description", "API not accepting requests")];
@@ -271,6 +283,7 @@ impl Level {
             Self::Resource => "900802",
             Self::Application => "900803",
             Self::Subscription => "900804",
+            Self::Denied => "900805",
             Self::Burst => "900807",
         }
     }
@@ -278,7 +291,7 @@ impl Level {
 
 impl BackendFailure {
     /// Code and description.
-    fn words(self) -> (&'static str, &'static str) {
+    pub(crate) fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Connect => ("101503", "Error connecting to the back end"),
             Self::ConnectTimeout => ("101508", "Error connecting to the back end"),

@@ -88,6 +88,15 @@ pub enum CompileFault {
         /// The verb.
         verb: String,
     },
+    /// A deny policy names no address.
+    #[error("deny policy {policy}")]
+    Denial {
+        /// Which policy.
+        policy: model::PolicyId,
+        /// What is wrong with it.
+        #[source]
+        fault: traffic::IpFault,
+    },
     /// A header that a tenant names for itself is none: backends are not told who calls, or the gateway's own header names the site.
     #[error("tenant {tenant}: '{name}' is not a header name")]
     WaysHeader {
@@ -95,6 +104,14 @@ pub enum CompileFault {
         tenant: TenantId,
         /// The name.
         name: String,
+    },
+    /// Mediation sequences cannot run here; calls of the API are refused until they can.
+    #[error("API {api}: mediation sequences cannot run here: {}", obstacles.join("; "))]
+    Sequences {
+        /// Which API.
+        api: ApiId,
+        /// What is in the way, with file, line and reason.
+        obstacles: Vec<String>,
     },
     /// A condition of an advanced policy does not compile.
     #[error("advanced policy '{name}'")]
@@ -122,8 +139,9 @@ impl CompileFault {
             | Self::Address { api, .. }
             | Self::Context { api, .. }
             | Self::HeaderName { api, .. }
-            | Self::Verb { api, .. } => Some(*api),
-            Self::Policy { .. } | Self::WaysHeader { .. } => None,
+            | Self::Verb { api, .. }
+            | Self::Sequences { api, .. } => Some(*api),
+            Self::Policy { .. } | Self::Denial { .. } | Self::WaysHeader { .. } => None,
         }
     }
 }

@@ -9,6 +9,8 @@
 mod api;
 mod backend;
 mod credentials;
+mod denials;
+mod programs;
 mod resources;
 mod ways;
 
@@ -16,9 +18,9 @@ use std::sync::Arc;
 
 use imbl::shared_ptr::DefaultSharedPtr;
 use model::{
-    AdvancedPolicy, Api, ApiContinuity, ApiId, Application, ApplicationId, ApplicationPolicy, Continuity, KeyMapping, KeyMappingId,
-    KeyState, KeyType, LifecycleState, PolicyId, RevisionId, Subscription, SubscriptionId, SubscriptionPolicy, SubscriptionState, Tenant,
-    TenantId, Timestamp,
+    AdvancedPolicy, Api, ApiContinuity, ApiId, Application, ApplicationId, ApplicationPolicy, Continuity, DenyPolicy, KeyMapping,
+    KeyMappingId, KeyState, KeyType, LifecycleState, PolicyId, RevisionId, Subscription, SubscriptionId, SubscriptionPolicy,
+    SubscriptionState, Tenant, TenantId, Timestamp,
 };
 use token::{KeySet, SigningKey, VerifyingKey};
 use traffic::{Group, Matcher, Quota};
@@ -30,6 +32,9 @@ pub use api::CompileFault;
 pub(crate) use api::{ApiEntry, CorsRules};
 pub use backend::AddressFault;
 pub(crate) use backend::{Authority, Backends, Target};
+pub(crate) use denials::Denials;
+pub(crate) use programs::Programs;
+pub use programs::Sequences;
 pub(crate) use resources::{Found, Operation, Resource, Verb, Verbs};
 pub use ways::Signer;
 pub(crate) use ways::{AssertionRules, Ways};
@@ -65,6 +70,10 @@ pub enum Change {
     PutAdvancedPolicy(AdvancedPolicy),
     /// An advanced policy is gone.
     RemoveAdvancedPolicy(PolicyId),
+    /// A deny policy is new or changed.
+    PutDenyPolicy(DenyPolicy),
+    /// A deny policy is gone.
+    RemoveDenyPolicy(PolicyId),
     /// A token issuer is new or its keys changed. Replaces what was known of this tenant's issuer of this name.
     PutIssuer(Issuer),
     /// An issuer is no longer believed.
@@ -86,6 +95,10 @@ pub enum Change {
     PutApiContinuity(ApiContinuity),
     /// An API follows its tenant.
     RemoveApiContinuity(ApiId),
+    /// The mediation sequences of an API are new or changed.
+    PutSequences(Sequences),
+    /// An API has no sequences any more.
+    RemoveSequences(ApiId),
     /// The key that signs for a tenant is new or another.
     PutSigner(Signer),
     /// A tenant has no key of its own any more.
@@ -146,6 +159,9 @@ pub struct Snapshot {
     subscribers: Map<SubscriptionId, (ApplicationId, ApiId)>,
     policies: Map<PolicyKey, (PolicyId, Arc<PolicyEntry>)>,
     policy_keys: Map<PolicyId, PolicyKey>,
+    deny_policies: Map<PolicyId, Arc<DenyPolicy>>,
+    /// The same as calls are held against them; `None` while none is in force.
+    denials: Option<Arc<Denials>>,
     issuers: Map<Arc<str>, Arc<[Arc<IssuerEntry>]>>,
     /// Counts changes of issuers: a token verified under another number is verified again.
     pub(crate) issuers_version: u64,
@@ -155,6 +171,7 @@ pub struct Snapshot {
     /// How many of the ways tell backends who calls.
     asserting: usize,
     differing: Map<ApiId, ApiContinuity>,
+    programs: Map<ApiId, Arc<Programs>>,
     signers: Map<TenantId, Arc<SigningKey>>,
     revoked: Map<Arc<str>, Option<Timestamp>>,
     /// Each text once, however many APIs hold it.
@@ -337,6 +354,10 @@ impl Snapshot {
     pub fn apply_sound(&self, changes: &[Change]) -> (Self, Vec<CompileFault>) {
         let mut next = self.clone();
         let faults = changes.iter().filter_map(|change| next.make(change).err()).collect();
+        // Once for all changes: a start brings every policy there is.
+        if changes.iter().any(|change| matches!(change, Change::PutDenyPolicy(_) | Change::RemoveDenyPolicy(_))) {
+            next.denials = Denials::of(next.deny_policies.values().map(|policy| &**policy)).map(Arc::new);
+        }
         (next, faults)
     }
 
@@ -438,6 +459,11 @@ impl Snapshot {
                     self.forget_policy(*id, key);
                 }
             }
+            Change::PutDenyPolicy(policy) => {
+                denials::check(policy).map_err(|fault| CompileFault::Denial { policy: policy.id, fault })?;
+                self.deny_policies.insert(policy.id, Arc::new(policy.clone()));
+            }
+            Change::RemoveDenyPolicy(id) => drop(self.deny_policies.remove(id)),
             Change::PutIssuer(issuer) => self.put_issuer(issuer),
             Change::RemoveIssuer { tenant, issuer } => {
                 self.issuers_version += 1;
@@ -464,6 +490,17 @@ impl Snapshot {
             Change::RemoveContinuity(tenant) => self.remove_ways(*tenant),
             Change::PutApiContinuity(own) => self.put_differing(own),
             Change::RemoveApiContinuity(api) => drop(self.differing.remove(api)),
+            Change::PutSequences(sequences) => {
+                let (programs, fault) = Programs::compile(sequences);
+                match programs.is_empty() {
+                    true => drop(self.programs.remove(&sequences.api)),
+                    false => drop(self.programs.insert(sequences.api, Arc::new(programs))),
+                }
+                if let Some(fault) = fault {
+                    return Err(fault);
+                }
+            }
+            Change::RemoveSequences(api) => drop(self.programs.remove(api)),
             Change::PutSigner(signer) => drop(self.signers.insert(signer.tenant, Arc::clone(&signer.key))),
             Change::RemoveSigner(tenant) => drop(self.signers.remove(tenant)),
             Change::Revoke { jti, until } => drop(self.revoked.insert(jti.as_str().into(), *until)),
@@ -643,6 +680,11 @@ impl Snapshot {
 
     pub(crate) fn policy(&self, key: PolicyKey) -> Option<&PolicyEntry> {
         self.policies.get(&key).map(|(_, policy)| &**policy)
+    }
+
+    /// What is refused outright, if anything is.
+    pub(crate) fn denials(&self) -> Option<&Denials> {
+        self.denials.as_deref()
     }
 
     /// Issuers that sign with this `iss`.

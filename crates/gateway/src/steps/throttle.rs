@@ -1,4 +1,4 @@
-//! Whether there is quota left, at every level, in 4.0.0's order: API or resource, subscription, burst, application, backend.
+//! Whether there is quota left, at every level, in 4.0.0's order: deny policies, API or resource, subscription, burst, application, backend.
 //!
 //! A refused call counts nowhere: what it took at one level is given back when a later one refuses. Unlike 4.0.0, which counts
 //! elsewhere and learns of spent quotas late, the count here is exact on one node.
@@ -66,6 +66,9 @@ enum Passed {
 
 fn levels(counted: &Counted<'_>, view: &View<'_>, snapshot: &Snapshot, taken: &mut Taken<'_>) -> Result<Passed, ThrottleRefusal> {
     let api = counted.api;
+    if snapshot.denials().is_some_and(|denials| denials.refuse(api, counted.caller, counted.client)) {
+        return Err(ThrottleRefusal { level: Level::Denied, until: None });
+    }
     // Whoever comes without credentials is no user; they are counted together where users are counted one by one.
     let user = counted.caller.map(|caller| caller.user_key);
     let (own, level) = match api.policy {

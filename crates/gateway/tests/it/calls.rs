@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use model::{
-    AdvancedPolicy, ApplicationPolicy, AuthType, Burst, Condition, ConditionKind, ConditionalGroup, Cors, Endpoints, KeyType,
-    LifecycleState, Limit, Operation, PolicyId, Quota, SubscriptionState, Tenant, TenantId, TimeUnit, Timestamp,
+    AdvancedPolicy, ApplicationPolicy, AuthType, Burst, Condition, ConditionKind, ConditionalGroup, Cors, Denial, DenyPolicy, Endpoints,
+    KeyType, LifecycleState, Limit, Operation, PolicyId, Quota, SubscriptionState, Tenant, TenantId, TimeUnit, Timestamp,
 };
 use serde_json::json;
 use tidegate_gateway::{Change, Config, FoundToken, OpaqueTokens, Precedence, Snapshot, Unavailable};
@@ -522,6 +522,82 @@ async fn each_level_has_its_limit_and_code() {
         assert_eq!(answer.body.contains("nextAccessTime"), knows_when, "{what}");
         assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
     }
+}
+
+fn denial(refused: Denial) -> DenyPolicy {
+    DenyPolicy { id: PolicyId::derived(&["deny"]), tenant: TenantId::SUPER, refused, enabled: true }
+}
+
+#[tokio::test]
+async fn deny_policies_refuse_whom_they_name_and_nobody_else() {
+    let backend = Backend::echo().await;
+    let running = shop(api(&backend.url(), GET)).await;
+    let auth = bearer();
+    let headers = [("Authorization", auth.as_str())];
+    let text = |t: &str| t.to_owned();
+    let owner = application().owner;
+    let name = application().name;
+    let user = format!("{owner}@carbon.super");
+    for (refused, is_refused) in [
+        (Denial::Api(text("/shop/1.0.0")), true),
+        (Denial::Api(text("/shop")), false),
+        (Denial::Application { owner: owner.clone(), name: name.clone() }, true),
+        (Denial::Application { owner: user.clone(), name: name.clone() }, true),
+        (Denial::Application { owner: owner.clone(), name: text("Another") }, false),
+        (Denial::Application { owner: text("somebody"), name: name.clone() }, false),
+        (Denial::User(text("bob@carbon.super")), true),
+        (Denial::User(text("bob")), true),
+        (Denial::User(text("somebody@carbon.super")), false),
+        (Denial::Ip { address: text("127.0.0.1"), inverted: false }, true),
+        (Denial::Ip { address: text("10.0.0.1"), inverted: false }, false),
+        (Denial::Ip { address: text("10.0.0.1"), inverted: true }, true),
+        (Denial::IpRange { start: text("127.0.0.0"), end: text("127.0.0.2"), inverted: false }, true),
+        // The ends of a range are not in it.
+        (Denial::IpRange { start: text("127.0.0.1"), end: text("127.0.0.2"), inverted: false }, false),
+        (Denial::IpRange { start: text("127.0.0.1"), end: text("127.0.0.2"), inverted: true }, true),
+        (Denial::Subscription(format!("/shop/1.0.0:1.0.0:{owner}-{name}")), true),
+        (Denial::Subscription(format!("/shop/1.0.0:1.0.0:{owner}-{name}:PRODUCTION")), true),
+        (Denial::Subscription(format!("/shop/1.0.0:1.0.0:{owner}-{name}:SANDBOX")), false),
+    ] {
+        let what = format!("{refused:?}");
+        running.change(&[Change::PutDenyPolicy(denial(refused.clone()))]);
+        let answer = running.get("/shop/1.0.0/a", &headers).await;
+        if is_refused {
+            let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+            let ought = serde_json::json!({
+                "code": "900805", "message": "Message blocked", "description": "You have been blocked from accessing the resource"
+            });
+            assert_eq!((answer.status, &body), (403, &ought), "{what}");
+        } else {
+            assert_eq!(answer.status, 200, "{what}");
+        }
+        // Another tenant's addresses are its own affair.
+        if matches!(refused, Denial::Ip { .. } | Denial::IpRange { .. }) {
+            running.change(&[Change::PutDenyPolicy(DenyPolicy { tenant: TenantId(7), ..denial(refused.clone()) })]);
+            assert_eq!(running.get("/shop/1.0.0/a", &headers).await.status, 200, "{what}");
+        }
+        running.change(&[Change::PutDenyPolicy(DenyPolicy { enabled: false, ..denial(refused) })]);
+        assert_eq!(running.get("/shop/1.0.0/a", &headers).await.status, 200, "{what}");
+    }
+    running.change(&[Change::RemoveDenyPolicy(PolicyId::derived(&["deny"]))]);
+    assert_eq!(running.get("/shop/1.0.0/a", &headers).await.status, 200);
+}
+
+#[tokio::test]
+async fn who_is_denied_does_not_count() {
+    let backend = Backend::echo().await;
+    let running = shop(api(&backend.url(), GET)).await;
+    let auth = bearer();
+    let headers = [("Authorization", auth.as_str())];
+    let denied = denial(Denial::Api("/shop/1.0.0".to_owned()));
+    running.change(&[Change::PutSubscriptionPolicy(gold(a_year(3))), Change::PutDenyPolicy(denied.clone())]);
+    for _ in 0..10 {
+        assert_eq!(running.get("/shop/1.0.0/a", &headers).await.code(), "900805");
+    }
+    assert_eq!(backend.got().len(), 0);
+    running.change(&[Change::RemoveDenyPolicy(denied.id)]);
+    let (passed, answer) = until_refused(&running, "/shop/1.0.0/a", &headers).await;
+    assert_eq!((passed, &*answer.code()), (3, "900804"));
 }
 
 #[tokio::test]

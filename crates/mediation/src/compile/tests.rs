@@ -29,7 +29,7 @@ fn what_cannot_run_is_named_with_its_place() {
         ("<acme.send/>", "2 acme.send : Connectors do not run here."),
         ("<unheardOf/>", "2 unheardOf : Tidegate does not know this mediator."),
         ("<sequence key='none'/>", "2 sequence none: No sequence of this name was found."),
-        ("<sequence key='{$ctx:x}'/>", "2 sequence {$ctx:x}: The sequence is chosen while the message runs."),
+        ("<sequence key='{$ctx:x}'/>", "2 sequence {$ctx:x}: The sequence is chosen while the message runs, and there is none to choose."),
         ("<send><endpoint key='none'/></send>", "2 send none: No endpoint of this name was found."),
         ("<send><endpoint><failover/></endpoint></send>", "2 send : A <failover> endpoint inside a sequence does not run here."),
         ("<property name='a' expression='//x['/>", "2 property //x[: The expression cannot be run: the end is not expected there."),
@@ -73,6 +73,10 @@ fn what_cannot_run_is_named_with_its_place() {
             "2 script : The script writes XML as code (E4X), which only the old engine knew: unexpected token in expression: '<'.",
         ),
         (
+            "<script language='js'>if (mc.getProperty('a').length() > 3) { print(1); }</script>",
+            "2 script : The script asks a text for its length or letters as Java does.",
+        ),
+        (
             "<script language='js'>mc.getEnvironment().x();</script>",
             "2 script : The script calls mc.getEnvironment, which reaches into the old product.",
         ),
@@ -104,6 +108,24 @@ fn an_obstacle_in_a_named_sequence_names_its_own_file() {
         compile(&Source::new("s.xml", "<sequence><sequence key='inner'/><sequence key='inner'/></sequence>"), &library).unwrap_err();
     assert_eq!(found.iter().map(|o| (&*o.file, o.line)).collect::<Vec<_>>(), [("inner.xml", 3)]);
     assert!(found[0].to_string().starts_with("inner.xml:3: <ejb>: The mediator is Java code"));
+}
+
+#[test]
+fn a_sequence_may_be_chosen_by_the_message() {
+    let library = Library::new()
+        .with_sequence("a", Source::new("a.xml", "<sequence><property name='went' value='a'/></sequence>"))
+        .with_sequence("aa", Source::new("aa.xml", "<sequence><sequence key='bad'/></sequence>"))
+        .with_sequence("bad", Source::new("bad.xml", "<sequence><xslt/></sequence>"))
+        .with_sequence("self", Source::new("self.xml", "<sequence><sequence key='{$ctx:which}'/></sequence>"));
+    let program =
+        std::sync::Arc::new(compile(&Source::new("s.xml", "<sequence><sequence key='{$ctx:which}'/></sequence>"), &library).unwrap());
+    assert!(program.notes().iter().any(|note| note.says.ends_with("aa, bad.")));
+    for (which, end) in [("a", "Continue"), ("aa", "Fault"), ("bad", "Fault"), ("none", "Fault"), ("self", "Fault")] {
+        let mut message = Message::request("GET", "/");
+        message.properties.set(crate::Scope::Default, "which", which);
+        let ran = program.run(&mut message, &Limits::default());
+        assert!(format!("{:?}", ran.end).starts_with(end), "{which}: {:?}", ran.end);
+    }
 }
 
 #[test]

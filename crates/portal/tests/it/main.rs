@@ -6,9 +6,11 @@ extern crate tidegate_portal as portal;
 
 mod access;
 mod applications;
+mod approvals;
 mod browse;
 mod content;
 mod document;
+mod groups;
 mod keys_of;
 mod setting;
 mod subscriptions;

@@ -148,6 +148,7 @@ impl GatewayFeed {
         changes.extend(db::policies::subscription::list_all(tx).await?.into_iter().map(GatewayChange::PutSubscriptionPolicy));
         changes.extend(db::policies::application::list_all(tx).await?.into_iter().map(GatewayChange::PutApplicationPolicy));
         changes.extend(db::policies::advanced::list_all(tx).await?.into_iter().map(GatewayChange::PutAdvancedPolicy));
+        changes.extend(db::deny_policies::list_all(tx).await?.into_iter().map(GatewayChange::PutDenyPolicy));
         changes.extend(db::applications::list_all(tx).await?.into_iter().map(GatewayChange::PutApplication));
         changes.extend(db::key_mappings::list_all(tx).await?.into_iter().map(GatewayChange::PutKeyMapping));
         changes.extend(db::subscriptions::list_all(tx).await?.into_iter().map(GatewayChange::PutSubscription));
@@ -208,6 +209,12 @@ impl GatewayFeed {
                         changes.push(found.map_or(GatewayChange::RemoveAdvancedPolicy(id), GatewayChange::PutAdvancedPolicy));
                     }
                 }
+                Thing::DenyPolicy => {
+                    if let Some(id) = parsed(change) {
+                        let found = db::served::deny_policy(&mut tx, id).await?;
+                        changes.push(found.map_or(GatewayChange::RemoveDenyPolicy(id), GatewayChange::PutDenyPolicy));
+                    }
+                }
                 Thing::RevokedToken => {
                     if let Some(until) = db::served::revoked_until(&mut tx, &change.id).await? {
                         changes.push(GatewayChange::Revoke { jti: change.id.clone(), until });
@@ -241,8 +248,9 @@ impl GatewayFeed {
                         changes.push(found.map_or(GatewayChange::RemoveApiContinuity(id), GatewayChange::PutApiContinuity));
                     }
                 }
-                // The gateway looks clients up with the token, and serves one environment whatever it is called for people.
-                Thing::Client | Thing::Environment => {}
+                // The gateway looks clients up with the token, serves one environment whatever it is called for people, and does not
+                // enforce custom rules.
+                Thing::Client | Thing::Environment | Thing::CustomRule => {}
             }
         }
         tx.commit().await?;

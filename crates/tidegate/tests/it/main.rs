@@ -10,6 +10,10 @@ mod restart;
 mod road;
 mod serving;
 mod upgrade;
+mod upgrade_faults;
+mod upgrade_kills;
+mod upgrade_road;
+mod user_stores;
 
 /// The product.
 fn binary() -> &'static std::path::Path {

@@ -29,16 +29,29 @@ struct Taken {
 }
 
 /// What one step of `tidegate upgrade` left.
-struct Step {
-    done: bool,
+pub(crate) struct Step {
+    pub(crate) done: bool,
     said: String,
-    report: Value,
+    pub(crate) report: Value,
 }
 
-fn step(step: &str, data: &Path, sources: &[String]) -> Step {
+/// A step as an operator types it; `apply` after the `plan` that it follows.
+pub(crate) fn step(step: &str, data: &Path, sources: &[String]) -> Step {
     let report = data.with_extension(format!("{step}.json"));
+    let plan = data.with_extension("plan");
+    if step == "apply" {
+        let planned = self::step("plan", data, sources);
+        if !planned.done {
+            return planned;
+        }
+    }
     let mut command = Command::new(binary());
     command.args(["upgrade", step, "--data-dir"]).arg(data).arg("--json").arg(&report).args(sources);
+    match step {
+        "plan" => drop(command.arg("--out").arg(&plan)),
+        "apply" => drop(command.arg(&plan)),
+        _ => {}
+    }
     let output = command.output().unwrap();
     let text = std::fs::read_to_string(&report).unwrap_or_default();
     Step {
@@ -48,7 +61,7 @@ fn step(step: &str, data: &Path, sources: &[String]) -> Step {
     }
 }
 
-fn expect(name: &str, data: &Path, sources: &[String]) -> Value {
+pub(crate) fn expect(name: &str, data: &Path, sources: &[String]) -> Value {
     let step = step(name, data, sources);
     assert!(step.done, "upgrade {name}: {}", step.said);
     step.report

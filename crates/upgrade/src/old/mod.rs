@@ -6,11 +6,13 @@
 
 pub mod apis;
 pub mod consumers;
+pub mod kept;
 pub mod limits;
 pub mod oauth;
 pub mod people;
 pub mod record;
 pub mod registry;
+pub mod stores;
 pub mod strangers;
 
 use std::sync::Arc;
@@ -32,6 +34,7 @@ use self::{
 use crate::source::{
     CellError, Site, SourceError, Version,
     files::Settings,
+    keypairs::{Certificates, OldPair},
     keystore::{KeyStoreFault, OldKey},
 };
 
@@ -114,6 +117,8 @@ pub struct Installation {
     pub service_providers: Vec<ServiceProvider>,
     /// Their sign-in settings.
     pub inbound_auths: Vec<InboundAuth>,
+    /// Rows that are kept as they are.
+    pub kept: Vec<kept::KeptRow>,
     /// Scopes.
     pub oauth_scopes: Vec<Scope>,
     /// Their roles (2.5 on).
@@ -126,6 +131,8 @@ pub struct Installation {
     pub registry: Registry,
     /// Whether tokens and secrets are encrypted.
     pub encryption: Encryption,
+    /// The keys of the old server's own, when its folder was read.
+    pub keys: Keys,
     /// Every table of every database with its number of rows.
     pub counts: Vec<TableCount>,
     /// Tables and columns that no known version has.
@@ -163,6 +170,15 @@ impl Encryption {
     pub fn is_on(&self) -> bool {
         self.configured == Some(true) || self.encrypted_secrets > 0
     }
+}
+
+/// Keys of files, when there is a folder.
+#[derive(Debug, Clone, Default)]
+pub struct Keys {
+    /// The super tenant's key pair, which signed its tokens to backends; or why there is none.
+    pub primary: Option<Result<OldPair, KeyStoreFault>>,
+    /// Certificates the old server trusted, by alias; or why there are none.
+    pub trusted: Option<Result<Certificates, KeyStoreFault>>,
 }
 
 /// One tenant's settings in the registry, as bytes.
@@ -242,6 +258,8 @@ impl Installation {
         let encrypted = oauth_clients.iter().filter_map(|c| c.secret.as_ref()).filter(|s| oauth::looks_encrypted(s.expose())).count();
         let (counts, strangers) = counts(site).await?;
         let tenant_ids: Vec<i64> = std::iter::once(SUPER_TENANT_ID).chain(tenants.iter().map(|t| t.id)).collect();
+        let mut kept_rows = kept::read(api, kept::OF_API, &mut bad).await?;
+        kept_rows.append(&mut kept::read(identity, kept::OF_IDENTITY, &mut bad).await?);
         let mut installation = Self {
             version: site.version,
             taken_at_ms: site.sources.iter().map(|s| s.taken_at_ms()).min().unwrap_or_default(),
@@ -290,6 +308,7 @@ impl Installation {
             oauth_clients,
             service_providers: record::all(identity, &mut bad).await?,
             inbound_auths: record::all(identity, &mut bad).await?,
+            kept: kept_rows,
             oauth_scopes: record::all(identity, &mut bad).await?,
             scope_bindings: record::all(identity, &mut bad).await?,
             resource_scopes: record::all(identity, &mut bad).await?,
@@ -299,6 +318,7 @@ impl Installation {
                 encrypted_secrets: u64::try_from(encrypted).unwrap_or(u64::MAX),
                 fault: None,
             },
+            keys: Keys::default(),
             counts,
             strangers,
             notes: site.notes(),

@@ -77,7 +77,7 @@ fn head(out: &mut String, report: &Report<'_>) {
     let looks = report.findings.iter().filter(|f| f.severity == Severity::Warning).count();
     let (class, words) = match (report.is_fine(), report.command, looks) {
         (false, ..) => ("bad", report.refusal()),
-        (true, "verify", _) => ("good", "Nothing differs: the new installation holds what the old one holds.".to_owned()),
+        (true, "verify" | "report", _) => ("good", "Nothing differs: the new installation holds what the old one holds.".to_owned()),
         (true, "apply", _) => ("good", "Written. Verify it next.".to_owned()),
         (true, _, 0) => ("good", "Ready: nothing stands against going on.".to_owned()),
         (true, _, n) => ("look", format!("Ready, with {n} thing(s) to look at first.")),

@@ -52,6 +52,9 @@ pub struct Report<'a> {
     /// How both sides compare.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification: Option<&'a Verification>,
+    /// What was written when, run by run, as the journal has it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<serde_json::Value>,
 }
 
 /// What was written.
@@ -93,6 +96,7 @@ impl<'a> Report<'a> {
             tables: &translation.ledger,
             written: None,
             verification: None,
+            runs: Vec::new(),
         }
     }
 
@@ -107,6 +111,13 @@ impl<'a> Report<'a> {
     #[must_use]
     pub fn with_verification(mut self, verification: &'a Verification) -> Self {
         self.verification = Some(verification);
+        self
+    }
+
+    /// Adds the journal.
+    #[must_use]
+    pub fn with_runs(mut self, runs: Vec<serde_json::Value>) -> Self {
+        self.runs = runs;
         self
     }
 

@@ -24,7 +24,7 @@ const SHA1_BYTES: usize = 20;
 pub struct OldKey(Vec<RsaKey>);
 
 /// An RSA private key.
-struct RsaKey {
+pub(super) struct RsaKey {
     p: BigUint,
     q: BigUint,
     dp: BigUint,
@@ -176,14 +176,14 @@ fn xored(a: &[u8], b: &[u8]) -> Vec<u8> {
     a.iter().zip(b).map(|(a, b)| a ^ b).collect()
 }
 
-fn sha1(parts: &[&[u8]]) -> Vec<u8> {
+pub(super) fn sha1(parts: &[&[u8]]) -> Vec<u8> {
     let mut context = digest::Context::new(&SHA1);
     parts.iter().for_each(|part| context.update(part));
     context.finish().as_ref().to_vec()
 }
 
 /// As Java hands it to SHA-1: UTF-16, high byte first.
-fn wide(password: &Secret<String>) -> Vec<u8> {
+pub(super) fn wide(password: &Secret<String>) -> Vec<u8> {
     password.expose().encode_utf16().flat_map(u16::to_be_bytes).collect()
 }
 
@@ -253,32 +253,32 @@ fn certificate(rest: &mut Bytes<'_>, version: u32) -> Option<()> {
 }
 
 /// The rest of a keystore.
-struct Bytes<'a>(&'a [u8]);
+pub(super) struct Bytes<'a>(pub(super) &'a [u8]);
 
 impl<'a> Bytes<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+    pub(super) fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         Some(taken)
     }
 
-    fn number(&mut self) -> Option<u32> {
+    pub(super) fn number(&mut self) -> Option<u32> {
         self.take(4)?.try_into().ok().map(u32::from_be_bytes)
     }
 
-    fn short(&mut self) -> Option<&'a [u8]> {
+    pub(super) fn short(&mut self) -> Option<&'a [u8]> {
         let length = u16::from_be_bytes(self.take(2)?.try_into().ok()?);
         self.take(length.into())
     }
 
-    fn long(&mut self) -> Option<&'a [u8]> {
+    pub(super) fn long(&mut self) -> Option<&'a [u8]> {
         let length = usize::try_from(self.number()?).ok()?;
         self.take(length)
     }
 }
 
 /// Sun's own protection: salt, the key under a stream of SHA-1 sums that starts from it, and a sum of password and key.
-fn unsealed(sealed: &[u8], password: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn unsealed(sealed: &[u8], password: &[u8]) -> Option<Vec<u8>> {
     let (_, inner) = part(sealed, SEQUENCE)?.split();
     let data = part(inner, OCTETS)?.value;
     let (salt, data) = data.split_at_checked(SHA1_BYTES)?;
@@ -332,7 +332,7 @@ pub(super) fn part(text: &[u8], tag: u8) -> Option<Part<'_>> {
 }
 
 /// A PKCS#8 key.
-fn rsa(der: &[u8]) -> Option<RsaKey> {
+pub(super) fn rsa(der: &[u8]) -> Option<RsaKey> {
     let version = part(part(der, SEQUENCE)?.value, INTEGER)?;
     let algorithm = part(version.rest, SEQUENCE)?;
     if !algorithm.value.starts_with(&RSA) {

@@ -9,6 +9,7 @@ pub mod dump;
 mod error;
 pub mod files;
 mod h2;
+pub mod keypairs;
 pub mod keystore;
 pub mod location;
 mod mysql;

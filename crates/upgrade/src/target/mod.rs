@@ -8,9 +8,9 @@ use std::path::PathBuf;
 
 pub use address::Address;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-pub use db::Db;
 use db::home::{DataDir, HomeFault};
-use db::{DbUrl, Sealer, Tx};
+pub use db::{Db, Tx};
+use db::{DbUrl, Sealer};
 use made::Made;
 pub use model::Secret;
 use model::{Tenant, Timestamp};

@@ -9,7 +9,9 @@ mod applications;
 mod clients;
 mod contexts;
 mod continuity;
+mod custom_rules;
 mod definitions;
+mod denials;
 mod documents;
 mod endpoints;
 mod feedback;
@@ -26,19 +28,25 @@ mod policies;
 mod roles;
 mod scopes;
 mod sequences;
+mod settings;
+mod signing;
+mod stores;
 mod subscriptions;
 mod tables;
 mod tenants;
 pub mod tokens;
 mod users;
+mod workflows;
 
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{Datelike, NaiveDateTime};
 use db::lifecycle_events::LifecycleEvent;
+use db::signing_keys::StoredKey;
 use model::{
-    AdvancedPolicy, Api, ApiScope, Application, ApplicationPolicy, Comment, Continuity, Definition, Document, KeyMapping, OAuthClient,
-    Rating, ScopeBinding, StoredSequence, Subscription, SubscriptionPolicy, Tenant, TenantId, Timestamp, User,
+    AdvancedPolicy, Api, ApiScope, Application, ApplicationPolicy, Comment, Continuity, CustomRule, Definition, DenyPolicy, Document,
+    KeyMapping, OAuthClient, Rating, ScopeBinding, StoredSequence, Subscription, SubscriptionPolicy, Tenant, TenantId, TenantSetting,
+    Timestamp, User, UserStore, Workflow,
 };
 
 pub use endpoints::EndpointMap;
@@ -50,7 +58,7 @@ pub use names::Names;
 pub(crate) use policies::bare;
 pub(crate) use sequences::is_stock as is_stock_sequence;
 
-use crate::old::Installation;
+use crate::old::{Installation, people::SUPER_TENANT_ID, stores::OldUserStore};
 use crate::source::{
     Site,
     clock::Clock,
@@ -68,8 +76,8 @@ pub struct Input<'a> {
     pub synapse: &'a [SynapseFile],
     /// What the site added to its installation by hand, when there is a folder.
     pub extras: Option<&'a Extras>,
-    /// How many secondary user stores the folder defines.
-    pub secondary_stores: usize,
+    /// Its user stores.
+    pub stores: &'a [OldUserStore],
     /// Reads wall clocks.
     pub clock: Clock,
     /// Names the installation; part of derived ids.
@@ -171,6 +179,8 @@ pub struct Translation {
     pub tenants: Vec<Carried<Tenant>>,
     /// What each tenant keeps of the old ways, the super tenant's first.
     pub continuity: Vec<Carried<Continuity>>,
+    /// User stores that other servers keep.
+    pub user_stores: Vec<Carried<UserStore>>,
     /// Roles.
     pub roles: Vec<Carried<Role>>,
     /// One per tenant, the super tenant's first.
@@ -205,6 +215,16 @@ pub struct Translation {
     pub key_mappings: Vec<Carried<KeyMapping>>,
     /// Subscriptions.
     pub subscriptions: Vec<Carried<Subscription>>,
+    /// What is refused outright.
+    pub deny_policies: Vec<Carried<DenyPolicy>>,
+    /// Rules of the site's own.
+    pub custom_rules: Vec<Carried<CustomRule>>,
+    /// Requests for approval, decided and open.
+    pub workflows: Vec<Carried<Workflow>>,
+    /// Keys that tokens are signed with.
+    pub signing_keys: Vec<Carried<StoredKey>>,
+    /// Settings of tenants.
+    pub settings: Vec<Carried<TenantSetting>>,
     /// What an operator should know, worst first.
     pub findings: Vec<Finding>,
     /// The account of every table.
@@ -228,6 +248,8 @@ pub fn translate(input: &Input<'_>) -> Translation {
     left_behind::tell(&mut desk);
     let mut done = Translation { tenants: tenants::translate(&mut desk), ..Translation::default() };
     done.continuity = continuity::translate(&mut desk, &done.tenants);
+    let stores = stores::translate(&mut desk);
+    desk.elsewhere = stores::Elsewhere::of(&stores.list);
     let permissions = permissions::Effective::of(&mut desk);
     let mut roles = roles::translate(&mut desk, &permissions);
     desk.renamed = std::mem::take(&mut roles.renamed);
@@ -249,10 +271,24 @@ pub fn translate(input: &Input<'_>) -> Translation {
     let applications = applications::translate(&mut desk, &mut limits, &done.users);
     done.key_mappings = keys::translate(&mut desk, &applications, &clients);
     done.subscriptions = subscriptions::translate(&mut desk, &applications, &done.apis, &mut limits);
+    done.custom_rules = custom_rules::translate(&mut desk);
+    let subjects = workflows::Subjects {
+        applications: &applications,
+        subscriptions: &done.subscriptions,
+        keys: &done.key_mappings,
+        apis: &done.apis,
+        users: &done.users,
+    };
+    done.workflows = workflows::translate(&mut desk, &subjects);
+    done.signing_keys = signing::translate(&mut desk);
+    done.settings = settings::translate(&mut desk, &done.apis);
+    done.deny_policies = denials::translate(&mut desk, &done.apis, &applications);
     done.applications = applications;
     done.clients = clients;
     (done.subscription_policies, done.application_policies, done.advanced_policies) = limits.finish();
     done.not_yet = outside_tables(input);
+    done.not_yet.extend((stores.left_out > 0).then_some(("user stores", stores.left_out)));
+    done.user_stores = stores.list;
     let (findings, ledger) = desk.close();
     done.findings = findings;
     done.ledger = ledger;
@@ -270,6 +306,8 @@ struct Desk<'a> {
     renamed: HashMap<(TenantId, String), String>,
     /// Definitions that are not carried as they were, by tenant and registry path.
     mended: BTreeSet<(i64, String)>,
+    /// Stores that other servers keep.
+    elsewhere: stores::Elsewhere,
 }
 
 impl<'a> Desk<'a> {
@@ -294,6 +332,7 @@ impl<'a> Desk<'a> {
             ledger,
             renamed: HashMap::new(),
             mended: BTreeSet::new(),
+            elsewhere: stores::Elsewhere::default(),
         }
     }
 
@@ -401,22 +440,6 @@ fn installation(desk: &mut Desk<'_>) {
             "no folder of the old installation was given",
         );
     }
-    if desk.input.secondary_stores > 0 {
-        desk.warn(
-            About::User,
-            "Users of secondary user stores cannot sign in here yet; their applications, keys and tokens are carried.",
-            "repository/deployment/server/userstores",
-            format!("{} secondary user store(s)", desk.input.secondary_stores),
-        );
-    }
-    if let Some(class) = desk.input.settings.and_then(|s| s.user_store_class.as_deref()).filter(|c| !c.contains("JDBC")) {
-        desk.warn(
-            About::User,
-            "Users of this store cannot sign in here yet; their applications, keys and tokens are carried.",
-            "user-mgt.xml",
-            format!("the primary user store is {class}"),
-        );
-    }
     for fault in &desk.old.unreadable {
         desk.findings.push(Finding {
             severity: Severity::Warning,
@@ -449,12 +472,8 @@ fn outside_tables(input: &Input<'_>) -> Vec<(&'static str, u64)> {
     let old = input.old;
     let files = &old.tenant_files;
     let all = [
-        ("workflow settings", count(files.iter().filter(|f| f.workflow_extensions.is_some()).count())),
-        ("sign-up settings", count(files.iter().filter(|f| f.sign_up.is_some()).count())),
-        ("tenant configurations", count(files.iter().filter(|f| f.tenant_conf.is_some()).count())),
         ("tenant key stores", count(files.iter().filter(|f| f.key_store.is_some()).count())),
         ("passwords in the registry's vault", files.iter().map(|f| count(f.vault.len())).sum()),
-        ("secondary user stores", count(input.secondary_stores)),
     ];
     all.into_iter().filter(|(_, n)| *n > 0).collect()
 }

@@ -41,6 +41,11 @@ impl Names {
         self.domains.get(&tenant).and_then(|_| i32::try_from(tenant).ok()).map(TenantId)
     }
 
+    /// A tenant's number by its domain in any letter case; `None` for one nobody knows.
+    pub fn tenant_by_domain(&self, domain: &str) -> Option<TenantId> {
+        self.ids.get(&domain.trim().to_ascii_lowercase()).and_then(|id| i32::try_from(*id).ok()).map(TenantId)
+    }
+
     /// A tenant's number by its domain.
     pub fn tenant_of(&self, name: &UserName) -> TenantId {
         let id = self.ids.get(&name.tenant).copied().unwrap_or(SUPER_TENANT_ID);

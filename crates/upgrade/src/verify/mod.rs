@@ -7,6 +7,7 @@ mod deployed;
 mod fields;
 mod filed;
 mod rows;
+mod rules;
 mod sequences;
 mod straight;
 

@@ -7,8 +7,8 @@ use db::policies::{advanced, application, subscription};
 use db::{Tx, apis, applications, subscriptions};
 use model::{ApiId, AuthType, Limit, Operation, Quota, TenantId, TimeUnit, UNLIMITED};
 
-use super::Verification;
 use super::straight::Question;
+use super::{Verification, rules};
 use crate::old::limits::TierLevel;
 use crate::old::people::SUPER_TENANT_ID;
 use crate::plan::PlanError;
@@ -30,15 +30,16 @@ pub(super) async fn compare(
         true => limits_of_tables(done, site, &tenants, tx).await?,
         false => limits_of_files(done, input, &tenants, tx).await?,
     }
-    subscription_rows(done, site, &apis, tx).await
+    subscription_rows(done, site, &apis, tx).await?;
+    rules::compare(done, site, &apis, tx).await
 }
 
 /// A cell's text, trimmed; `None` when it is empty, or does not read, which the reading has told.
-fn text(row: &Row, column: &str) -> Option<String> {
+pub(super) fn text(row: &Row, column: &str) -> Option<String> {
     row.text(column).ok().flatten().map(|t| t.trim().to_owned()).filter(|t| !t.is_empty())
 }
 
-fn number(row: &Row, column: &str) -> Option<i64> {
+pub(super) fn number(row: &Row, column: &str) -> Option<i64> {
     row.int(column).ok().flatten()
 }
 

@@ -13,6 +13,7 @@ mod planned;
 mod reading;
 mod roads;
 mod rolled_back;
+mod rules;
 mod samples;
 mod taking;
 mod taking_over;

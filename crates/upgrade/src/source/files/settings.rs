@@ -36,6 +36,8 @@ pub struct Settings {
     pub unlimited_tier: Option<bool>,
     /// api-manager.xml `EnableAdvanceThrottling` (2.0 on).
     pub advanced_throttling: Option<bool>,
+    /// The class that says which groups a developer shares applications with.
+    pub grouping_extractor: Option<String>,
     /// api-manager.xml `CORSConfiguration`.
     pub cors: Option<GatewayCors>,
     /// api-manager.xml `Environments`.
@@ -197,6 +199,7 @@ fn api_manager(root: &Element, settings: &mut Settings) {
     settings.application_key_seconds = anywhere(root, "ApplicationTokenDefaultValidityPeriod").and_then(|t| t.parse().ok());
     settings.unlimited_tier = truth(anywhere(root, "EnableUnlimitedTier"));
     settings.advanced_throttling = truth(anywhere(root, "EnableAdvanceThrottling"));
+    settings.grouping_extractor = text("GroupingExtractor").or_else(|| text("PostLoginExecutor"));
     settings.shows_all_versions = truth(anywhere(root, "DisplayMultipleVersions"));
     settings.compares_case_insensitively = truth(anywhere(root, "CompareCaseInsensitively"));
     settings.cors = root.descendants().into_iter().find(|e| e.name == "CORSConfiguration").map(|cors| GatewayCors {

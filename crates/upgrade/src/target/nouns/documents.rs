@@ -1,5 +1,6 @@
 //! Documents of APIs; their content goes with the files.
 
+use db::origins::Shelf;
 use db::{Result, Tx, apis, documents};
 use model::{Document, Timestamp};
 
@@ -8,6 +9,7 @@ use crate::translate::CarriedApi;
 
 impl Noun for Document {
     const KIND: &'static str = "documents";
+    const SHELF: Option<Shelf> = Some(Shelf::Documents);
 
     fn id(&self) -> String {
         self.id.to_string()

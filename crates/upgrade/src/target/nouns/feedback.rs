@@ -1,5 +1,6 @@
 //! Comments and ratings of APIs.
 
+use db::origins::Shelf;
 use db::{Result, Tx, apis, comments, ratings};
 use model::{Comment, Rating, Timestamp};
 
@@ -8,6 +9,7 @@ use crate::translate::CarriedApi;
 
 impl Noun for Comment {
     const KIND: &'static str = "comments";
+    const SHELF: Option<Shelf> = Some(Shelf::Comments);
 
     fn id(&self) -> String {
         self.id.to_string()
@@ -52,6 +54,7 @@ impl Noun for Comment {
 
 impl Noun for Rating {
     const KIND: &'static str = "ratings";
+    const SHELF: Option<Shelf> = Some(Shelf::Ratings);
 
     fn id(&self) -> String {
         self.id.to_string()

@@ -5,6 +5,7 @@ mod apis;
 mod applications;
 mod clients;
 mod continuity;
+mod denials;
 mod documents;
 mod feedback;
 mod keys;
@@ -12,10 +13,14 @@ mod policies;
 mod roles;
 mod scopes;
 mod sequences;
+mod settings;
+mod signing;
 mod subscriptions;
 mod tenants;
 mod tokens;
+mod user_stores;
 mod users;
+mod workflows;
 
 use std::fmt::Debug;
 

@@ -1,10 +1,10 @@
 //! Policies of the three levels.
 
 use db::origins::Shelf;
-use db::policies::{advanced, application, subscription};
+use db::policies::{advanced, application, custom, subscription};
 use db::{Result, Tx, tenants};
 use model::{
-    AdvancedPolicy, ApplicationPolicy, Secret, SubscriptionPolicy, Tenant, Timestamp, default_advanced_policies,
+    AdvancedPolicy, ApplicationPolicy, CustomRule, Secret, SubscriptionPolicy, Tenant, Timestamp, default_advanced_policies,
     default_application_policies, default_subscription_policies,
 };
 
@@ -88,3 +88,40 @@ macro_rules! policy_noun {
 policy_noun!(SubscriptionPolicy, subscription, default_subscription_policies, "subscription policies", SubscriptionPolicies);
 policy_noun!(ApplicationPolicy, application, default_application_policies, "application policies", ApplicationPolicies);
 policy_noun!(AdvancedPolicy, advanced, default_advanced_policies, "advanced policies", AdvancedPolicies);
+
+impl Noun for CustomRule {
+    const KIND: &'static str = "custom rules";
+
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn needs(&self) -> Vec<String> {
+        vec![handle(Tenant::KIND, &self.tenant.to_string())]
+    }
+
+    async fn find(&self, tx: &mut Tx) -> Result<Option<Self>> {
+        custom::find(tx, self.tenant, self.id).await
+    }
+
+    async fn at(tx: &mut Tx, id: &str) -> Result<Option<Self>> {
+        Ok(custom::list_all(tx).await?.into_iter().find(|rule| rule.id.to_string() == id))
+    }
+
+    async fn standing(&self, tx: &mut Tx) -> Result<Standing> {
+        let found = custom::find_by_name(tx, self.tenant, &self.name).await?;
+        Ok(found.map_or(Standing::Free, |rule| Standing::Taken(format!("a custom rule {} is already there", rule.name))))
+    }
+
+    async fn insert(tx: &mut Tx, records: &[Self], _: &Around) -> Result<()> {
+        custom::insert_many(tx, records).await
+    }
+
+    async fn update(&self, tx: &mut Tx, _: &Around) -> Result<bool> {
+        custom::update(tx, self).await
+    }
+
+    async fn remove(&self, tx: &mut Tx, _: Timestamp) -> Result<bool> {
+        custom::delete(tx, self.id).await
+    }
+}

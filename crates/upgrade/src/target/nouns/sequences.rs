@@ -1,5 +1,6 @@
 //! Mediation sequences.
 
+use db::origins::Shelf;
 use db::{Result, Tx, sequences};
 use model::{SequencePlace, StoredSequence, Tenant, Timestamp};
 
@@ -8,6 +9,7 @@ use crate::translate::CarriedApi;
 
 impl Noun for StoredSequence {
     const KIND: &'static str = "sequences";
+    const SHELF: Option<Shelf> = Some(Shelf::Sequences);
 
     fn id(&self) -> String {
         self.id.clone()
