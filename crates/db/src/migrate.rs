@@ -28,6 +28,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0006_journal/sqlite.sql"),
         postgres: include_str!("../migrations/0006_journal/postgres.sql"),
     },
+    Migration {
+        number: 7,
+        name: "scale",
+        sqlite: include_str!("../migrations/0007_scale/sqlite.sql"),
+        postgres: include_str!("../migrations/0007_scale/postgres.sql"),
+    },
 ];
 
 /// Any number nobody else uses for `pg_advisory_xact_lock` in the same database.

@@ -97,7 +97,7 @@ pub async fn find_many(tx: &mut Tx, source: &str, kind: &str, old_keys: &[&str])
     Ok(found)
 }
 
-/// Writes down what became of an old record, over an older note.
+/// Writes down what became of an old record, over an older note; while indexes are aside ([`crate::bulk`]) there must be none.
 pub async fn put(tx: &mut Tx, source: &str, kind: &str, old_key: &str, origin: &Origin) -> Result<()> {
     put_many(tx, source, kind, &[(old_key.to_owned(), origin.clone())]).await
 }
@@ -112,7 +112,9 @@ pub async fn put_many(tx: &mut Tx, source: &str, kind: &str, origins: &[(String,
             }
             sql.list([source, kind, old_key, &origin.new_id, &origin.content_hash]);
         }
-        sql.push(" ON CONFLICT (source, kind, old_key) DO UPDATE SET new_id = excluded.new_id, content_hash = excluded.content_hash");
+        if !tx.aside {
+            sql.push(" ON CONFLICT (source, kind, old_key) DO UPDATE SET new_id = excluded.new_id, content_hash = excluded.content_hash");
+        }
         tx.run_sql(sql).await?;
     }
     Ok(())
@@ -141,10 +143,12 @@ pub async fn write_many(tx: &mut Tx, source: &str, kind: &str, run: i64, written
                 &w.unused_hash
             ]);
         }
-        sql.push(
-            " ON CONFLICT (source, kind, old_key) DO UPDATE SET new_id = excluded.new_id, content_hash = excluded.content_hash, \
-             run = excluded.run, step = excluded.step, unused_hash = excluded.unused_hash",
-        );
+        if !tx.aside {
+            sql.push(
+                " ON CONFLICT (source, kind, old_key) DO UPDATE SET new_id = excluded.new_id, content_hash = excluded.content_hash, \
+                 run = excluded.run, step = excluded.step, unused_hash = excluded.unused_hash",
+            );
+        }
         tx.run_sql(sql).await?;
     }
     Ok(())

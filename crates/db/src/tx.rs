@@ -9,6 +9,7 @@
 //! being always the last lock taken, it cannot be part of a deadlock.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, Postgres, Sqlite, Transaction};
@@ -23,8 +24,11 @@ pub struct Tx {
     conn: Conn,
     failed: bool,
     changes: Vec<Change>,
+    noted: HashSet<Change>,
     pub(crate) sealer: Sealer,
     news: Arc<watch::Sender<i64>>,
+    /// Whether unique rules are laid aside, so that no statement may name one; see [`crate::bulk`].
+    pub(crate) aside: bool,
 }
 
 pub(crate) enum Conn {
@@ -48,8 +52,8 @@ macro_rules! bound {
 }
 
 impl Tx {
-    pub(crate) fn new(conn: Conn, sealer: Sealer, news: Arc<watch::Sender<i64>>) -> Self {
-        Self { conn, failed: false, changes: Vec::new(), sealer, news }
+    pub(crate) fn new(conn: Conn, sealer: Sealer, news: Arc<watch::Sender<i64>>, aside: bool) -> Self {
+        Self { conn, failed: false, changes: Vec::new(), noted: HashSet::new(), sealer, news, aside }
     }
 
     /// Makes everything done in it lasting. Once this returns, the work survives a killed process and a lost power supply.
@@ -84,7 +88,7 @@ impl Tx {
     }
 
     pub(crate) fn note(&mut self, change: Change) {
-        if !self.changes.contains(&change) {
+        if self.noted.insert(change.clone()) {
             self.changes.push(change);
         }
     }

@@ -1,14 +1,17 @@
 //! Writes a translation, in batches that can be repeated: each batch commits its records together with their entries in the book of
 //! origins, so a run that was cut short is simply run again, and a run after a whole one writes nothing.
 
-use db::origins::Origin;
-use db::{Db, Tx, facts, origins, tokens};
-use model::{IssuedToken, Timestamp, TokenState};
+use std::borrow::Cow;
 
+use db::origins::Origin;
+use db::{Db, Tx, bulk, facts, origins, tokens};
+use model::{IssuedToken, Subscription, Timestamp, TokenState};
+
+use crate::changes::{self, ChangesError};
 use crate::plan::{Conflict, Decision, ENDED_HASH, Plan, PlanError, Tally, TokenRun, TokenStep, decide, has_no_tokens, in_order};
 use crate::source::Site;
 use crate::target::{self, nouns::Around, nouns::Noun};
-use crate::translate::{Carried, Input, Translation};
+use crate::translate::{Carried, Input, Records, Translation};
 
 /// How to write.
 #[derive(Debug, Clone, Copy)]
@@ -19,12 +22,14 @@ pub struct Options {
     pub stop_after: Option<u64>,
     /// The present moment.
     pub now: Timestamp,
+    /// From so many subscriptions and tokens on, a target without any gets them with its indexes laid aside; see [`db::bulk`].
+    pub bulk_from: u64,
 }
 
 impl Options {
     /// Everything, in batches of 500.
     pub fn all(now: Timestamp) -> Self {
-        Self { batch: 500, stop_after: None, now }
+        Self { batch: 500, stop_after: None, now, bulk_from: 100_000 }
     }
 }
 
@@ -71,6 +76,9 @@ pub enum ApplyError {
     /// Reading failed.
     #[error("reading failed")]
     Plan(#[from] PlanError),
+    /// Putting down what was carried.
+    #[error("all is written, but what the source holds could not be put down; the next run reads all of it")]
+    Changes(#[from] ChangesError),
     /// [`Options::stop_after`].
     #[error("stopped after {0} transactions, as asked")]
     Stopped(u64),
@@ -104,10 +112,14 @@ pub async fn apply(
     if plan.is_refused() {
         return Err(ApplyError::InTheWay(plan.tallies.iter().filter(|t| t.conflicts > 0).cloned().collect()));
     }
+    // What a run before has laid aside, had it been cut short within this process.
+    bulk::put_back(db).await.map_err(failed("indexes"))?;
     let first = has_no_tokens(db, input.source).await.map_err(failed("tokens"))?;
     target::bootstrap(db, options.now).await.map_err(failed("defaults"))?;
     let vhost = target::vhost(&mut db.read().await.map_err(failed("defaults"))?).await.map_err(failed("defaults"))?;
-    let mut writer = Writer { db, source: input.source, around: Around { vhost }, options, done: Applied::default(), progress };
+    let tokens = plan.tallies.iter().filter(|t| t.kind == TOKENS).map(|t| t.new).sum::<u64>();
+    let is_bulk = first && tokens + count(translation.subscriptions.count()) >= options.bulk_from;
+    let mut writer = Writer { is_bulk, db, source: input.source, around: Around { vhost }, options, done: Applied::default(), progress };
     macro_rules! visit {
         ($items:expr) => {
             writer.write(&$items).await?;
@@ -116,15 +128,21 @@ pub async fn apply(
     in_order!(translation, visit);
     let run = TokenRun::open(input, &translation.clients, site, first).await?;
     writer.tokens(run).await?;
+    writer.put_indexes_back().await?;
+    changes::remember(site, db, input.source, input.as_of, &translation.ledger).await?;
     writer.remember().await?;
     Ok(writer.done)
 }
+
+const TOKENS: &str = <IssuedToken as Noun>::KIND;
 
 fn failed(kind: &'static str) -> impl Fn(db::Error) -> ApplyError {
     move |source| ApplyError::Db { kind, source }
 }
 
 struct Writer<'a> {
+    /// Subscriptions and tokens are written with indexes laid aside.
+    is_bulk: bool,
     db: &'a Db,
     source: &'a str,
     around: Around,
@@ -134,38 +152,53 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    async fn write<T: Noun>(&mut self, items: &[Carried<T>]) -> Result<(), ApplyError> {
-        let failed = failed(T::KIND);
+    async fn write<R: Records>(&mut self, items: &R) -> Result<(), ApplyError>
+    where
+        R::Of: Noun,
+    {
+        let kind = R::Of::KIND;
+        let failed = failed(kind);
         let (decisions, gone) = {
             let mut tx = self.db.read().await.map_err(&failed)?;
             decide(Some(&mut tx), self.source, items).await.map_err(&failed)?
         };
-        let mut tally = Tally { kind: T::KIND, gone: count(gone.len()), source: count(items.len()), ..Tally::default() };
+        let mut tally = Tally { kind, gone: count(gone.len()), source: count(items.count()), ..Tally::default() };
         let mut todo = Vec::new();
-        for (item, decision) in items.iter().zip(decisions) {
+        for (at, decision) in decisions.into_iter().enumerate() {
             match decision {
                 Decision::Same => tally.same += 1,
                 Decision::Deleted => tally.deleted += 1,
-                Decision::Conflict(words) => return Err(ApplyError::Conflict { kind: T::KIND, key: item.key.clone(), words }),
-                other => todo.push((item, other)),
+                Decision::Conflict(words) => {
+                    let key = items.record(at).map(|item| item.key.clone()).unwrap_or_default();
+                    return Err(ApplyError::Conflict { kind, key, words });
+                }
+                other => todo.push((at, other)),
             }
         }
         // Before anything else: what makes a default one is that nobody, and so none of ours, is there beside it.
         todo.sort_by_key(|(_, decision)| *decision != Decision::Replaces);
         let all = count(todo.len());
-        for (batch, chunk) in (1..).zip(todo.chunks(self.options.batch.max(1))) {
+        let mut size = self.options.batch.max(1);
+        // The last kind before tokens. All that had to be looked up for it has been; what is written from here on is new.
+        if self.is_bulk && kind == <Subscription as Noun>::KIND {
+            self.is_bulk =
+                todo.iter().all(|(_, decision)| *decision == Decision::New) && bulk::lay_aside(self.db).await.map_err(&failed)?;
+            size = self.size();
+        }
+        for (batch, chunk) in (1..).zip(todo.chunks(size)) {
             self.allowed()?;
+            let chunk: Vec<_> = chunk.iter().filter_map(|(at, decision)| Some((items.record(*at)?, decision.clone()))).collect();
             let mut tx = self.db.write().await.map_err(&failed)?;
-            self.batch(&mut tx, chunk, &mut tally).await.map_err(&failed)?;
+            self.batch(&mut tx, &chunk, &mut tally).await.map_err(&failed)?;
             tx.commit().await.map_err(&failed)?;
             self.done.batches += 1;
-            (self.progress)(T::KIND, (batch * count(self.options.batch)).min(all), Some(all));
+            (self.progress)(kind, (batch * count(size)).min(all), Some(all));
         }
         self.done.tallies.push(tally);
         Ok(())
     }
 
-    async fn batch<T: Noun>(&self, tx: &mut Tx, chunk: &[(&Carried<T>, Decision)], tally: &mut Tally) -> db::Result<()> {
+    async fn batch<T: Noun>(&self, tx: &mut Tx, chunk: &[(Cow<'_, Carried<T>>, Decision)], tally: &mut Tally) -> db::Result<()> {
         let mut news = Vec::new();
         let mut book = Vec::new();
         for (item, decision) in chunk {
@@ -195,7 +228,6 @@ impl Writer<'_> {
     }
 
     async fn tokens(&mut self, mut run: TokenRun<'_>) -> Result<(), ApplyError> {
-        const KIND: &str = <IssuedToken as Noun>::KIND;
         let mut written = 0;
         while let Some(steps) = run.next(Some(self.db), &mut None).await? {
             if let Some(Conflict { kind, key, words }) = run.conflicts.pop() {
@@ -204,14 +236,14 @@ impl Writer<'_> {
             if steps.is_empty() {
                 continue;
             }
-            for chunk in steps.chunks(self.options.batch.max(1)) {
+            for chunk in steps.chunks(self.size()) {
                 self.allowed()?;
-                let mut tx = self.db.write().await.map_err(failed(KIND))?;
-                self.token_batch(&mut tx, chunk).await.map_err(failed(KIND))?;
-                tx.commit().await.map_err(failed(KIND))?;
+                let mut tx = self.db.write().await.map_err(failed(TOKENS))?;
+                self.token_batch(&mut tx, chunk).await.map_err(failed(TOKENS))?;
+                tx.commit().await.map_err(failed(TOKENS))?;
                 self.done.batches += 1;
                 written += count(chunk.len());
-                (self.progress)(KIND, written, None);
+                (self.progress)(TOKENS, written, None);
             }
         }
         self.done.tallies.push(run.tally.clone());
@@ -237,6 +269,22 @@ impl Writer<'_> {
         }
         IssuedToken::insert(tx, &news, &self.around).await?;
         origins::put_many(tx, self.source, <IssuedToken as Noun>::KIND, &book).await
+    }
+
+    /// Builds the indexes again that were laid aside.
+    async fn put_indexes_back(&self) -> Result<(), ApplyError> {
+        if self.is_bulk {
+            (self.progress)("indexes", 0, None);
+            let built = bulk::put_back(self.db).await.map_err(failed("indexes"))?;
+            (self.progress)("indexes", count(built), Some(count(built)));
+        }
+        Ok(())
+    }
+
+    /// Records in one transaction. Where rows only go to the end of their table, a larger one costs no more memory than it holds.
+    fn size(&self) -> usize {
+        let batch = self.options.batch.max(1);
+        if self.is_bulk { batch.saturating_mul(10) } else { batch }
     }
 
     /// Notes the run, unless it wrote nothing.

@@ -12,6 +12,7 @@ pub mod source;
 pub mod translate;
 
 pub mod apply;
+pub mod changes;
 mod opened;
 pub mod plan;
 pub mod report;

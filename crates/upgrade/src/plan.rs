@@ -1,19 +1,24 @@
 //! What writing would do: for each record whether it is new, changed since it was carried, the same, or in somebody's way.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use db::{Db, Tx, origins};
+use db::origins::{self, Entry};
+use db::{Db, Tx};
 use model::OAuthClient;
 use serde::Serialize;
 
 use crate::old::oauth::{Token, Tokens};
 use crate::source::SourceError;
 use crate::target::nouns::{Noun, Standing, refresh_holder, without_refresh};
-use crate::translate::tokens::{Outcome, TokenDesk};
-use crate::translate::{About, Carried, Finding, Input, Ledger, Severity, Translation};
+use crate::translate::tokens::{Outcome, TokenDesk, UNCHANGED, sha256, short};
+use crate::translate::{About, Carried, Finding, Input, Ledger, Records, Severity, Translation};
 
 /// How many tokens are looked at in one go.
-pub(crate) const TOKEN_BATCH: usize = 1_000;
+pub(crate) const TOKEN_BATCH: usize = 5_000;
+/// How many records of another kind.
+const AT_ONCE: usize = 1_000;
+/// Lines of the book in one page.
+const PAGE: u32 = 10_000;
 /// The content hash of a token that ended in the source after it was carried.
 pub(crate) const ENDED_HASH: &str = "ended";
 
@@ -155,19 +160,24 @@ impl Plan {
         self.tallies.iter().any(|t| t.conflicts > 0)
     }
 
-    async fn add<T: Noun>(&mut self, tx: Option<&mut Tx>, source: &str, items: &[Carried<T>]) -> db::Result<()> {
-        let mut tally = Tally { kind: T::KIND, ..Tally::default() };
+    async fn add<R: Records>(&mut self, tx: Option<&mut Tx>, source: &str, items: &R) -> db::Result<()>
+    where
+        R::Of: Noun,
+    {
+        let kind = R::Of::KIND;
+        let mut tally = Tally { kind, ..Tally::default() };
         let (decisions, gone) = decide(tx, source, items).await?;
-        for (item, decision) in items.iter().zip(&decisions) {
+        for (at, decision) in decisions.iter().enumerate() {
             tally.count(decision);
+            let key = || items.record(at).map(|item| item.key.clone()).unwrap_or_default();
             match decision {
-                Decision::Conflict(words) => self.conflict(T::KIND, &item.key, words),
-                Decision::Deleted => self.findings.push(deleted_here(T::KIND, &item.key)),
+                Decision::Conflict(words) => self.conflict(kind, &key(), words),
+                Decision::Deleted => self.findings.push(deleted_here(kind, &key())),
                 _ => {}
             }
         }
         tally.gone = count(gone.len());
-        self.findings.extend(gone.iter().map(|key| gone_there(T::KIND, key)));
+        self.findings.extend(gone.iter().map(|key| gone_there(kind, key)));
         self.tallies.push(tally);
         Ok(())
     }
@@ -204,23 +214,53 @@ fn count(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }
 
-/// What is to be done about each record, and the keys of carried ones that are gone from the source, sorted.
-pub(crate) async fn decide<T: Noun>(tx: Option<&mut Tx>, source: &str, items: &[Carried<T>]) -> db::Result<(Vec<Decision>, Vec<String>)> {
-    let Some(tx) = tx else { return Ok((vec![Decision::New; items.len()], Vec::new())) };
-    let mut known: HashMap<String, String> =
-        origins::list(tx, source, T::KIND).await?.into_iter().map(|(key, origin)| (key, origin.content_hash)).collect();
-    let mut decisions = Vec::with_capacity(items.len());
-    for item in items {
-        decisions.push(match known.remove(&item.key) {
-            Some(hash) if hash == item.value.content_hash() => Decision::Same,
-            Some(_) if item.value.find(tx).await?.is_none() => Decision::Deleted,
-            Some(_) => Decision::Changed,
-            None => by_standing(item.value.standing(tx).await?),
-        });
+/// What is to be done about each record, and the keys of carried ones that are gone from the source, sorted. Records and the book are looked
+/// at some at a time: there may be millions.
+pub(crate) async fn decide<R: Records>(tx: Option<&mut Tx>, source: &str, items: &R) -> db::Result<(Vec<Decision>, Vec<String>)>
+where
+    R::Of: Noun,
+{
+    let kind = R::Of::KIND;
+    let all_new = || vec![Decision::New; items.count()];
+    let Some(tx) = tx else { return Ok((all_new(), Vec::new())) };
+    let known = origins::count(tx, source, kind).await?;
+    if known == 0 && R::Of::has_none(tx).await? {
+        return Ok((all_new(), Vec::new()));
     }
-    let mut gone: Vec<String> = known.into_keys().collect();
-    gone.sort();
+    let mut decisions = Vec::with_capacity(items.count());
+    let mut there = 0;
+    for from in (0..items.count()).step_by(AT_ONCE) {
+        let some = items.records(from, AT_ONCE);
+        let keys: Vec<&str> = some.iter().map(|item| item.key.as_str()).collect();
+        let book = if known == 0 { HashMap::new() } else { origins::find_many(tx, source, kind, &keys).await? };
+        there += count(book.len());
+        for item in &some {
+            decisions.push(match book.get(&item.key) {
+                Some(entry) if entry.origin.content_hash == item.value.content_hash() => Decision::Same,
+                Some(_) if item.value.find(tx).await?.is_none() => Decision::Deleted,
+                Some(_) => Decision::Changed,
+                None => by_standing(item.value.standing(tx).await?),
+            });
+        }
+    }
+    let gone = if there == known { Vec::new() } else { gone(tx, source, items).await? };
     Ok((decisions, gone))
+}
+
+/// The keys in the book that no record has, sorted.
+async fn gone<R: Records>(tx: &mut Tx, source: &str, items: &R) -> db::Result<Vec<String>>
+where
+    R::Of: Noun,
+{
+    let present: HashSet<u128> = (0..items.count()).filter_map(|at| items.record(at)).map(|item| short(&item.key)).collect();
+    let mut gone = Vec::new();
+    let mut after = String::new();
+    loop {
+        let page = origins::entries(tx, source, R::Of::KIND, &after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(gone) };
+        after.clone_from(&last.old_key);
+        gone.extend(page.into_iter().map(|entry| entry.old_key).filter(|key| !present.contains(&short(key))));
+    }
 }
 
 fn by_standing(standing: Standing) -> Decision {
@@ -294,13 +334,18 @@ impl<'a> TokenRun<'a> {
             Some(db) => Some(db.read().await?),
             None => None,
         };
+        let keys: Vec<String> = batch.iter().map(|old| sha256(old.access_token.expose())).collect();
+        let book = match &mut tx {
+            Some(tx) => origins::find_many(tx, self.source, KIND, &keys.iter().map(String::as_str).collect::<Vec<_>>()).await?,
+            None => HashMap::new(),
+        };
         let mut steps = Vec::new();
-        for old in &batch {
+        for (old, key) in batch.iter().zip(&keys) {
             let outcome = self.desk.translate(old);
             if let Some(ledger) = ledger.as_deref_mut() {
                 note(ledger, old, &outcome);
             }
-            steps.extend(self.step(tx.as_mut(), outcome).await?);
+            steps.extend(self.step(tx.as_mut(), book.get(key), outcome).await?);
         }
         Ok(Some(steps))
     }
@@ -321,15 +366,14 @@ impl<'a> TokenRun<'a> {
         self.unreadable = all.len();
     }
 
-    async fn step(&mut self, tx: Option<&mut Tx>, outcome: Outcome) -> db::Result<Option<TokenStep>> {
-        let kind = <model::IssuedToken as Noun>::KIND;
+    async fn step(&mut self, tx: Option<&mut Tx>, before: Option<&Entry>, outcome: Outcome) -> db::Result<Option<TokenStep>> {
         Ok(match (outcome, tx) {
             (Outcome::Carried(token), None) => {
                 self.tally.count(&Decision::New);
                 Some(TokenStep::Add(token))
             }
             (Outcome::Carried(token), Some(tx)) => {
-                let decision = match origins::find(tx, self.source, kind, &token.key).await? {
+                let decision = match before {
                     Some(_) => Decision::Same,
                     None => by_standing(token.value.standing(tx).await?),
                 };
@@ -338,26 +382,24 @@ impl<'a> TokenRun<'a> {
                     Decision::New => Some(TokenStep::Add(self.with_free_refresh(tx, token).await?)),
                     Decision::Conflict(words) => {
                         if self.conflicts.len() < 100 {
-                            self.conflicts.push(Conflict { kind, key: token.key.chars().take(12).collect(), words });
+                            self.conflicts.push(Conflict { kind: KIND, key: token.key.chars().take(12).collect(), words });
                         }
                         None
                     }
                     _ => None,
                 }
             }
-            (Outcome::Skipped { key, reason }, Some(tx)) if reason == crate::translate::tokens::ENDED => {
-                match origins::find(tx, self.source, kind, &key).await? {
-                    Some(origin) if origin.content_hash != ENDED_HASH => {
-                        self.tally.changed += 1;
-                        Some(TokenStep::End { key, id: origin.new_id })
-                    }
-                    _ => None,
-                }
+            (Outcome::Skipped { key, reason }, Some(_)) if reason == crate::translate::tokens::ENDED => {
+                let entry = before.filter(|entry| entry.origin.content_hash != ENDED_HASH);
+                self.tally.changed += u64::from(entry.is_some());
+                entry.map(|entry| TokenStep::End { key, id: entry.origin.new_id.clone() })
             }
             _ => None,
         })
     }
 }
+
+const KIND: &str = <model::IssuedToken as Noun>::KIND;
 
 impl TokenRun<'_> {
     /// The token as it can be added. Never a conflict: a token that cannot be renewed is better than none.
@@ -385,12 +427,7 @@ pub(crate) async fn has_no_tokens(db: &Db, source: &str) -> db::Result<bool> {
     if origins::count(&mut tx, source, <model::IssuedToken as Noun>::KIND).await? > 0 {
         return Ok(false);
     }
-    for tenant in db::tenants::list(&mut tx).await? {
-        if !db::clients::list(&mut tx, tenant.id).await?.is_empty() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    Ok(db::clients::is_empty(&mut tx).await? && db::tokens::is_empty(&mut tx).await?)
 }
 
 fn note(ledger: &mut Ledger, old: &Token, outcome: &Outcome) {
@@ -420,6 +457,9 @@ pub async fn plan_tokens(
     };
     let mut run = TokenRun::open(input, clients, site, first).await?;
     while run.next(target, &mut Some(&mut *ledger)).await?.is_some() {}
+    for (table, seen) in run.tokens.seen_of_some() {
+        ledger.skipped(table, UNCHANGED, input.old.count(table).saturating_sub(*seen));
+    }
     plan.tallies.push(run.tally.clone());
     plan.conflicts.append(&mut run.conflicts);
     findings.extend(run.into_findings());

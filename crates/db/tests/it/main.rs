@@ -20,6 +20,7 @@ mod policies;
 mod schema;
 mod secrets;
 mod served;
+mod source_sums;
 mod stage;
 mod tokens;
 mod transactions;

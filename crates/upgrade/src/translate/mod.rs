@@ -26,19 +26,21 @@ mod tenants;
 pub mod tokens;
 mod users;
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{Datelike, NaiveDateTime};
 use db::lifecycle_events::LifecycleEvent;
 use model::{
-    AdvancedPolicy, Api, ApiScope, Application, ApplicationPolicy, Definition, KeyMapping, OAuthClient, ScopeBinding, Subscription,
-    SubscriptionPolicy, Tenant, TenantId, Timestamp, User,
+    AdvancedPolicy, Api, ApiScope, Application, ApplicationPolicy, Definition, KeyMapping, OAuthClient, ScopeBinding, SubscriptionPolicy,
+    Tenant, TenantId, Timestamp, User,
 };
 
 pub use endpoints::EndpointMap;
 pub use finding::{About, Finding, Severity};
 pub use ledger::{Account, Ledger};
 pub use names::Names;
+pub use subscriptions::Subscriptions;
 
 use crate::old::Installation;
 use crate::source::{Site, clock::Clock, files::Settings};
@@ -102,6 +104,35 @@ pub struct Carried<T> {
     pub key: String,
     /// The record.
     pub value: T,
+}
+
+/// Records of one kind, in memory or made when they are asked for.
+pub trait Records {
+    /// What they are.
+    type Of: Clone;
+
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// One of them; none beyond the last.
+    fn record(&self, at: usize) -> Option<Cow<'_, Carried<Self::Of>>>;
+
+    /// Some of them, from `from` on.
+    fn records(&self, from: usize, most: usize) -> Vec<Cow<'_, Carried<Self::Of>>> {
+        (from..self.count().min(from.saturating_add(most))).filter_map(|at| self.record(at)).collect()
+    }
+}
+
+impl<T: Clone> Records for Vec<Carried<T>> {
+    type Of = T;
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn record(&self, at: usize) -> Option<Cow<'_, Carried<T>>> {
+        self.get(at).map(Cow::Borrowed)
+    }
 }
 
 /// A role of a tenant.
@@ -174,7 +205,7 @@ pub struct Translation {
     /// Keys.
     pub key_mappings: Vec<Carried<KeyMapping>>,
     /// Subscriptions.
-    pub subscriptions: Vec<Carried<Subscription>>,
+    pub subscriptions: Subscriptions,
     /// What an operator should know, worst first.
     pub findings: Vec<Finding>,
     /// The account of every table.

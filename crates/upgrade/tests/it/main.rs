@@ -10,6 +10,7 @@ mod drift;
 mod reading;
 mod roads;
 mod samples;
+mod scale;
 mod taking;
 mod taking_over;
 mod widely;

@@ -33,7 +33,7 @@ async fn carried(taken: &Taken, folder: &Path) -> Db {
 }
 
 /// Everything in a target that came from the source, a line for each record, sorted, for comparing two targets.
-async fn content(db: &Db) -> String {
+pub(crate) async fn content(db: &Db) -> String {
     fn each<T: std::fmt::Debug>(out: &mut Vec<String>, items: impl IntoIterator<Item = T>) {
         out.extend(items.into_iter().map(|item| format!("{item:?}")));
     }
@@ -196,7 +196,7 @@ async fn a_run_cut_short_anywhere_is_completed_by_the_next() {
     for most in [0, 1, 2, 5, 9, 14, 20, 33] {
         let folder = tempfile::tempdir().unwrap();
         let db = target(folder.path()).open_or_make().await.unwrap();
-        let cut = taken.apply(&db, Options { batch: 3, stop_after: Some(most), now: taken.now }).await;
+        let cut = taken.apply(&db, Options { batch: 3, stop_after: Some(most), ..taken.all() }).await;
         assert!(matches!(cut, Err(ApplyError::Stopped(n)) if n == most), "{cut:?}");
         assert!(!taken.verify(&db).await.is_equal(), "after {most} batches something is missing");
         taken.applied(&db).await;

@@ -42,7 +42,7 @@ pub(in crate::translate) fn installation() -> Installation {
         registrations: Vec::new(),
         key_mappings: Vec::new(),
         key_domains: Vec::new(),
-        subscriptions: Vec::new(),
+        subscriptions: std::sync::Arc::default(),
         subscription_keys: Vec::new(),
         workflows: Vec::new(),
         oauth_clients: Vec::new(),
