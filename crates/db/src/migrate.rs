@@ -15,25 +15,26 @@ struct Migration {
     postgres: &'static str,
 }
 
+macro_rules! step {
+    ($number:literal, $name:literal, $folder:literal) => {
+        Migration {
+            number: $number,
+            name: $name,
+            sqlite: include_str!(concat!("../migrations/", $folder, "/sqlite.sql")),
+            postgres: include_str!(concat!("../migrations/", $folder, "/postgres.sql")),
+        }
+    };
+}
+
+/// In ascending order of numbers, which need not follow each other.
+#[rustfmt::skip]
 const MIGRATIONS: &[Migration] = &[
-    Migration {
-        number: 1,
-        name: "house",
-        sqlite: include_str!("../migrations/0001_house/sqlite.sql"),
-        postgres: include_str!("../migrations/0001_house/postgres.sql"),
-    },
-    Migration {
-        number: 6,
-        name: "journal",
-        sqlite: include_str!("../migrations/0006_journal/sqlite.sql"),
-        postgres: include_str!("../migrations/0006_journal/postgres.sql"),
-    },
-    Migration {
-        number: 7,
-        name: "scale",
-        sqlite: include_str!("../migrations/0007_scale/sqlite.sql"),
-        postgres: include_str!("../migrations/0007_scale/postgres.sql"),
-    },
+    step!(1, "house", "0001_house"),
+    step!(2, "content", "0002_content"),
+    step!(5, "continuity", "0005_continuity"),
+    step!(6, "journal", "0006_journal"),
+    step!(7, "scale", "0007_scale"),
+    step!(9, "sequences", "0009_sequences"),
 ];
 
 /// Any number nobody else uses for `pg_advisory_xact_lock` in the same database.

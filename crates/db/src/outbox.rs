@@ -43,11 +43,15 @@ pub enum Thing {
     Tenant,
     /// An environment, by its name.
     Environment,
+    /// What a tenant keeps of an old installation's ways, by the tenant's number.
+    Continuity,
+    /// Where an API differs in that, by the API's id.
+    ApiContinuity,
 }
 
 impl Thing {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Api,
         Self::Deployment,
         Self::Application,
@@ -61,6 +65,8 @@ impl Thing {
         Self::SigningKey,
         Self::Tenant,
         Self::Environment,
+        Self::Continuity,
+        Self::ApiContinuity,
     ];
 
     /// Stored name.
@@ -80,6 +86,8 @@ impl Thing {
             Self::SigningKey => "SIGNING_KEY",
             Self::Tenant => "TENANT",
             Self::Environment => "ENVIRONMENT",
+            Self::Continuity => "CONTINUITY",
+            Self::ApiContinuity => "API_CONTINUITY",
         }
     }
 

@@ -6,7 +6,10 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use model::{ApiId, ApplicationId, KeyMappingId, PolicyId, RevisionId, SubscriptionId, TenantId, Timestamp, TokenId, UserId};
+use model::{
+    ApiId, ApplicationId, CommentId, DocumentId, KeyMappingId, PolicyId, RatingId, RevisionId, SubscriptionId, TenantId, Timestamp,
+    TokenId, UserId,
+};
 use sqlx::Row as _;
 
 use crate::{Error, Result};
@@ -53,6 +56,11 @@ bind_as! {
     RevisionId => |v| Self::Text(Some(v.to_string())),
     SubscriptionId => |v| Self::Text(Some(v.to_string())),
     TokenId => |v| Self::Text(Some(v.to_string())),
+    DocumentId => |v| Self::Text(Some(v.to_string())),
+    Option<DocumentId> => |v| Self::Text(v.map(|id| id.to_string())),
+    CommentId => |v| Self::Text(Some(v.to_string())),
+    Option<CommentId> => |v| Self::Text(v.map(|id| id.to_string())),
+    RatingId => |v| Self::Text(Some(v.to_string())),
     UserId => |v| Self::Text(Some(v.to_string())),
 }
 

@@ -74,6 +74,11 @@ pub struct Config {
     /// Clients of resources without credentials counted by themselves at most (addresses of version 4, networks of 64 bits of version 6);
     /// more share counters.
     pub address_counters_max: usize,
+    /// Whether `/token`, `/revoke`, `/authorize` and `/userinfo` are taken; `None` leaves it to what the super tenant keeps of an old
+    /// installation's ways.
+    pub token_paths: Option<bool>,
+    /// Where the key desk is that these paths belong to, when it is not in this process: a URL, `/oauth2/token` and so on go behind it.
+    pub key_desk_url: Option<String>,
     /// Milliseconds added to the wall clock, for rehearsing on the day an old installation was copied; 0 in production.
     pub clock_shift_ms: i64,
     /// Text behind `WSO2 API Manager-` at `/services/Version`.
@@ -131,6 +136,8 @@ impl Default for Config {
             record_queue: 0,
             user_counters_max: 1 << 20,
             address_counters_max: 1 << 18,
+            token_paths: None,
+            key_desk_url: None,
             clock_shift_ms: 0,
             advertised_version: "4.0.0".to_owned(),
             header_conditions: false,

@@ -1,7 +1,7 @@
 //! The gateway as a whole: settings, the current snapshot, and what calls share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use http::header::InvalidHeaderName;
@@ -17,10 +17,12 @@ use crate::opaque::{Lookup, OpaqueTokens};
 use crate::pipeline::page;
 use crate::record::{CallRecord, Recorder};
 use crate::respond::Answer;
-use crate::snapshot::{ApiEntry, CorsRules, Snapshot};
+use crate::snapshot::{AddressFault, ApiEntry, Backends, CorsRules, Snapshot};
 use crate::steps::authenticate::Verifier;
 use crate::steps::cors::MethodLists;
+use crate::steps::tell::Assertions;
 use crate::tls::{TlsFault, client_config};
+use crate::token_paths::{self, KeyDesk};
 use crate::upstream::Pool;
 
 /// The settings cannot be used.
@@ -38,6 +40,9 @@ pub enum SetupFault {
         #[source]
         source: InvalidHeaderName,
     },
+    /// The address of the key desk cannot be called.
+    #[error("the address of the key desk")]
+    KeyDesk(#[source] AddressFault),
     /// A header value is none.
     #[error("'{0}' is not a header value")]
     HeaderValue(String),
@@ -52,6 +57,7 @@ pub struct Gateway {
     pub(crate) counters: Counters,
     pub(crate) verifier: Verifier,
     pub(crate) opaque: Lookup,
+    pub(crate) assertions: Assertions,
     pub(crate) recorder: Recorder,
     /// CORS settings of APIs without their own, if on.
     pub(crate) cors: Option<CorsRules>,
@@ -61,6 +67,8 @@ pub struct Gateway {
     pub(crate) site_header: HeaderName,
     authorization_header: HeaderName,
     pub(crate) connections: AtomicUsize,
+    pub(crate) key_desk: OnceLock<Arc<dyn KeyDesk>>,
+    pub(crate) key_desk_elsewhere: Option<Backends>,
     loaded: AtomicBool,
     records: std::sync::Mutex<Option<mpsc::Receiver<CallRecord>>>,
 }
@@ -81,6 +89,7 @@ impl Gateway {
             counters: Counters::new(&config),
             verifier: Verifier::new(&config),
             opaque: Lookup::new(&config, opaque),
+            assertions: Assertions::new(),
             recorder,
             cors: config.cors.enabled.then(|| CorsRules::compile(&config.cors, Some(&authorization_header))),
             method_lists: MethodLists::new(),
@@ -90,6 +99,8 @@ impl Gateway {
             site_header: header_name(&config.client_domain_header)?,
             authorization_header,
             connections: AtomicUsize::new(0),
+            key_desk: OnceLock::new(),
+            key_desk_elsewhere: token_paths::elsewhere(&config)?,
             loaded: AtomicBool::new(false),
             records: std::sync::Mutex::new(records),
             config,
@@ -100,6 +111,13 @@ impl Gateway {
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.current.load_full()
+    }
+
+    /// Says who answers `/token` and its like. Once; a second desk is not asked.
+    pub fn set_key_desk(&self, desk: Arc<dyn KeyDesk>) {
+        if self.key_desk.set(desk).is_err() {
+            tracing::error!("the gateway has a key desk already");
+        }
     }
 
     /// Lets all calls from now on see `snapshot`. The first one makes the gateway ready (`/readyz`).

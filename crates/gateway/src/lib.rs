@@ -20,6 +20,7 @@ mod respond;
 mod snapshot;
 mod steps;
 mod tls;
+mod token_paths;
 mod upstream;
 
 pub use config::{Config, Precedence};
@@ -28,6 +29,7 @@ pub use gateway::{Gateway, SetupFault};
 pub use listener::Door;
 pub use opaque::{FoundToken, NoOpaqueTokens, OpaqueTokens, Unavailable};
 pub use record::{CallRecord, CalledApi, CallingApplication};
-pub use snapshot::{AddressFault, Change, CompileFault, Deployed, Issuer, Snapshot};
+pub use snapshot::{AddressFault, Change, CompileFault, Deployed, Issuer, Signer, Snapshot};
 pub use tls::TlsFault;
+pub use token_paths::KeyDesk;
 pub use traffic::IpRange;

@@ -19,12 +19,14 @@ use crate::clock::Now;
 use crate::gateway::Gateway;
 use crate::listener::Peer;
 use crate::record::{CallEnd, CallRecord, CalledApi, CallingApplication};
-use crate::respond::{Answer, AuthRefusal, Refusal};
+use crate::respond::{self, Answer, AuthRefusal, Refusal};
 use crate::snapshot::{ApiEntry, CorsRules, Snapshot, Verb, Verbs};
 use crate::steps::authenticate::{self, Verified};
 use crate::steps::authorize::{self, Caller};
+use crate::steps::tell::{Passing, Told};
 use crate::steps::throttle::{self, Counted, View};
 use crate::steps::{cors, forward, rewrite, route};
+use crate::token_paths::{self, DeskPath};
 use crate::upstream::{AnswerHead, Link};
 
 /// What is known of a call so far: what its answer's headers and its record need.
@@ -56,6 +58,12 @@ impl Call {
     }
 }
 
+impl Call {
+    pub(crate) fn correlation(&self) -> &HeaderValue {
+        &self.correlation
+    }
+}
+
 /// A call that may pass: everything the backend step needs.
 pub(crate) struct Plan {
     api: Arc<ApiEntry>,
@@ -65,6 +73,8 @@ pub(crate) struct Plan {
     rest_at: usize,
     /// Limits that the body's bytes are yet to be counted against.
     owed: throttle::Owed,
+    /// What the backend is told of the caller.
+    told: Option<Box<Told>>,
 }
 
 /// How the first half of the decisions ended.
@@ -73,6 +83,8 @@ pub(crate) enum Start {
     Pass(Plan),
     /// The token must be looked up before the rest can be decided.
     Opaque(Box<str>),
+    /// It is the key desk's.
+    Desk(DeskPath),
 }
 
 /// Answers one request. `alone` says that its connection carries one call at a time.
@@ -86,7 +98,7 @@ pub(crate) async fn answer(peer: Arc<Peer>, request: Request<Incoming>, alone: b
     let outcome = run(gateway, &peer, &mut call, &parts, body, alone).await;
     let (mut response, content) = match outcome {
         Ok(answered) => answered,
-        Err(refusal) => own_answer(refusal.answer(), &mut call),
+        Err(refusal) => own_answer(refused(gateway, &call, &parts, &refusal), &mut call),
     };
     if let Some(rules) = call.api.as_ref().and_then(|api| gateway.cors_rules(api)) {
         cors::decorate(response.headers_mut(), rules, call.verbs, &call.asked, &gateway.method_lists, &gateway.expose_headers);
@@ -121,6 +133,7 @@ async fn run(
         Start::Pass(plan) => plan,
         Start::Answer(answer) => return Ok(own_answer(answer, call)),
         Start::Opaque(_) => return Err(Refusal::Auth(AuthRefusal::Undecided)),
+        Start::Desk(at) => return Box::pin(token_paths::ask(gateway, peer, call, parts, body, at)).await,
     };
     let backends = plan.api.backends(plan.key_type).ok_or(Refusal::NoBackend(plan.key_type))?;
     if !rewrite::is_plainly_coded(&parts.headers) {
@@ -142,6 +155,7 @@ async fn run(
             correlation: (&gateway.correlation_header, &call.correlation),
             bearer: (!plan.api.prototype && !config.forward_authorization).then(|| gateway.token_header(&plan.api).0),
             authorization: backends.authorization.as_ref(),
+            told: plan.told.as_deref(),
         },
     };
     let bounds =
@@ -154,7 +168,7 @@ async fn run(
 }
 
 /// A backend's answer, as the client gets it.
-fn passed_on(gateway: &Gateway, call: &Call, head: AnswerHead, mut link: Box<Link>) -> (Response<()>, Content) {
+pub(crate) fn passed_on(gateway: &Gateway, call: &Call, head: AnswerHead, mut link: Box<Link>) -> (Response<()>, Content) {
     let mut decoder = head.body;
     let mut response = Response::new(());
     *response.status_mut() = head.status;
@@ -186,7 +200,12 @@ pub(crate) fn begin(
     let target = route::read(&parts.uri)?;
     let (api, rest) = match route::api(snapshot, &target.path) {
         Ok(found) => found,
-        Err(refusal) => return gateway.own_page(&parts.method, &target.path).map(Start::Answer).ok_or(refusal),
+        Err(refusal) => {
+            if let Some(at) = token_paths::desk_path(gateway, snapshot, &parts.method, &target.path)? {
+                return Ok(Start::Desk(at));
+            }
+            return gateway.own_page(&parts.method, &target.path).map(Start::Answer).ok_or(refusal);
+        }
     };
     route::transport(api, peer.tls)?;
     let precedence = gateway.config.precedence;
@@ -209,6 +228,7 @@ pub(crate) fn begin(
     }
     let now = Timestamp(call.now.wall_ms);
     let mut verified = None;
+    let mut text = None;
     if !api.prototype && !operation.open {
         let (header, shown) = gateway.token_header(api);
         let token = authenticate::bearer(&parts.headers, header, shown).map_err(Refusal::Auth)?;
@@ -225,6 +245,7 @@ pub(crate) fn begin(
             .map_err(Refusal::Auth)?;
         call.caller = Some(caller);
         verified = Some(believed);
+        text = Some(token);
     }
     let mut owed = throttle::Owed::new();
     if !api.prototype {
@@ -239,17 +260,46 @@ pub(crate) fn begin(
         };
         owed = throttle::admit(&counted, &view, snapshot, &gateway.counters).map_err(Refusal::Throttle)?;
     }
+    let told = match snapshot.asserts() {
+        true => {
+            let caller = verified.as_ref().zip(call.caller.as_ref());
+            let told = gateway.assertions.tell(&Passing { snapshot, api, caller, text, now });
+            told.map_err(Refusal::Auth)?.map(Box::new)
+        }
+        false => None,
+    };
     let rest_at = target.path.len() - rest.len();
     Ok(Start::Pass(Plan {
         api: Arc::clone(api),
         key_type: call.caller.as_ref().map_or(KeyType::Production, |c| c.key_type),
         rest_at,
         owed,
+        told,
         path: target.path.into_owned(),
     }))
 }
 
-fn own_answer(answer: Answer, call: &mut Call) -> (Response<()>, Content) {
+/// The answer to a refused call, in the form that its API's tenant keeps.
+fn refused(gateway: &Gateway, call: &Call, parts: &Parts, refusal: &Refusal) -> Answer {
+    let api = call.api.as_deref();
+    let snapshot = gateway.current.load();
+    let format = snapshot.error_format(api, parts.uri.path());
+    let site_header = api.and_then(|api| snapshot.domain_header(api.tenant)).unwrap_or(&gateway.site_header);
+    let told = respond::Told {
+        method: &parts.method,
+        uri: &parts.uri,
+        headers: &parts.headers,
+        api,
+        token: api.and_then(|api| {
+            let (header, shown) = gateway.token_header(api);
+            authenticate::bearer(&parts.headers, header, shown).ok()
+        }),
+        site: parts.headers.get(site_header).and_then(|v| v.to_str().ok()),
+    };
+    refusal.answer(format, &told)
+}
+
+pub(crate) fn own_answer(answer: Answer, call: &mut Call) -> (Response<()>, Content) {
     call.code = answer.code;
     let mut response = Response::new(());
     *response.status_mut() = answer.status;

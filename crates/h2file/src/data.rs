@@ -1,4 +1,5 @@
-//! Decodes one value from its tag and bytes. The tags are those of both H2 1.2 and 1.3: the later set is a superset.
+//! Decodes one value from its tag and bytes. The tags are those of both H2 1.2 and 1.3: the later set is a superset. MVStore files
+//! keep the tags and give some of them another form; [`Form`] says which.
 //!
 //! It does not follow references to large objects; it only says where they are.
 
@@ -28,6 +29,9 @@ mod tag {
     pub(super) const UUID: u8 = 20;
     pub(super) const STRING_FIXED: u8 = 21;
     pub(super) const GEOMETRY: u8 = 22;
+    /// These are only in MVStore files.
+    pub(super) const WALL_TIMESTAMP_ZONE: u8 = 24;
+    pub(super) const ENUM: u8 = 25;
     pub(super) const INT_SMALL: u8 = 32;
     pub(super) const LONG_SMALL: u8 = 48;
     pub(super) const DECIMAL_0: u8 = 56;
@@ -60,13 +64,44 @@ const ARRAY_DEPTH_MAX: usize = 8;
 const DECIMAL_BYTES_MAX: usize = 4096;
 const DECIMAL_SCALE_MAX: i32 = 100_000;
 
-/// Reads the next value.
-pub(crate) fn value(bytes: &mut Bytes<'_>) -> Result<Value, Fault> {
-    value_at_depth(bytes, 0)
+/// Whose values they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    PageStore,
+    /// Dates and times have the wall clock's form under the standard clock's tags.
+    MvStore,
 }
 
-fn value_at_depth(bytes: &mut Bytes<'_>, depth: usize) -> Result<Value, Fault> {
-    let tag = bytes.u8()?;
+/// Reads the next value.
+pub(crate) fn value(bytes: &mut Bytes<'_>) -> Result<Value, Fault> {
+    value_at_depth(bytes, 0, Form::PageStore)
+}
+
+/// Reads the next value of an MVStore file.
+pub(crate) fn mv_value(bytes: &mut Bytes<'_>) -> Result<Value, Fault> {
+    value_at_depth(bytes, 0, Form::MvStore)
+}
+
+fn value_at_depth(bytes: &mut Bytes<'_>, depth: usize, form: Form) -> Result<Value, Fault> {
+    let tag = match (bytes.u8()?, form) {
+        (tag::TIME, Form::MvStore) => tag::WALL_TIME,
+        (tag::DATE, Form::MvStore) => tag::WALL_DATE,
+        (tag::TIMESTAMP, Form::MvStore) => tag::WALL_TIMESTAMP,
+        (tag::ENUM, Form::MvStore) => tag::INT,
+        (tag::WALL_TIMESTAMP_ZONE, Form::MvStore) => {
+            let stamp = value_of(tag::WALL_TIMESTAMP, bytes, depth, form)?;
+            // Minutes from UTC; no old table has such a column, and its wall clock is what was shown.
+            bytes.var_i32()?;
+            return Ok(stamp);
+        }
+        // Key of a spatial index, and what they mean in page store files.
+        (132..=134, Form::MvStore) => return Err(bytes.fault("unknown value tag")),
+        (tag, _) => tag,
+    };
+    value_of(tag, bytes, depth, form)
+}
+
+fn value_of(tag: u8, bytes: &mut Bytes<'_>, depth: usize, form: Form) -> Result<Value, Fault> {
     Ok(match tag {
         tag::NULL => Value::Null,
         tag::FALSE => Value::Bool(false),
@@ -114,7 +149,7 @@ fn value_at_depth(bytes: &mut Bytes<'_>, depth: usize) -> Result<Value, Fault> {
         tag::STRING_SHORT..=99 => Value::Text(bytes.string(usize::from(tag - tag::STRING_SHORT))?),
         tag::BLOB => lob(LobKind::Blob, bytes)?,
         tag::CLOB => lob(LobKind::Clob, bytes)?,
-        tag::ARRAY => array(bytes, depth)?,
+        tag::ARRAY => array(bytes, depth, form)?,
         tag::JAVA_OBJECT => Value::JavaObject(counted_bytes(bytes)?),
         tag::GEOMETRY => Value::Geometry(counted_bytes(bytes)?),
         tag::UUID => Value::Uuid(bytes.uuid()?),
@@ -127,12 +162,12 @@ fn counted_bytes(bytes: &mut Bytes<'_>) -> Result<Vec<u8>, Fault> {
     Ok(bytes.take(length)?.to_vec())
 }
 
-fn array(bytes: &mut Bytes<'_>, depth: usize) -> Result<Value, Fault> {
+fn array(bytes: &mut Bytes<'_>, depth: usize, form: Form) -> Result<Value, Fault> {
     if depth >= ARRAY_DEPTH_MAX {
         return Err(bytes.fault("arrays nest too deeply"));
     }
     let length = bytes.length()?;
-    let values = (0..length).map(|_| value_at_depth(bytes, depth + 1)).collect::<Result<_, _>>()?;
+    let values = (0..length).map(|_| value_at_depth(bytes, depth + 1, form)).collect::<Result<_, _>>()?;
     Ok(Value::Array(values))
 }
 

@@ -19,13 +19,13 @@ pub enum Error {
         source: io::Error,
     },
 
-    /// The file does not begin with the H2 page store header.
-    #[error("{} is not an H2 page store file (expected the text `-- H2 0.5/B --` at its start)", path.display())]
+    /// The file begins with neither header of an H2 database.
+    #[error("{} is not an H2 database file (expected the text `-- H2 0.5/B --` or `H:2` at its start)", path.display())]
     NotH2 { path: PathBuf },
 
-    /// The file is an H2 MVStore file (`.mv.db`), the storage of H2 1.4 and later.
-    #[error("{} is an H2 MVStore file, a later generation this reader does not support; export it with the H2 version that wrote it", path.display())]
-    MvStore { path: PathBuf },
+    /// The file is an H2 MVStore file of a later format: H2 2.x wrote it.
+    #[error("{} is an H2 MVStore file of format {format}, newer than the {newest} this reader knows; export it with the H2 that wrote it", path.display())]
+    MvStoreFormat { path: PathBuf, format: u64, newest: u64 },
 
     /// The file is encrypted (the database was created with `CIPHER=`).
     #[error("{} is encrypted; decrypt it first with H2's own ChangeFileEncryption tool", path.display())]
@@ -58,6 +58,18 @@ pub enum Error {
     /// A page contradicts itself or the pages that point to it.
     #[error("page {page} is damaged near its byte {offset}: {what}")]
     BadPage { page: u32, offset: usize, what: &'static str },
+
+    /// A chunk of an MVStore file contradicts itself or the list of chunks.
+    #[error("chunk {chunk:x} is damaged: {what}; take a new copy of the file")]
+    BadChunk { chunk: u32, what: &'static str },
+
+    /// A page of an MVStore file contradicts itself.
+    #[error("the page at {page_offset} of chunk {chunk:x} is damaged near its byte {offset}: {what}; take a new copy of the file")]
+    BadMvPage { chunk: u32, page_offset: u64, offset: usize, what: &'static str },
+
+    /// A page of an MVStore file is larger than [`crate::Limits::row_max_bytes`] allows.
+    #[error("a page of chunk {chunk:x} is larger than the limit of {limit_bytes} bytes")]
+    PageTooLarge { chunk: u32, limit_bytes: usize },
 
     /// A row's bytes do not decode.
     #[error("row {key} of table id {table_id} is damaged near its byte {offset}: {what}")]

@@ -23,7 +23,7 @@ pub(crate) fn expand(packed: &[u8], length: usize) -> Option<Vec<u8>> {
         match bits.take(2)? {
             0 => stored(&mut bits, &mut out, length)?,
             1 => {
-                let (literals, distances) = fixed_codes();
+                let (literals, distances) = fixed_codes()?;
                 coded(&mut bits, &literals, &distances, &mut out, length)?;
             }
             2 => {
@@ -123,7 +123,7 @@ fn stored(bits: &mut Bits<'_>, out: &mut Vec<u8>, length: usize) -> Option<()> {
     Some(())
 }
 
-fn fixed_codes() -> (Code, Code) {
+fn fixed_codes() -> Option<(Code, Code)> {
     let lengths: Vec<u8> = (0..288u16)
         .map(|symbol| match symbol {
             0..144 => 8,
@@ -132,8 +132,8 @@ fn fixed_codes() -> (Code, Code) {
             _ => 8,
         })
         .collect();
-    let code = |lengths: &[u8]| Code::new(lengths).expect("the fixed codes of deflate have room");
-    (code(&lengths), code(&[5; 30]))
+    // The fixed codes have room; none would mean that they are written wrongly above.
+    Some((Code::new(&lengths)?, Code::new(&[5; 30])?))
 }
 
 fn written_codes(bits: &mut Bits<'_>) -> Option<(Code, Code)> {

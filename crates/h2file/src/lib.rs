@@ -1,4 +1,5 @@
-//! Reads H2 page store databases (`<name>.h2.db`), the files of H2 1.2 and 1.3, without Java and without writing.
+//! Reads H2 databases, the page store files (`<name>.h2.db`) of H2 1.2 and 1.3 and the MVStore files (`<name>.mv.db`) of 1.4 (and of
+//! 1.3 where it was told to), without Java and without writing.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), h2file::Error> {
@@ -12,11 +13,12 @@
 //! ```
 //!
 //! Both homes of large objects are read: the folder `<name>.lobs.db/` and the blocks inside the database. A database that
-//! was not closed is recovered in memory from its redo log, or refused with [`Error::NotClosedCleanly`].
+//! was not closed is recovered in memory (a page store from its redo log, an MVStore from its last whole chunk), or refused with
+//! [`Error::NotClosedCleanly`].
 //!
-//! What it does not do: no SQL, no indexes, no views, no writing, no MVStore files. From outermost to innermost: `schema`
+//! What it does not do: no SQL, no indexes, no views, no writing, no files of H2 2.x. From outermost to innermost: `schema`
 //! and `lob` give rows their meaning, `store` knows trees by number, `log` recovers, `tree` walks, `data` decodes, `page`
-//! reads the file.
+//! reads the file. `mvstore` is all that is different in an MVStore file.
 
 mod bytes;
 mod data;
@@ -25,6 +27,7 @@ mod inflate;
 mod lob;
 mod log;
 mod lzf;
+mod mvstore;
 mod page;
 mod schema;
 mod store;
@@ -32,6 +35,8 @@ mod tree;
 mod value;
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 pub use error::Error;
@@ -40,6 +45,7 @@ pub use schema::{Column, SqlType, Table, TableKind};
 pub use value::{CivilDate, CivilDateTime, Clock, LobKind, LobPlace, LobRef, Row, TimeOfDay, Value};
 
 use lob::Lobs;
+use mvstore::{MvRows, MvStore};
 use page::Pages;
 use schema::Statement;
 use store::{Store, StoredRows};
@@ -71,8 +77,11 @@ impl Default for Limits {
 /// What the file says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Info {
+    /// Of an MVStore, the size of a block.
     pub page_size: usize,
+    /// Of an MVStore, the number of blocks.
     pub page_count: u32,
+    /// Of an MVStore, its format number, twice.
     pub write_version: u8,
     pub read_version: u8,
     /// Build number of the H2 that created the database, 140 for 1.2.140. A later H2 may have written to it since.
@@ -84,11 +93,17 @@ pub struct Info {
 /// An open database. Reading needs `&self` only, and may go on in several threads.
 #[derive(Debug)]
 pub struct Database {
-    store: Store,
-    lobs: Lobs,
+    storage: Storage,
     tables: Vec<Table>,
     info: Info,
     lock_file: Option<PathBuf>,
+}
+
+/// The two kinds of files.
+#[derive(Debug)]
+enum Storage {
+    Pages { store: Store, lobs: Lobs },
+    Chunks(MvStore),
 }
 
 impl Database {
@@ -103,6 +118,13 @@ impl Database {
 
     /// Like [`Database::open`], with other limits.
     pub fn open_with(path: &Path, limits: Limits) -> Result<Database, Error> {
+        let lock_file = beside(path, ".lock.db");
+        let lock_file = lock_file.exists().then_some(lock_file);
+        if is_mvstore(path)? {
+            let mut store = MvStore::open(path, limits)?;
+            let (tables, info) = (std::mem::take(&mut store.tables), store.info);
+            return Ok(Database { storage: Storage::Chunks(store), tables, info, lock_file });
+        }
         let pages = Pages::open(path, limits.file_max_bytes)?;
         let header = *pages.header();
         let page_count = pages.page_count();
@@ -114,7 +136,6 @@ impl Database {
         };
         let (tables, create_build) = catalogue(&store)?;
         let lobs = Lobs::new(beside(path, ".lobs.db"), limits.lob_max_bytes, &tables);
-        let lock_file = beside(path, ".lock.db");
         let info = Info {
             page_size: header.page_size,
             page_count,
@@ -123,7 +144,7 @@ impl Database {
             create_build,
             recovery,
         };
-        Ok(Database { store, lobs, tables, info, lock_file: lock_file.exists().then_some(lock_file) })
+        Ok(Database { storage: Storage::Pages { store, lobs }, tables, info, lock_file })
     }
 
     /// All tables, in the order H2 numbered them.
@@ -153,18 +174,29 @@ impl Database {
     /// [`Error::NoStorage`] when the table keeps no rows in this file. Everything else comes with the rows.
     pub fn rows<'a>(&'a self, table: &'a Table) -> Result<Rows<'a>, Error> {
         let no_storage = || Error::NoStorage { schema: table.schema.clone(), name: table.name.clone() };
-        let stored = self.store.rows(table.id).ok_or_else(no_storage)?;
+        let stored = match &self.storage {
+            _ if table.kind == TableKind::Elsewhere => return Err(no_storage()),
+            Storage::Pages { store, .. } => Stored::Pages(store.rows(table.id).ok_or_else(no_storage)?),
+            Storage::Chunks(store) => Stored::Chunks(store.rows_of(table.id)),
+        };
         Ok(Rows { database: self, table, stored, leave_lobs: false })
     }
 
     /// The number of rows, when the file tells it without reading the table.
     pub fn row_count(&self, table: &Table) -> Result<Option<u64>, Error> {
-        self.store.row_count(table.id)
+        match &self.storage {
+            Storage::Pages { store, .. } => store.row_count(table.id),
+            // What a page says about its rows counts those of unfinished transactions too.
+            Storage::Chunks(_) => Ok(None),
+        }
     }
 
     /// Fetches a large object that [`Rows::leave_lobs`] left behind: a [`Value::Clob`] or [`Value::Blob`].
     pub fn read_lob(&self, lob: &LobRef) -> Result<Value, Error> {
-        self.lobs.value(&self.store, lob)
+        match &self.storage {
+            Storage::Pages { store, lobs } => lobs.value(store, lob),
+            Storage::Chunks(store) => store.lob(lob),
+        }
     }
 
     fn decode(&self, table: &Table, raw: &RawRow, leave_lobs: bool) -> Result<Row, Error> {
@@ -182,6 +214,23 @@ impl Database {
         }
         Ok(row)
     }
+
+    /// A row whose values are decoded already.
+    fn complete(&self, table: &Table, key: i64, row: Row, leave_lobs: bool) -> Result<Row, Error> {
+        if row.len() != table.columns.len() {
+            let what = "the row has another number of columns than its table";
+            return Err(Error::BadRow { table_id: table.id, key, offset: 0, what });
+        }
+        if leave_lobs {
+            return Ok(row);
+        }
+        row.into_iter()
+            .map(|value| match value {
+                Value::Lob(lob) => self.read_lob(&lob),
+                value => Ok(value),
+            })
+            .collect()
+    }
 }
 
 /// The rows of one table. A row whose values or large objects cannot be read is an error, and the next row follows; a
@@ -190,8 +239,13 @@ impl Database {
 pub struct Rows<'a> {
     database: &'a Database,
     table: &'a Table,
-    stored: StoredRows<'a>,
+    stored: Stored<'a>,
     leave_lobs: bool,
+}
+
+enum Stored<'a> {
+    Pages(StoredRows<'a>),
+    Chunks(MvRows<'a>),
 }
 
 impl Rows<'_> {
@@ -207,8 +261,11 @@ impl Iterator for Rows<'_> {
     type Item = Result<Row, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let raw = self.stored.next()?;
-        Some(raw.and_then(|raw| self.database.decode(self.table, &raw, self.leave_lobs)))
+        let (database, table, leave_lobs) = (self.database, self.table, self.leave_lobs);
+        Some(match &mut self.stored {
+            Stored::Pages(rows) => rows.next()?.and_then(|raw| database.decode(table, &raw, leave_lobs)),
+            Stored::Chunks(rows) => rows.next()?.and_then(|(key, row)| database.complete(table, key, row, leave_lobs)),
+        })
     }
 }
 
@@ -266,11 +323,19 @@ fn system_row(raw: &RawRow) -> Result<(i32, String), Error> {
     }
 }
 
+/// Whether the file begins as an MVStore does. What it is otherwise, the page store's reader says.
+fn is_mvstore(path: &Path) -> Result<bool, Error> {
+    let io = |source| Error::Io { path: path.to_owned(), source };
+    let mut start = Vec::new();
+    File::open(path).map_err(io)?.take(4).read_to_end(&mut start).map_err(io)?;
+    Ok(start.starts_with(b"H:"))
+}
+
 /// The file or folder that stands beside the database under the same name.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default();
     let text = name.to_string_lossy();
-    let mut name = match text.strip_suffix(".h2.db") {
+    let mut name = match text.strip_suffix(".h2.db").or_else(|| text.strip_suffix(".mv.db")) {
         Some(stem) => OsString::from(stem),
         None => path.file_stem().unwrap_or_default().to_owned(),
     };

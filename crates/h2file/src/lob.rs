@@ -311,7 +311,7 @@ fn fields<const N: usize>(raw: &RawRow, table_id: i32, columns: [usize; N]) -> R
     Ok(found)
 }
 
-fn text(bytes: Vec<u8>, lob: &LobRef) -> Result<String, Error> {
+pub(crate) fn text(bytes: Vec<u8>, lob: &LobRef) -> Result<String, Error> {
     match String::from_utf8(bytes) {
         Ok(text) => {
             let units = text.chars().map(|c| c.len_utf16() as u64).sum::<u64>();

@@ -157,9 +157,6 @@ impl Pages {
 }
 
 fn fixed_header(path: &Path, start: &[u8]) -> Result<(usize, u8, u8), Error> {
-    if start.starts_with(b"H:2") {
-        return Err(Error::MvStore { path: path.to_owned() });
-    }
     if start.starts_with(b"H2encrypt") {
         return Err(Error::Encrypted { path: path.to_owned() });
     }
@@ -259,7 +256,6 @@ mod tests {
     #[test]
     fn later_and_foreign_files_are_named() {
         let path = Path::new("x.h2.db");
-        assert!(matches!(fixed_header(path, b"H:2,block:1,blockSize:1000"), Err(Error::MvStore { .. })));
         assert!(matches!(fixed_header(path, b"SQLite format 3\0"), Err(Error::NotH2 { .. })));
         assert!(matches!(fixed_header(path, b""), Err(Error::NotH2 { .. })));
         assert!(matches!(fixed_header(path, MAGIC), Err(Error::Truncated { .. })));

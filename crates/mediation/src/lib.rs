@@ -1,16 +1,42 @@
-//! Synapse sequences: reading them, telling a stock one from a customised one, and naming what is in them.
+//! Synapse sequences: telling a stock one from a customised one, naming what is in them, and running them over a message as the old product did.
 //!
-//! Running sequences is not here yet, and nothing here pretends to: a [`Sequence`] is what was written, checked for being a sequence at all, not
-//! for making sense. Until then who carries an installation over reports every attached sequence by its [`findings`].
+//! Three steps. [`parse`] and [`findings`] say what a document holds; [`normalised_hash`] says whether it is a stock one. [`compile`] turns it,
+//! with all it names in a [`Library`], into a [`Program`], or says by [`Obstacle`]s what cannot run here: nothing is skipped in silence.
+//! [`Program::run`] runs that over a [`Message`].
 //!
-//! The XML comes from outside, so it is bounded in bytes, elements, attributes and depth, and a document type or an entity of its own is refused.
+//! Pure: no I/O, no clock, no randomness. What a sequence wants from outside is an effect handed to the caller: a log line, or an
+//! [`End::Call`] that is resumed with the answer. A run is bounded by [`Limits`] in steps, depth, memory and output.
+//!
+//! The body stays bytes until a mediator looks inside, and [`Program::body_use`] says beforehand whether one ever does, so that a gateway need
+//! not hold back what no sequence reads.
+//!
+//! All XML comes from outside, so it is bounded in bytes, elements, attributes and depth, and a document type or an entity of its own is refused.
 
+#![allow(dead_code, unused_imports, reason = "the tree's users come next")]
+
+mod compile;
+mod endpoint;
 mod findings;
 mod hash;
+mod library;
+mod limits;
+mod message;
+mod obstacle;
+mod program;
+mod run;
 mod sequence;
+mod tree;
 mod xml;
 
+pub use compile::compile;
+pub use endpoint::Target;
 pub use findings::{Finding, KNOWN_MEDIATORS, Standing, findings};
 pub use hash::normalised_hash;
+pub use library::{Library, Source};
+pub use limits::Limits;
+pub use message::{Direction, Fault, Headers, Message, Payload, Properties, Rewritten, Scope, UNREADABLE_BODY, Value, Xml};
+pub use obstacle::{Note, Obstacle};
+pub use program::{BodyUse, Program};
+pub use run::{Answer, Call, CallFault, CallRequest, End, LogLevel, LogLine, Ran, Suspended};
 pub use sequence::{Branch, Mediator, Sequence, SequenceFault, parse};
 pub use xml::{Attribute, Element, MAX_DEPTH, MAX_ELEMENTS, MAX_XML_BYTES, Node, XmlFault};

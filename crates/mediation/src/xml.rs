@@ -20,7 +20,7 @@ const MAX_ATTRIBUTES: usize = 100;
 /// Most namespace declarations in force at one place.
 const MAX_DECLARATIONS: usize = 200;
 
-const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
+pub(crate) const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
 
 /// The text is no XML we read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +47,10 @@ pub struct Element {
     pub line: u32,
     /// Prefixes in force, for expressions in attributes that use them.
     pub(crate) prefixes: Arc<[(String, Arc<str>)]>,
+    /// Prefix its name was written with.
+    pub(crate) prefix: Option<Arc<str>>,
+    /// Prefixes it declares itself.
+    pub(crate) declared: Vec<(String, Arc<str>)>,
 }
 
 /// One attribute.
@@ -58,6 +62,8 @@ pub struct Attribute {
     pub name: String,
     /// Value.
     pub value: String,
+    /// Prefix the name was written with.
+    pub(crate) prefix: Option<Arc<str>>,
 }
 
 /// A piece of content.
@@ -169,7 +175,7 @@ fn add_text(text: &str, line: u32, open: &mut [Element]) -> Result<(), XmlFault>
     Ok(())
 }
 
-fn resolved(reference: &BytesRef<'_>, line: u32) -> Result<String, XmlFault> {
+pub(crate) fn resolved(reference: &BytesRef<'_>, line: u32) -> Result<String, XmlFault> {
     if let Some(c) = reference.resolve_char_ref().map_err(|e| XmlFault { line, what: e.to_string() })? {
         return Ok(c.to_string());
     }
@@ -189,6 +195,7 @@ fn element(start: &BytesStart<'_>, line: u32, parent: Option<&Element>) -> Resul
     let fault = |what: String| XmlFault { line, what };
     let mut prefixes = parent.map(|p| Arc::clone(&p.prefixes)).unwrap_or_default();
     let mut plain: Vec<(String, String)> = Vec::new();
+    let mut declared_here: Vec<(String, Arc<str>)> = Vec::new();
     let mut count = 0_usize;
     // The reader's own search for doubled attributes compares each with all before it; ours is bounded first.
     for attribute in start.attributes().with_checks(false) {
@@ -201,7 +208,10 @@ fn element(start: &BytesStart<'_>, line: u32, parent: Option<&Element>) -> Resul
         let value = attribute.normalized_value(quick_xml::XmlVersion::Explicit1_0).map_err(|e| fault(e.to_string()))?.into_owned();
         let declared = if key == "xmlns" { Some("") } else { key.strip_prefix("xmlns:") };
         match declared {
-            Some(prefix) => prefixes = with_prefix(&prefixes, prefix, &value),
+            Some(prefix) => {
+                prefixes = with_prefix(&prefixes, prefix, &value);
+                declared_here.push((prefix.to_owned(), Arc::from(value)));
+            }
             None => plain.push((key.to_owned(), value)),
         }
     }
@@ -228,16 +238,18 @@ fn element(start: &BytesStart<'_>, line: u32, parent: Option<&Element>) -> Resul
         if attributes.iter().any(|a| a.name == name && a.namespace == namespace) {
             return Err(fault(format!("the attribute '{}' is given twice", shortened(&key))));
         }
-        attributes.push(Attribute { namespace, name, value });
+        let prefix = key.split_once(':').map(|(prefix, _)| Arc::from(prefix));
+        attributes.push(Attribute { namespace, name, value, prefix });
     }
-    Ok(Element { namespace, name, attributes, children: Vec::new(), line, prefixes })
+    let prefix = start.name().into_inner().split_once(':').map(|(prefix, _)| Arc::from(prefix));
+    Ok(Element { namespace, name, attributes, children: Vec::new(), line, prefixes, prefix, declared: declared_here })
 }
 
 fn with_prefix(prefixes: &[(String, Arc<str>)], prefix: &str, uri: &str) -> Arc<[(String, Arc<str>)]> {
     prefixes.iter().filter(|(p, _)| p != prefix).cloned().chain([(prefix.to_owned(), Arc::from(uri))]).collect()
 }
 
-fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     text.chars().take(80).collect()
 }
 

@@ -58,6 +58,12 @@ uuid_ids! {
     UserId,
     /// One issued pair of access and refresh token.
     TokenId,
+    /// A document of an API. In an upgraded installation this is the old artifact's registry UUID.
+    DocumentId,
+    /// A comment on an API.
+    CommentId,
+    /// Somebody's stars for an API.
+    RatingId,
 }
 
 /// A tenant's number. The super tenant is -1234, as in the product people come from; others count from 1.

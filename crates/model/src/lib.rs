@@ -9,6 +9,8 @@
 mod api;
 mod application;
 mod context;
+mod continuity;
+mod document;
 mod endpoint;
 mod ids;
 mod lifecycle;
@@ -19,6 +21,7 @@ mod policy;
 mod rest_scopes;
 mod revision;
 mod secret;
+mod sequence;
 mod subscription;
 mod tenant;
 mod time;
@@ -30,8 +33,14 @@ pub use api::{
 };
 pub use application::{Application, ApplicationStatus, ApplicationTokenType};
 pub use context::{ContextFault, effective_context, template_of};
+pub use continuity::{
+    ApiContinuity, BackendJwt, Continuity, DEFAULT_BACKEND_JWT_HEADER, DEFAULT_CLAIM_DIALECT, ErrorFormat, Generation, JwtEncoding, JwtForm,
+};
+pub use document::{COMMENT_MAX_CHARS, Comment, Document, DocumentKind, DocumentSource, DocumentVisibility, Rating};
 pub use endpoint::{Endpoint, EndpointFault, EndpointSet, Endpoints};
-pub use ids::{ApiId, ApplicationId, KeyMappingId, PolicyId, RevisionId, SubscriptionId, TenantId, TokenId, UserId};
+pub use ids::{
+    ApiId, ApplicationId, CommentId, DocumentId, KeyMappingId, PolicyId, RatingId, RevisionId, SubscriptionId, TenantId, TokenId, UserId,
+};
 pub use lifecycle::{Action, LifecycleState, Refused, Transition};
 pub use names::{NameFault, api_name, api_version, application_name, policy_name};
 pub use oauth::{ClientOrigin, IssuedToken, Lifetimes, OAuthClient, TokenFormat, TokenHolder, TokenState, TokenText};
@@ -44,6 +53,7 @@ pub use policy::{
 pub use rest_scopes::{DEFAULT_ROLES, RestScope, default_rest_scopes};
 pub use revision::{Definition, DefinitionFormat, Deployment, Environment, MAX_REVISIONS, Revision, Vhost};
 pub use secret::Secret;
+pub use sequence::{Flow, SequencePlace, StoredSequence};
 pub use subscription::{KeyMapping, KeyMappingMode, KeyState, KeyType, Subscription, SubscriptionState};
 pub use tenant::{SUPER_TENANT_DOMAIN, Tenant};
 pub use time::Timestamp;

@@ -17,6 +17,8 @@ pub(crate) fn of(options: &Options, shift_ms: i64) -> Config {
         drain_timeout: options.drain,
         client_domain_header: options.client_domain_header.clone(),
         clock_shift_ms: shift_ms,
+        token_paths: options.token_paths,
+        key_desk_url: options.key_desk_url.clone(),
         ..Config::default()
     };
     config.trusted_proxies = options.trusted_proxies.iter().filter_map(|text| range(text)).collect();

@@ -21,6 +21,7 @@ use crate::feeds::{FeedFault, GatewayFeed};
 use crate::first_start::{self, Installation};
 use crate::opaque::IssuedTokens;
 use crate::options::{OptionFault, Options};
+use crate::own_desk::OwnDesk;
 use crate::own_gateway::OwnGateway;
 use crate::passwords::OwnPasswords;
 use crate::served::{self, Served};
@@ -172,6 +173,10 @@ pub async fn start(start: Start) -> Result<Running, StartFault> {
         let gateway = Arc::clone(&gateway);
         health::health(Arc::new(move || gateway.is_ready()))
     };
+    let own_desk = keys::http::oauth2_router(desk.clone())
+        .layer(middleware::from_fn_with_state(served.clone(), served::hold_back))
+        .layer(middleware::from_fn(doorway::not_for_ever));
+    gateway.set_key_desk(Arc::new(OwnDesk::new(own_desk)));
     let rest = rest_routers(&options, &db, &users, &desk, &clock)?
         .layer(middleware::from_fn_with_state(served, served::hold_back))
         .layer(middleware::from_fn_with_state(cors::Origins::from(options.cors_origins.clone()), cors::answer))

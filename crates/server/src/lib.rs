@@ -16,6 +16,7 @@ mod housekeeping;
 pub mod logs;
 mod opaque;
 mod options;
+mod own_desk;
 mod own_gateway;
 mod passwords;
 mod portals;

@@ -235,6 +235,8 @@ options! {
     "gateway.old_resource_order", old_resource_order: bool = false, "false", "Choose resources as 4.0.0 does (exact and /* before templates) instead of the most specific first.";
     "gateway.client_domain_header", client_domain_header: String = "referer".to_owned(), "\"referer\"", "Header that names the calling site, for keys that an old installation restricted to some; ClientDomainHeader there.";
     "gateway.trusted_proxies", trusted_proxies: Vec<String> = PRIVATE_NETWORKS.map(str::to_owned).to_vec(), "[\"127.0.0.0/8\", \"::1\", \"10.0.0.0/8\", \"172.16.0.0/12\", \"192.168.0.0/16\", \"169.254.0.0/16\", \"fc00::/7\", \"fe80::/10\"]", "Addresses and networks whose X-Forwarded-* headers are believed. [] believes nobody: choose it where strangers arrive from a private address.";
+    "gateway.token_paths", token_paths: Option<bool> = None, "", "Whether the ports of API traffic take /token, /revoke, /authorize and /userinfo, as versions before 3.0 did. Left out: as the upgrade decided for the super tenant; a new installation does not.";
+    "gateway.key_desk_url", key_desk_url: Option<String> = None, "", "Where the key desk is that those paths belong to, such as \"https://keys.example.org:9443\". Left out: in this process.";
     "oauth.application_token", application_token_secs: i64 = 3_600, "3600", "Life of an application's token in seconds; negative is for ever.";
     "oauth.user_token", user_token_secs: i64 = 3_600, "3600", "Life of a user's token in seconds; negative is for ever.";
     "oauth.refresh_token", refresh_token_secs: i64 = 86_400, "86400", "Life of a refresh token in seconds; negative is for ever.";

@@ -122,8 +122,11 @@ async fn plan(common: &Common) -> anyhow::Result<ExitCode> {
 
 async fn apply(common: &Common) -> anyhow::Result<ExitCode> {
     let target = target(common)?;
-    let ready = Ready::new(common).await?;
+    let mut ready = Ready::new(common).await?;
     let db = target.open().await?;
+    if let Some(db) = &db {
+        ready.old.only_changes(db, ready.now).await?;
+    }
     let (translation, plan) = translated(&ready, db.as_ref()).await?;
     let report = Report::new("plan", &ready.old, &translation, &plan);
     if !report.is_fine() {

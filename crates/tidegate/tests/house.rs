@@ -55,6 +55,8 @@ const ONLY_BY: &[(&str, &[&str])] = &[
     ("clap", &["tidegate", "xtask"]),
     ("anyhow", &["tidegate", "xtask"]),
     ("quick-xml", &["upgrade", "mediation"]),
+    ("fancy-regex", &["mediation"]),
+    ("rquickjs", &["mediation"]),
     ("reqwest", &["publisher", "testkit", "xtask"]),
     ("axum", &["rest", "keys", "publisher", "portal", "admin", "server"]),
 ];

@@ -5,6 +5,7 @@
 //!
 //! No clock (the caller passes `now`), no I/O: fetching a key set and looking up opaque tokens is the work of others.
 
+mod assertion;
 mod base64url;
 mod claims;
 mod der;
@@ -15,6 +16,7 @@ pub mod random;
 mod sign;
 mod verify;
 
+pub use assertion::{Caller, assertion};
 pub use claims::Claims;
 pub use jwt::{Algorithm, Jwt, MAX_TOKEN_BYTES, Malformed};
 pub use keys::{KeyFault, KeySet, VerifyingKey};

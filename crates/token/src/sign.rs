@@ -23,6 +23,7 @@ pub struct SigningKey {
     kid: String,
     x5t: String,
     x5t_sha1: String,
+    sha1: Vec<u8>,
     certificate: Option<Vec<u8>>,
 }
 
@@ -46,7 +47,8 @@ impl SigningKey {
     fn from_pair(pair: KeyPair) -> Result<Self, KeyFault> {
         let spki: Vec<u8> = public_key_info(&pair)?;
         let public = VerifyingKey::from_public_key_der(&spki)?;
-        let mut key = Self { pair, public, kid: String::new(), x5t: String::new(), x5t_sha1: String::new(), certificate: None };
+        let mut key =
+            Self { pair, public, kid: String::new(), x5t: String::new(), x5t_sha1: String::new(), sha1: Vec::new(), certificate: None };
         key.name_after(&spki);
         Ok(key)
     }
@@ -76,6 +78,7 @@ impl SigningKey {
     fn name_after(&mut self, der: &[u8]) {
         self.x5t = thumbprint(&digest::SHA256, der);
         self.x5t_sha1 = thumbprint(&digest::SHA1_FOR_LEGACY_USE_ONLY, der);
+        self.sha1 = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, der).as_ref().to_vec();
         self.kid = format!("{}_RS256", self.x5t);
     }
 
@@ -104,6 +107,12 @@ impl SigningKey {
     #[must_use]
     pub fn x5t_sha1(&self) -> &str {
         &self.x5t_sha1
+    }
+
+    /// The SHA-1 digest of the certificate, which old versions write in their own ways.
+    #[must_use]
+    pub fn sha1(&self) -> &[u8] {
+        &self.sha1
     }
 
     /// The certificate, where one was given.

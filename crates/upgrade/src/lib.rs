@@ -12,10 +12,16 @@ pub mod source;
 pub mod translate;
 
 pub mod apply;
+pub mod catch_up;
 pub mod changes;
+pub mod fingerprint;
+pub mod journal;
 mod opened;
 pub mod plan;
+pub mod plan_file;
 pub mod report;
+pub mod rollback;
+pub mod stakes;
 pub mod target;
 pub mod verify;
 

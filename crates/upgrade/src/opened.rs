@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
+use db::Db;
 use model::{Secret, Timestamp};
 
+use crate::changes::{self, ChangesError};
 use crate::old::{Installation, people::SUPER_TENANT_ID};
 use crate::source::{
     Kind, Location, Reading, Site, SourceError,
@@ -84,11 +86,24 @@ impl Old {
         Ok(Self { site, home, installation, source, zone: place.zone, leave_encrypted: place.leave_encrypted })
     }
 
+    /// Tokens are read from here on only as far as they changed since the last whole run, where that can be told; whether it can. Findings and
+    /// accounts then say nothing of the others, so this is for catching up and not for plans and comparisons.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangesError`].
+    pub async fn only_changes(&mut self, db: &Db, as_of: Timestamp) -> Result<bool, ChangesError> {
+        self.site.changes = changes::since(&self.site, db, &self.source, as_of).await?.map(Arc::new);
+        Ok(self.site.changes.is_some())
+    }
+
     /// What is handed to translation.
     pub fn input<'a>(&'a self, endpoint_map: &'a EndpointMap, as_of: Timestamp) -> Input<'a> {
         Input {
             old: &self.installation,
             settings: self.home.as_ref().map(|h| &h.settings),
+            synapse: self.home.as_ref().map_or(&[], |h| &h.synapse),
+            extras: self.home.as_ref().map(|h| &h.extras),
             secondary_stores: self.home.as_ref().map_or(0, |h| h.user_stores.len()),
             clock: Clock::new(self.zone.unwrap_or(chrono_tz::UTC)),
             source: &self.source,

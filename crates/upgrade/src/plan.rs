@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use db::origins::{self, Entry};
+use db::origins::{self, Entry, Step};
 use db::{Db, Tx};
 use model::OAuthClient;
 use serde::Serialize;
 
+use crate::fingerprint::{Letter, Print, Sorted, Streamed};
 use crate::old::oauth::{Token, Tokens};
 use crate::source::SourceError;
 use crate::target::nouns::{Noun, Standing, refresh_holder, without_refresh};
@@ -19,8 +20,10 @@ pub(crate) const TOKEN_BATCH: usize = 5_000;
 const AT_ONCE: usize = 1_000;
 /// Lines of the book in one page.
 const PAGE: u32 = 10_000;
-/// The content hash of a token that ended in the source after it was carried.
+/// The content hash of a token that ended in the source after it was carried, and so was ended here.
 pub(crate) const ENDED_HASH: &str = "ended";
+/// The same of one that had ended here by then: it was used or taken back.
+pub(crate) const ENDED_BEFORE_HASH: &str = "ended here before";
 
 /// What is to be done about one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +65,28 @@ pub struct Tally {
     pub deleted: u64,
 }
 
+impl Decision {
+    /// As a plan is to tell it: a default that is there only since the installation was made must make no other plan.
+    fn letter(&self) -> Letter {
+        match self {
+            Self::New | Self::Replaces => Letter::Add,
+            Self::Changed => Letter::Change,
+            Self::Deleted => Letter::Deleted,
+            Self::Same => Letter::Same,
+            Self::Conflict(_) => Letter::InTheWay,
+        }
+    }
+}
+
+/// What a run that is gone on with did to a record, as its plan told it; `None` of a record that it has not written.
+fn done_by(run: Option<i64>, entry: &Entry) -> Option<Letter> {
+    (run.is_some() && entry.run == run).then_some(entry.step).flatten().map(|step| match step {
+        Step::New | Step::Replaced => Letter::Add,
+        Step::Changed => Letter::Change,
+        Step::Ended => Letter::End,
+    })
+}
+
 impl Tally {
     fn count(&mut self, decision: &Decision) {
         self.source += 1;
@@ -101,6 +126,12 @@ pub struct Plan {
     pub conflicts: Vec<Conflict>,
     /// What an operator must know about how both sides drifted apart since the last run.
     pub findings: Vec<Finding>,
+    /// What it would do, by kind, so that another reading can be held against it.
+    #[serde(skip)]
+    pub prints: Vec<Print>,
+    /// When the newest token was issued.
+    #[serde(skip)]
+    pub newest_token: Option<model::Timestamp>,
 }
 
 /// Planning failed.
@@ -126,6 +157,7 @@ macro_rules! in_order {
         $visit!($translation.advanced_policies $(, $more)*);
         $visit!($translation.shared_scopes $(, $more)*);
         $visit!($translation.apis $(, $more)*);
+        $visit!($translation.sequences $(, $more)*);
         $visit!($translation.clients $(, $more)*);
         $visit!($translation.applications $(, $more)*);
         $visit!($translation.key_mappings $(, $more)*);
@@ -140,6 +172,15 @@ pub(crate) use in_order;
 ///
 /// [`PlanError::Db`].
 pub async fn plan(translation: &Translation, source: &str, target: Option<&Db>) -> Result<Plan, PlanError> {
+    plan_within(translation, source, target, None).await
+}
+
+/// As [`plan`], while a run was interrupted: what that run has written counts in [`Plan::prints`] as its plan told it.
+///
+/// # Errors
+///
+/// [`PlanError::Db`].
+pub async fn plan_within(translation: &Translation, source: &str, target: Option<&Db>, run: Option<i64>) -> Result<Plan, PlanError> {
     let mut plan = Plan::default();
     let mut tx = match target {
         Some(db) => Some(db.read().await?),
@@ -147,7 +188,7 @@ pub async fn plan(translation: &Translation, source: &str, target: Option<&Db>) 
     };
     macro_rules! visit {
         ($items:expr) => {
-            plan.add(tx.as_mut(), source, &$items).await?;
+            plan.add(tx.as_mut(), source, run, &$items).await?;
         };
     }
     in_order!(translation, visit);
@@ -160,22 +201,27 @@ impl Plan {
         self.tallies.iter().any(|t| t.conflicts > 0)
     }
 
-    async fn add<R: Records>(&mut self, tx: Option<&mut Tx>, source: &str, items: &R) -> db::Result<()>
+    async fn add<R: Records>(&mut self, tx: Option<&mut Tx>, source: &str, run: Option<i64>, items: &R) -> db::Result<()>
     where
         R::Of: Noun,
     {
         let kind = R::Of::KIND;
         let mut tally = Tally { kind, ..Tally::default() };
-        let (decisions, gone) = decide(tx, source, items).await?;
-        for (at, decision) in decisions.iter().enumerate() {
-            tally.count(decision);
-            let key = || items.record(at).map(|item| item.key.clone()).unwrap_or_default();
+        let mut print = Sorted::default();
+        let gone = decide(tx, source, items, |_, item, decision, book| {
+            tally.count(&decision);
+            let hash = item.value.content_hash();
+            let letter = book.filter(|_| decision == Decision::Same).and_then(|entry| done_by(run, entry));
+            print.add(&item.key, &hash, letter.unwrap_or_else(|| decision.letter()));
             match decision {
-                Decision::Conflict(words) => self.conflict(kind, &key(), words),
-                Decision::Deleted => self.findings.push(deleted_here(kind, &key())),
+                Decision::Conflict(words) => self.conflict(kind, &item.key, &words),
+                Decision::Deleted => self.findings.push(deleted_here(kind, &item.key)),
                 _ => {}
             }
-        }
+        })
+        .await?;
+        gone.iter().for_each(|key| print.add(key, "", Letter::Gone));
+        self.prints.push(print.finish(kind));
         tally.gone = count(gone.len());
         self.findings.extend(gone.iter().map(|key| gone_there(kind, key)));
         self.tallies.push(tally);
@@ -214,37 +260,52 @@ fn count(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }
 
-/// What is to be done about each record, and the keys of carried ones that are gone from the source, sorted. Records and the book are looked
-/// at some at a time: there may be millions.
-pub(crate) async fn decide<R: Records>(tx: Option<&mut Tx>, source: &str, items: &R) -> db::Result<(Vec<Decision>, Vec<String>)>
+/// Tells `about` of each record, in order, what is to be done about it, with what the book says of it; then the keys of carried ones that are
+/// gone from the source, sorted. Records and the book are looked at some at a time: there may be millions.
+pub(crate) async fn decide<R: Records>(
+    mut tx: Option<&mut Tx>,
+    source: &str,
+    items: &R,
+    mut about: impl FnMut(usize, &Carried<R::Of>, Decision, Option<&Entry>),
+) -> db::Result<Vec<String>>
 where
     R::Of: Noun,
 {
     let kind = R::Of::KIND;
-    let all_new = || vec![Decision::New; items.count()];
-    let Some(tx) = tx else { return Ok((all_new(), Vec::new())) };
-    let known = origins::count(tx, source, kind).await?;
-    if known == 0 && R::Of::has_none(tx).await? {
-        return Ok((all_new(), Vec::new()));
-    }
-    let mut decisions = Vec::with_capacity(items.count());
+    let (known, is_free) = match tx.as_deref_mut() {
+        None => (0, true),
+        Some(tx) => match origins::count(tx, source, kind).await? {
+            0 => (0, R::Of::has_none(tx).await?),
+            known => (known, false),
+        },
+    };
     let mut there = 0;
     for from in (0..items.count()).step_by(AT_ONCE) {
         let some = items.records(from, AT_ONCE);
         let keys: Vec<&str> = some.iter().map(|item| item.key.as_str()).collect();
-        let book = if known == 0 { HashMap::new() } else { origins::find_many(tx, source, kind, &keys).await? };
+        let book = match tx.as_deref_mut().filter(|_| known > 0) {
+            Some(tx) => origins::find_many(tx, source, kind, &keys).await?,
+            None => HashMap::new(),
+        };
         there += count(book.len());
-        for item in &some {
-            decisions.push(match book.get(&item.key) {
-                Some(entry) if entry.origin.content_hash == item.value.content_hash() => Decision::Same,
-                Some(_) if item.value.find(tx).await?.is_none() => Decision::Deleted,
-                Some(_) => Decision::Changed,
-                None => by_standing(item.value.standing(tx).await?),
-            });
+        for (at, item) in (from..).zip(&some) {
+            let entry = book.get(&item.key);
+            let decision = match (tx.as_deref_mut().filter(|_| !is_free), entry) {
+                (None, _) => Decision::New,
+                (_, Some(entry)) if entry.origin.content_hash == item.value.content_hash() => Decision::Same,
+                (Some(tx), Some(_)) => match item.value.find(tx).await? {
+                    None => Decision::Deleted,
+                    Some(_) => Decision::Changed,
+                },
+                (Some(tx), None) => by_standing(item.value.standing(tx).await?),
+            };
+            about(at, item, decision, entry);
         }
     }
-    let gone = if there == known { Vec::new() } else { gone(tx, source, items).await? };
-    Ok((decisions, gone))
+    match tx {
+        Some(tx) if there < known => gone(tx, source, items).await,
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// The keys in the book that no record has, sorted.
@@ -275,7 +336,12 @@ fn by_standing(standing: Standing) -> Decision {
 #[derive(Debug)]
 pub(crate) enum TokenStep {
     /// Add it.
-    Add(Box<Carried<model::IssuedToken>>),
+    Add {
+        /// The token.
+        token: Box<Carried<model::IssuedToken>>,
+        /// Another row holds its refresh token.
+        contested: bool,
+    },
     /// It ended in the source since it was carried, so it ends here.
     End {
         /// Its key.
@@ -298,6 +364,12 @@ pub(crate) struct TokenRun<'a> {
     pub(crate) conflicts: Vec<Conflict>,
     unreadable: usize,
     findings: Vec<Finding>,
+    /// What it would do; kept where a ledger is.
+    print: Streamed,
+    /// When the newest one was issued, as far as was looked.
+    newest: Option<model::Timestamp>,
+    /// The run that was interrupted, where one is gone on with.
+    run: Option<i64>,
 }
 
 impl<'a> TokenRun<'a> {
@@ -316,6 +388,9 @@ impl<'a> TokenRun<'a> {
             conflicts: Vec::new(),
             unreadable: 0,
             findings: Vec::new(),
+            print: Streamed::default(),
+            newest: None,
+            run: None,
         })
     }
 
@@ -341,13 +416,31 @@ impl<'a> TokenRun<'a> {
         };
         let mut steps = Vec::new();
         for (old, key) in batch.iter().zip(&keys) {
+            let before = book.get(key);
             let outcome = self.desk.translate(old);
             if let Some(ledger) = ledger.as_deref_mut() {
                 note(ledger, old, &outcome);
+                self.trace(old, key, before);
             }
-            steps.extend(self.step(tx.as_mut(), book.get(key), outcome).await?);
+            steps.extend(self.step(tx.as_mut(), before, outcome).await?);
         }
         Ok(Some(steps))
+    }
+
+    /// Takes a row into the fingerprint. Whether a token's time is over is left out, or every minute would make another plan.
+    fn trace(&mut self, old: &Token, key: &str, before: Option<&Entry>) {
+        let issued = old.created.map(|at| model::Timestamp(at.and_utc().timestamp_millis()));
+        self.newest = self.newest.max(issued);
+        let done = before.and_then(|entry| done_by(self.run, entry));
+        let letter = match (old.is_active(), before) {
+            (true, None) => Letter::Add,
+            (true, Some(_)) => done.unwrap_or(Letter::Same),
+            (false, Some(entry)) if !is_ended(entry) => Letter::End,
+            // Ended by the run that is gone on with; before that run it was added by another.
+            (false, Some(_)) if done == Some(Letter::End) => Letter::End,
+            (false, _) => return,
+        };
+        self.print.add(old, key, letter);
     }
 
     /// Findings of the whole run.
@@ -370,7 +463,7 @@ impl<'a> TokenRun<'a> {
         Ok(match (outcome, tx) {
             (Outcome::Carried(token), None) => {
                 self.tally.count(&Decision::New);
-                Some(TokenStep::Add(token))
+                Some(TokenStep::Add { token, contested: false })
             }
             (Outcome::Carried(token), Some(tx)) => {
                 let decision = match before {
@@ -379,7 +472,10 @@ impl<'a> TokenRun<'a> {
                 };
                 self.tally.count(&decision);
                 match decision {
-                    Decision::New => Some(TokenStep::Add(self.with_free_refresh(tx, token).await?)),
+                    Decision::New => {
+                        let contested = self.contested(tx, &token).await?;
+                        Some(TokenStep::Add { token, contested })
+                    }
                     Decision::Conflict(words) => {
                         if self.conflicts.len() < 100 {
                             self.conflicts.push(Conflict { kind: KIND, key: token.key.chars().take(12).collect(), words });
@@ -390,7 +486,7 @@ impl<'a> TokenRun<'a> {
                 }
             }
             (Outcome::Skipped { key, reason }, Some(_)) if reason == crate::translate::tokens::ENDED => {
-                let entry = before.filter(|entry| entry.origin.content_hash != ENDED_HASH);
+                let entry = before.filter(|entry| !is_ended(entry));
                 self.tally.changed += u64::from(entry.is_some());
                 entry.map(|entry| TokenStep::End { key, id: entry.origin.new_id.clone() })
             }
@@ -401,23 +497,54 @@ impl<'a> TokenRun<'a> {
 
 const KIND: &str = <model::IssuedToken as Noun>::KIND;
 
+fn is_ended(entry: &Entry) -> bool {
+    [ENDED_HASH, ENDED_BEFORE_HASH].contains(&entry.origin.content_hash.as_str())
+}
+
 impl TokenRun<'_> {
-    /// The token as it can be added. Never a conflict: a token that cannot be renewed is better than none.
-    async fn with_free_refresh(
-        &mut self,
-        tx: &mut Tx,
-        token: Box<Carried<model::IssuedToken>>,
-    ) -> db::Result<Box<Carried<model::IssuedToken>>> {
-        let Some(holder) = refresh_holder(tx, &token.value).await? else { return Ok(token) };
-        self.findings.push(Finding {
-            severity: Severity::Warning,
-            about: About::Token,
-            consequence: "It is carried without its refresh token; when it expires, its holder must get a new one.",
-            origin: token.key.chars().take(12).collect(),
-            words: format!("a token of client {} that was carried before has the same refresh token", holder.client),
-        });
-        let Carried { key, value } = *token;
-        Ok(Box::new(Carried { key, value: without_refresh(value) }))
+    /// Whether another row holds the token's refresh token. Never a conflict: a token that cannot be renewed is better than none.
+    async fn contested(&mut self, tx: &mut Tx, token: &Carried<model::IssuedToken>) -> db::Result<bool> {
+        let Some(holder) = refresh_holder(tx, &token.value).await? else { return Ok(false) };
+        if yielding(tx, self.source, &token.value, &holder).await?.is_none() {
+            self.findings.push(Finding {
+                severity: Severity::Warning,
+                about: About::Token,
+                consequence: "It is carried without its refresh token; when it expires, its holder must get a new one.",
+                origin: token.key.chars().take(12).collect(),
+                words: format!(
+                    "a token of client {} that is here has the same refresh token, which was used here or is its own",
+                    holder.client
+                ),
+            });
+        }
+        Ok(true)
+    }
+}
+
+/// The state in which the row that holds a refresh token gives it up to the newer row, as the old product understood it: a refresh token used
+/// again there belongs to the row of its last use. Not where the holder was not carried, is the newer, or has ended here by use or by being
+/// taken back: a spent refresh token must not come alive again.
+async fn yielding(
+    tx: &mut Tx,
+    source: &str,
+    token: &model::IssuedToken,
+    holder: &model::IssuedToken,
+) -> db::Result<Option<model::TokenState>> {
+    let model::TokenText::Opaque(text) = &holder.access else { return Ok(None) };
+    let Some(entry) = origins::find_many(tx, source, KIND, &[&sha256(text.expose())]).await?.into_values().next() else { return Ok(None) };
+    let ended_by_us = entry.run.is_some() && entry.origin.content_hash == ENDED_HASH;
+    let may = token.issued_at >= holder.issued_at
+        && token.client == holder.client
+        && (holder.state == model::TokenState::Active || holder.state == model::TokenState::Revoked && ended_by_us);
+    Ok(may.then_some(holder.state))
+}
+
+/// The token as it is added, its refresh token taken off the row that held it, or left there.
+pub(crate) async fn with_free_refresh(tx: &mut Tx, source: &str, token: model::IssuedToken) -> db::Result<model::IssuedToken> {
+    let Some(holder) = refresh_holder(tx, &token).await? else { return Ok(token) };
+    match yielding(tx, source, &token, &holder).await? {
+        Some(state) if db::tokens::yield_refresh(tx, holder.id, state).await? => Ok(token),
+        _ => Ok(without_refresh(token)),
     }
 }
 
@@ -450,19 +577,38 @@ pub async fn plan_tokens(
     site: &crate::source::Site,
     target: Option<&Db>,
 ) -> Result<(), PlanError> {
+    plan_tokens_within(plan, translation, input, site, target, None).await
+}
+
+/// As [`plan_tokens`], while a run was interrupted; see [`plan_within`].
+///
+/// # Errors
+///
+/// [`PlanError`].
+pub async fn plan_tokens_within(
+    plan: &mut Plan,
+    translation: &mut Translation,
+    input: &Input<'_>,
+    site: &crate::source::Site,
+    target: Option<&Db>,
+    run: Option<i64>,
+) -> Result<(), PlanError> {
     let Translation { clients, ledger, findings, .. } = translation;
     let first = match target {
         Some(db) => has_no_tokens(db, input.source).await?,
         None => true,
     };
-    let mut run = TokenRun::open(input, clients, site, first).await?;
-    while run.next(target, &mut Some(&mut *ledger)).await?.is_some() {}
-    for (table, seen) in run.tokens.seen_of_some() {
+    let mut tokens = TokenRun::open(input, clients, site, first).await?;
+    tokens.run = run;
+    while tokens.next(target, &mut Some(&mut *ledger)).await?.is_some() {}
+    for (table, seen) in tokens.tokens.seen_of_some() {
         ledger.skipped(table, UNCHANGED, input.old.count(table).saturating_sub(*seen));
     }
-    plan.tallies.push(run.tally.clone());
-    plan.conflicts.append(&mut run.conflicts);
-    findings.extend(run.into_findings());
+    plan.tallies.push(tokens.tally.clone());
+    plan.conflicts.append(&mut tokens.conflicts);
+    plan.newest_token = tokens.newest;
+    plan.prints.push(std::mem::take(&mut tokens.print).finish(KIND));
+    findings.extend(tokens.into_findings());
     findings.sort();
     Ok(())
 }

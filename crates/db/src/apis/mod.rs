@@ -106,13 +106,14 @@ pub async fn update(tx: &mut Tx, api: &Api) -> Result<bool> {
     Ok(true)
 }
 
-/// Removes an API with its definition, revisions, deployments, history and subscriptions; whether there was one.
+/// Removes an API with its definition, revisions, deployments, history, sequences and subscriptions; whether there was one.
 pub async fn delete(tx: &mut Tx, id: ApiId) -> Result<bool> {
     for row in tx.rows("SELECT id FROM subscription WHERE api = $1", args![id]).await? {
         changed(tx, Thing::Subscription, row.text("id")?);
     }
     // Deployments go first: they also point at revisions, which the cascade would remove in no order we could rely on.
     tx.run("DELETE FROM deployment WHERE api = $1", args![id]).await?;
+    tx.run("DELETE FROM sequence WHERE api = $1", args![id]).await?;
     let done = tx.run("DELETE FROM api WHERE id = $1", args![id]).await?;
     changed(tx, Thing::Api, id);
     changed(tx, Thing::Deployment, id);

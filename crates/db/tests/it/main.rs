@@ -9,6 +9,8 @@ extern crate tidegate_db as db;
 
 mod apis;
 mod applications;
+mod content;
+mod continuity;
 mod fixtures;
 mod home;
 mod house;
@@ -19,6 +21,7 @@ mod people;
 mod policies;
 mod schema;
 mod secrets;
+mod sequences;
 mod served;
 mod source_sums;
 mod stage;

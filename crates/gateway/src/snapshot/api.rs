@@ -88,6 +88,14 @@ pub enum CompileFault {
         /// The verb.
         verb: String,
     },
+    /// A header that a tenant names for itself is none: backends are not told who calls, or the gateway's own header names the site.
+    #[error("tenant {tenant}: '{name}' is not a header name")]
+    WaysHeader {
+        /// Which tenant.
+        tenant: TenantId,
+        /// The name.
+        name: String,
+    },
     /// A condition of an advanced policy does not compile.
     #[error("advanced policy '{name}'")]
     Policy {
@@ -115,7 +123,7 @@ impl CompileFault {
             | Self::Context { api, .. }
             | Self::HeaderName { api, .. }
             | Self::Verb { api, .. } => Some(*api),
-            Self::Policy { .. } => None,
+            Self::Policy { .. } | Self::WaysHeader { .. } => None,
         }
     }
 }
@@ -198,6 +206,11 @@ impl ApiEntry {
             sandbox: backends(api, api.endpoints.sandbox(), "sandbox")?,
             resources: resources(api, texts)?,
         })
+    }
+
+    /// The context without the version at its end, as 1.8 named it.
+    pub(crate) fn bare_context(&self) -> &str {
+        self.context.strip_suffix(&*self.version).and_then(|rest| rest.strip_suffix('/')).unwrap_or(&self.context)
     }
 
     /// The contexts it claims.

@@ -10,15 +10,17 @@ mod api;
 mod backend;
 mod credentials;
 mod resources;
+mod ways;
 
 use std::sync::Arc;
 
 use imbl::shared_ptr::DefaultSharedPtr;
 use model::{
-    AdvancedPolicy, Api, ApiId, Application, ApplicationId, ApplicationPolicy, KeyMapping, KeyMappingId, KeyState, KeyType, LifecycleState,
-    PolicyId, RevisionId, Subscription, SubscriptionId, SubscriptionPolicy, SubscriptionState, Tenant, TenantId, Timestamp,
+    AdvancedPolicy, Api, ApiContinuity, ApiId, Application, ApplicationId, ApplicationPolicy, Continuity, KeyMapping, KeyMappingId,
+    KeyState, KeyType, LifecycleState, PolicyId, RevisionId, Subscription, SubscriptionId, SubscriptionPolicy, SubscriptionState, Tenant,
+    TenantId, Timestamp,
 };
-use token::{KeySet, VerifyingKey};
+use token::{KeySet, SigningKey, VerifyingKey};
 use traffic::{Group, Matcher, Quota};
 use uuid::Uuid;
 
@@ -29,6 +31,8 @@ pub(crate) use api::{ApiEntry, CorsRules};
 pub use backend::AddressFault;
 pub(crate) use backend::{Authority, Backends, Target};
 pub(crate) use resources::{Found, Operation, Resource, Verb, Verbs};
+pub use ways::Signer;
+pub(crate) use ways::{AssertionRules, Ways};
 
 /// One thing that became different.
 #[derive(Debug, Clone)]
@@ -74,6 +78,18 @@ pub enum Change {
     PutTenant(Tenant),
     /// A tenant is gone; its APIs answer 404.
     RemoveTenant(TenantId),
+    /// What a tenant keeps of an old installation's ways is new or changed.
+    PutContinuity(Continuity),
+    /// A tenant keeps nothing of them any more.
+    RemoveContinuity(TenantId),
+    /// Where an API differs from its tenant in them is new or changed.
+    PutApiContinuity(ApiContinuity),
+    /// An API follows its tenant.
+    RemoveApiContinuity(ApiId),
+    /// The key that signs for a tenant is new or another.
+    PutSigner(Signer),
+    /// A tenant has no key of its own any more.
+    RemoveSigner(TenantId),
     /// A token is taken back.
     Revoke {
         /// The token's `jti` (for opaque tokens, [`crate::FoundToken::id`]).
@@ -134,6 +150,12 @@ pub struct Snapshot {
     /// Counts changes of issuers: a token verified under another number is verified again.
     pub(crate) issuers_version: u64,
     inactive_tenants: Map<TenantId, ()>,
+    domains: Map<TenantId, Arc<str>>,
+    ways: Map<TenantId, Arc<Ways>>,
+    /// How many of the ways tell backends who calls.
+    asserting: usize,
+    differing: Map<ApiId, ApiContinuity>,
+    signers: Map<TenantId, Arc<SigningKey>>,
     revoked: Map<Arc<str>, Option<Timestamp>>,
     /// Each text once, however many APIs hold it.
     texts: Map<Arc<str>, ()>,
@@ -170,6 +192,10 @@ pub(crate) struct ApplicationEntry {
     pub(crate) name: Arc<str>,
     pub(crate) owner: Arc<str>,
     pub(crate) policy: Option<PolicyKey>,
+    /// The policy's name, the number and the attributes, as backends are told them.
+    pub(crate) tier: Arc<str>,
+    pub(crate) number: i64,
+    pub(crate) attributes: Box<[(Box<str>, Box<str>)]>,
     pub(crate) approved: bool,
     /// What its users are counted under, each for himself.
     pub(crate) counter: Key,
@@ -196,6 +222,8 @@ pub(crate) struct SubscriptionEntry {
     pub(crate) state: SubscriptionState,
     /// The plan, unless it counts nothing. It belongs to the API's tenant.
     pub(crate) plan: Option<PolicyName>,
+    /// Its name, as backends are told it.
+    pub(crate) tier: Arc<str>,
     pub(crate) counter: Key,
 }
 
@@ -354,6 +382,9 @@ impl Snapshot {
                     name: application.name.as_str().into(),
                     owner: texts.one(&application.owner),
                     policy: policy.map(|name| name.in_tenant(application.tenant)),
+                    tier: texts.one(&application.policy),
+                    number: application.number,
+                    attributes: application.attributes.iter().map(|(n, v)| (n.as_str().into(), v.as_str().into())).collect(),
                     approved: application.status == model::ApplicationStatus::Approved,
                     counter: Key::of(&["application", &application.id.to_string()]),
                     owner_key: user_key(&application.owner),
@@ -370,6 +401,7 @@ impl Snapshot {
                     id: subscription.id,
                     state: subscription.state,
                     plan: PolicyName::limiting(Family::Subscription, &subscription.plan),
+                    tier: Texts(&mut self.texts).one(&subscription.plan),
                     counter: Key::of(&["subscription", &pair.0.to_string(), &pair.1.to_string()]),
                 };
                 if let Some(replaced) = self.subscriptions.insert(pair, entry) {
@@ -411,9 +443,29 @@ impl Snapshot {
                 self.issuers_version += 1;
                 self.remove_issuer(*tenant, issuer);
             }
-            Change::PutTenant(tenant) if tenant.active => drop(self.inactive_tenants.remove(&tenant.id)),
-            Change::PutTenant(tenant) => drop(self.inactive_tenants.insert(tenant.id, ())),
-            Change::RemoveTenant(id) => drop(self.inactive_tenants.insert(*id, ())),
+            Change::PutTenant(tenant) => {
+                self.domains.insert(tenant.id, tenant.domain.as_str().into());
+                match tenant.active {
+                    true => drop(self.inactive_tenants.remove(&tenant.id)),
+                    false => drop(self.inactive_tenants.insert(tenant.id, ())),
+                }
+            }
+            Change::RemoveTenant(id) => {
+                self.domains.remove(id);
+                self.inactive_tenants.insert(*id, ());
+            }
+            Change::PutContinuity(continuity) => {
+                let (ways, fault) = Ways::compile(continuity);
+                self.put_ways(continuity.tenant, ways);
+                if let Some(fault) = fault {
+                    return Err(fault);
+                }
+            }
+            Change::RemoveContinuity(tenant) => self.remove_ways(*tenant),
+            Change::PutApiContinuity(own) => self.put_differing(own),
+            Change::RemoveApiContinuity(api) => drop(self.differing.remove(api)),
+            Change::PutSigner(signer) => drop(self.signers.insert(signer.tenant, Arc::clone(&signer.key))),
+            Change::RemoveSigner(tenant) => drop(self.signers.remove(tenant)),
             Change::Revoke { jti, until } => drop(self.revoked.insert(jti.as_str().into(), *until)),
             Change::ForgetRevocations(before) => self.revoked.retain(|_, until| until.is_none_or(|until| until >= *before)),
         }

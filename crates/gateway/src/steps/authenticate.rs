@@ -42,6 +42,8 @@ pub(crate) struct Verified {
     /// Claims, where a policy may look at them.
     pub(crate) claims: Option<serde_json::Map<String, serde_json::Value>>,
     issuers_version: u64,
+    /// Looked up rather than verified.
+    is_opaque: bool,
 }
 
 #[derive(Clone)]
@@ -192,6 +194,7 @@ impl Verifier {
             tenant: issuer.tenant,
             claims: self.keeps_claims.then(|| claims.all()),
             issuers_version: snapshot.issuers_version,
+            is_opaque: false,
         })
     }
 
@@ -215,6 +218,18 @@ impl Verifier {
 }
 
 impl Verified {
+    /// `jti`, or the signature's text where there is none.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Whether it is the verdict on the same token. Signed ones are told by the verdict itself, because who signs chooses their ids; what an
+    /// opaque one is called follows from its text.
+    pub(crate) fn is_the_same(self: &Arc<Self>, other: &Arc<Self>) -> bool {
+        let opaque = self.is_opaque && other.is_opaque && self.id == other.id && self.user == other.user && self.tenant == other.tenant;
+        Arc::ptr_eq(self, other) || opaque
+    }
+
     fn of_opaque(token: &FoundToken) -> Self {
         Self {
             id: token.id.as_str().into(),
@@ -229,6 +244,7 @@ impl Verified {
             claims: None,
             // Nobody signed it, so no change of issuers matters to it.
             issuers_version: 0,
+            is_opaque: true,
         }
     }
 
@@ -246,6 +262,7 @@ impl Verified {
             tenant,
             claims: None,
             issuers_version: 0,
+            is_opaque: true,
         }
     }
 

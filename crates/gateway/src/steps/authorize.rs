@@ -54,10 +54,11 @@ pub(crate) fn authorize(
         SubscriptionState::Blocked | SubscriptionState::ProdOnlyBlocked => return Err(AuthRefusal::SubscriptionBlocked),
         SubscriptionState::OnHold | SubscriptionState::Rejected => return Err(AuthRefusal::SubscriptionInactive),
     }
-    if !key.allowed_domains.is_empty() {
+    if !key.allowed_domains.is_empty() && snapshot.restricts_domains(api) {
+        let site_header = snapshot.domain_header(api.tenant).unwrap_or(site_header);
         let site = headers.get(site_header).and_then(|v| v.to_str().ok()).map(str::trim);
         if !site.is_some_and(|site| key.allowed_domains.iter().any(|allowed| **allowed == *site)) {
-            return Err(AuthRefusal::Domain);
+            return Err(AuthRefusal::Domain(Arc::clone(&key.allowed_domains)));
         }
     }
     let has_scope = operation.scopes.is_empty() || operation.scopes.iter().any(|s| verified.scopes.iter().any(|t| **t == **s));

@@ -6,4 +6,5 @@ pub(crate) mod cors;
 pub(crate) mod forward;
 pub(crate) mod rewrite;
 pub(crate) mod route;
+pub(crate) mod tell;
 pub(crate) mod throttle;

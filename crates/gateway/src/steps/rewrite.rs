@@ -4,6 +4,7 @@
 //! - hop-by-hop headers go, and those that `Connection` names; framing is made anew from the body as it was read;
 //! - the bearer token goes, the rest of its header stays, unless configured otherwise;
 //! - `Host` is the backend's; `User-Agent` stays the client's (4.0.0 put its own there);
+//! - where backends are told who calls, the header for that is ours alone;
 //! - `Internal-Key` goes, and `activityid` is the client's or a fresh one;
 //! - `X-Forwarded-For`, `-Proto` and `-Host` are taken over from a trusted proxy, its own address appended to the first; from anyone else
 //!   they, and `Forwarded`, are dropped and made anew, since backends believe them. (4.0.0 passes whatever comes and adds nothing.)
@@ -22,6 +23,7 @@ use crate::hops;
 use crate::listener::Peer;
 use crate::snapshot::Target;
 use crate::steps::authenticate::bearer_of;
+use crate::steps::tell::Told;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: &str = "x-forwarded-proto";
@@ -40,6 +42,8 @@ pub(crate) struct Outgoing<'c> {
     pub(crate) bearer: Option<&'c HeaderName>,
     /// What `Authorization` says, in place of what the client said.
     pub(crate) authorization: Option<&'c HeaderValue>,
+    /// What the backend is told of the caller, in place of what the client says.
+    pub(crate) told: Option<&'c Told>,
 }
 
 /// A request target that no request line can hold.
@@ -95,10 +99,16 @@ impl Outgoing<'_> {
         if let Some(authorization) = self.authorization {
             line(out, "authorization", authorization.as_bytes());
         }
+        if let Some(Told { header, token: Some(token) }) = self.told {
+            line(out, header.as_str(), token.as_bytes());
+        }
     }
 
     /// Whether a client's header goes on as it is.
     fn goes_on(&self, name: &HeaderName, text: &str, says: &mut Says) -> bool {
+        if self.told.is_some_and(|told| told.header == *name) {
+            return false;
+        }
         // By length first, which tells most headers apart at once.
         match text.len() {
             4 if text == "host" => false,
@@ -244,6 +254,7 @@ mod tests {
             correlation: (&HeaderName::from_static("activityid"), &HeaderValue::from_static("id")),
             bearer: Some(&http::header::AUTHORIZATION),
             authorization: None,
+            told: None,
         };
         let mut out = Vec::new();
         outgoing.write(&mut out);

@@ -5,6 +5,7 @@
 
 mod bench;
 mod calls;
+mod continuity;
 mod framing;
 mod support;
 mod tls;

@@ -40,7 +40,7 @@ fn read_all(database: &Database) -> Result<usize, Error> {
 #[test]
 fn other_files_are_named() {
     assert!(matches!(open(b""), Err(Error::NotH2 { .. })));
-    assert!(matches!(open(b"H:2,block:5,blockSize:1000,chunk:1"), Err(Error::MvStore { .. })));
+    assert!(matches!(open(b"H:2,block:5,blockSize:1000,chunk:1"), Err(Error::BadHeader { .. })));
     assert!(matches!(open(b"-- MySQL dump 10.13"), Err(Error::NotH2 { .. })));
     let error = Database::open(Path::new("/no/such/folder/x.h2.db")).unwrap_err();
     assert!(matches!(error, Error::Io { .. }));

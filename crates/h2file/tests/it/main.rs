@@ -7,6 +7,7 @@ mod crash;
 mod damage;
 mod engines;
 mod lobs;
+mod mvstore;
 mod samples;
 mod tables;
 mod writer;

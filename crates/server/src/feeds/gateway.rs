@@ -9,13 +9,13 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::gateway::{Change as GatewayChange, Deployed, Gateway, Issuer, Snapshot};
+use ::gateway::{Change as GatewayChange, Deployed, Gateway, Issuer, Signer, Snapshot};
 use db::outbox::{Change, Thing};
 use db::served::Served;
 use db::{Db, Tx};
 use events::Courier;
 use model::{ApiId, TenantId, Timestamp};
-use token::VerifyingKey;
+use token::{SigningKey, VerifyingKey};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -140,9 +140,11 @@ impl GatewayFeed {
     async fn everything(&self, tx: &mut Tx) -> Result<Vec<GatewayChange>, FeedFault> {
         let mut changes = Vec::new();
         for tenant in db::tenants::list(tx).await? {
-            changes.push(self.issuer_of(tx, tenant.id).await?);
+            changes.extend(self.keys_of(tx, tenant.id).await?);
             changes.push(GatewayChange::PutTenant(tenant));
         }
+        changes.extend(db::continuity::list(tx).await?.into_iter().map(GatewayChange::PutContinuity));
+        changes.extend(db::continuity::list_apis(tx).await?.into_iter().map(GatewayChange::PutApiContinuity));
         changes.extend(db::policies::subscription::list_all(tx).await?.into_iter().map(GatewayChange::PutSubscriptionPolicy));
         changes.extend(db::policies::application::list_all(tx).await?.into_iter().map(GatewayChange::PutApplicationPolicy));
         changes.extend(db::policies::advanced::list_all(tx).await?.into_iter().map(GatewayChange::PutAdvancedPolicy));
@@ -213,7 +215,7 @@ impl GatewayFeed {
                 }
                 Thing::SigningKey => {
                     for tenant in db::tenants::list(&mut tx).await? {
-                        changes.push(self.issuer_of(&mut tx, tenant.id).await?);
+                        changes.extend(self.keys_of(&mut tx, tenant.id).await?);
                     }
                 }
                 Thing::Tenant => {
@@ -222,8 +224,21 @@ impl GatewayFeed {
                         let found = db::tenants::find(&mut tx, id).await?;
                         if found.is_none() {
                             changes.push(GatewayChange::RemoveIssuer { tenant: id, issuer: self.issuer.clone() });
+                            changes.push(GatewayChange::RemoveSigner(id));
                         }
                         changes.push(found.map_or(GatewayChange::RemoveTenant(id), GatewayChange::PutTenant));
+                    }
+                }
+                Thing::Continuity => {
+                    if let Ok(number) = change.id.parse() {
+                        let found = db::continuity::find(&mut tx, TenantId(number)).await?;
+                        changes.push(found.map_or(GatewayChange::RemoveContinuity(TenantId(number)), GatewayChange::PutContinuity));
+                    }
+                }
+                Thing::ApiContinuity => {
+                    if let Some(id) = parsed(change) {
+                        let found = db::continuity::find_api(&mut tx, id).await?;
+                        changes.push(found.map_or(GatewayChange::RemoveApiContinuity(id), GatewayChange::PutApiContinuity));
                     }
                 }
                 // The gateway looks clients up with the token, and serves one environment whatever it is called for people.
@@ -244,10 +259,20 @@ impl GatewayFeed {
         GatewayChange::PutApi(Arc::new(Deployed { api: served.api, revision: served.revision, environment: self.environment.clone() }))
     }
 
-    /// Without a key left, nobody's tokens are believed: an issuer that stayed would keep those of the last key alive.
-    async fn issuer_of(&self, tx: &mut Tx, tenant: TenantId) -> Result<GatewayChange, FeedFault> {
-        let keys: Vec<(String, VerifyingKey)> = db::signing_keys::list(tx, tenant)
-            .await?
+    /// Whose tokens are believed, and what signs for the tenant. Without a key left, nobody's tokens are believed: an issuer that stayed
+    /// would keep those of the last key alive.
+    async fn keys_of(&self, tx: &mut Tx, tenant: TenantId) -> Result<[GatewayChange; 2], FeedFault> {
+        let stored = db::signing_keys::list(tx, tenant).await?;
+        let signer = stored.iter().filter(|key| key.active).find_map(|stored| {
+            let key = SigningKey::from_pkcs8(stored.pkcs8.expose()).and_then(|key| key.with_certificate(&stored.certificate_der));
+            key.inspect_err(
+                |fault| tracing::error!(kid = stored.kid, %fault, "a stored signing key cannot be used to tell backends who calls"),
+            )
+            .ok()
+        });
+        let signer =
+            signer.map_or(GatewayChange::RemoveSigner(tenant), |key| GatewayChange::PutSigner(Signer { tenant, key: Arc::new(key) }));
+        let keys: Vec<(String, VerifyingKey)> = stored
             .into_iter()
             .filter_map(|key| match VerifyingKey::from_certificate_der(&key.certificate_der) {
                 Ok(verifying) => Some((key.kid, verifying)),
@@ -258,9 +283,9 @@ impl GatewayFeed {
             })
             .collect();
         if keys.is_empty() {
-            return Ok(GatewayChange::RemoveIssuer { tenant, issuer: self.issuer.clone() });
+            return Ok([GatewayChange::RemoveIssuer { tenant, issuer: self.issuer.clone() }, signer]);
         }
-        Ok(GatewayChange::PutIssuer(Issuer {
+        let issuer = Issuer {
             tenant,
             issuer: self.issuer.clone(),
             key_manager: RESIDENT.to_owned(),
@@ -268,7 +293,8 @@ impl GatewayFeed {
             consumer_key_claim: None,
             scopes_claim: None,
             says_aut: true,
-        }))
+        };
+        Ok([GatewayChange::PutIssuer(issuer), signer])
     }
 }
 

@@ -209,8 +209,8 @@ impl Installation {
         let mut bad = Vec::new();
         let mut tenants: Vec<Tenant> = record::all(users, &mut bad).await?;
         tenants.sort_by_key(|t| t.id);
-        let registry = Registry::read(db, wanted_at_once, &mut bad).await?;
-        let (apis, orphans) = apis::read(api, &registry, &tenants, &mut bad).await?;
+        let mut registry = Registry::read(db, wanted_at_once, &mut bad).await?;
+        let (apis, orphans) = apis::read(api, &mut registry, &tenants, &mut bad).await?;
         let oauth_clients: Vec<Client> = record::all(identity, &mut bad).await?;
         let encrypted = oauth_clients.iter().filter_map(|c| c.secret.as_ref()).filter(|s| oauth::looks_encrypted(s.expose())).count();
         let tenant_ids: Vec<i64> = std::iter::once(SUPER_TENANT_ID).chain(tenants.iter().map(|t| t.id)).collect();
@@ -382,7 +382,12 @@ fn tenant_files(installation: &Installation, tenant_id: i64) -> TenantFiles {
     for resource in registry.below(tenant_id, &folder) {
         let direction = resource.path.strip_prefix(&folder).and_then(|p| p.trim_start_matches('/').split('/').next());
         if let (Some(bytes), Some(direction)) = (&resource.content, direction) {
-            sequences.push(SequenceResource { direction: direction.to_owned(), file: resource.name().to_owned(), bytes: bytes.clone() });
+            sequences.push(SequenceResource {
+                direction: direction.to_owned(),
+                file: resource.name().to_owned(),
+                uuid: resource.uuid.clone(),
+                bytes: bytes.clone(),
+            });
         }
     }
     let vault = registry.at(tenant_id, &format!("{CONFIG}/repository/components/secure-vault"));

@@ -170,6 +170,13 @@ record! {
     }
 }
 
+impl Token {
+    /// Whether it is in force there, as far as its state tells.
+    pub fn is_active(&self) -> bool {
+        self.state.as_deref().is_some_and(|state| state.trim().eq_ignore_ascii_case("ACTIVE"))
+    }
+}
+
 /// All tokens of a site, from every partition, one batch at a time: a site may hold millions.
 ///
 /// On a running server the stream holds the identity database's only connection until it has ended or is dropped; read

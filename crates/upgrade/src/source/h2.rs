@@ -36,10 +36,6 @@ impl H2 {
         let shown = path.display().to_string();
         let (opened, tables) = blocking(&shown, move || {
             let path = existing(&path);
-            // Only 3.0 and later shipped an H2 that writes this kind of file.
-            if path.to_string_lossy().ends_with(".mv.db") {
-                return Err(SourceError::TooNew { found: "3.0 or later (an H2 .mv.db)".into() });
-            }
             let database = h2file::Database::open(&path).map_err(|cause| SourceError::H2 { path: path.clone(), cause: Box::new(cause) })?;
             let tables = database
                 .tables()
@@ -65,7 +61,7 @@ impl H2 {
                 .push(format!("{path}: {} is there; stop the old server, or what is read may be older than what it knows", lock.display()));
         }
         if self.database.database.info().recovery.is_some() {
-            notes.push(format!("{path}: the database was not closed; it was recovered in memory from its log"));
+            notes.push(format!("{path}: the database was not closed; it was recovered in memory, without what was not committed"));
         }
         notes
     }

@@ -65,7 +65,7 @@ impl MySql {
         let some: Vec<String> = of.some.iter().map(u32::to_string).collect();
         // A list of none is no SQL; no bucket has this number.
         let some = if some.is_empty() { "-1".to_owned() } else { some.join(",") };
-        let condition = format!(" WHERE {} IN ({some})", bucket(&of.key, of.of));
+        let condition = format!(" WHERE {} IN ({some})", bucket(&table, &of.key, of.of));
         self.scan_where(table, shown, condition)
     }
 
@@ -82,7 +82,7 @@ impl MySql {
 
     pub(super) async fn sums(&self, table: &Table, key: &str, of: u32, shown: &str) -> Result<Vec<Sum>, SourceError> {
         let failed = |cause: sqlx::Error| SourceError::Read { table: table.name.clone(), from: shown.to_owned(), cause: Box::new(cause) };
-        let (bucket, digest) = (bucket(key, of), digest(table));
+        let (bucket, digest) = (bucket(table, key, of), digest(table));
         let sql = format!("SELECT {bucket}, COUNT(*), SUM({digest}) FROM {} GROUP BY 1", quoted(&table.name));
         let mut connection = self.connection.lock().await;
         let mut found = sqlx::raw_sql(AssertSqlSafe(sql)).fetch(&mut *connection);
@@ -111,7 +111,9 @@ impl MySql {
 }
 
 /// The bucket of a key, as SQL. By the bytes of the key: two spellings that the column's collation calls equal may lie in two buckets.
-fn bucket(key: &str, of: u32) -> String {
+fn bucket(table: &Table, key: &str, of: u32) -> String {
+    // As the table spells it: PostgreSQL cares.
+    let key = table.position(key).and_then(|at| table.columns.get(at)).map_or(key, |c| c.name.as_str());
     format!("CRC32({}) % {of}", quoted(key))
 }
 

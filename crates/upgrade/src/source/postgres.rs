@@ -62,7 +62,7 @@ impl Postgres {
         let some: Vec<String> = of.some.iter().map(u32::to_string).collect();
         // A list of none is no SQL; no bucket has this number.
         let some = if some.is_empty() { "-1".to_owned() } else { some.join(",") };
-        let condition = format!(" WHERE {} IN ({some})", bucket(&of.key, of.of));
+        let condition = format!(" WHERE {} IN ({some})", bucket(&table, &of.key, of.of));
         self.scan_where(table, shown, condition)
     }
 
@@ -79,7 +79,7 @@ impl Postgres {
 
     pub(super) async fn sums(&self, table: &Table, key: &str, of: u32, shown: &str) -> Result<Vec<Sum>, SourceError> {
         let failed = |cause: sqlx::Error| SourceError::Read { table: table.name.clone(), from: shown.to_owned(), cause: Box::new(cause) };
-        let (bucket, digest) = (bucket(key, of), digest(table));
+        let (bucket, digest) = (bucket(table, key, of), digest(table));
         let sql = format!("SELECT {bucket}, COUNT(*), SUM({digest}) FROM {} GROUP BY 1", quoted(&table.name));
         let mut connection = self.connection.lock().await;
         let mut found = sqlx::raw_sql(AssertSqlSafe(sql)).fetch(&mut *connection);
@@ -105,7 +105,9 @@ impl Postgres {
 }
 
 /// The bucket of a key, as SQL.
-fn bucket(key: &str, of: u32) -> String {
+fn bucket(table: &Table, key: &str, of: u32) -> String {
+    // As the table spells it: PostgreSQL cares.
+    let key = table.position(key).and_then(|at| table.columns.get(at)).map_or(key, |c| c.name.as_str());
     format!("(('x' || left(md5(coalesce({}::text, '')), 7))::bit(28)::int % {of})", quoted(key))
 }
 

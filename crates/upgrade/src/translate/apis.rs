@@ -9,7 +9,10 @@ use model::{
 };
 use serde_json::Value;
 
-use super::{About, Carried, CarriedApi, Desk, contexts, definitions, endpoints, list, operations, policies::Limits, said, scopes::Scopes};
+use super::{
+    About, Carried, CarriedApi, Desk, contexts, definitions, endpoints, list, operations, policies::Limits, said, scopes::Scopes,
+    sequences::Sequences,
+};
 use crate::old::apis::{Artifact, OldApi};
 
 const TABLE: &str = "AM_API";
@@ -75,7 +78,12 @@ const KNOWN_FIELDS: &[&str] = &[
     "deploymentEnvironments",
 ];
 
-pub(super) fn translate(desk: &mut Desk<'_>, scopes: &mut Scopes, limits: &mut Limits) -> Vec<Carried<CarriedApi>> {
+pub(super) fn translate(
+    desk: &mut Desk<'_>,
+    scopes: &mut Scopes,
+    limits: &mut Limits,
+    sequences: &mut Sequences,
+) -> Vec<Carried<CarriedApi>> {
     let defaults = default_versions(desk);
     let mut done: Vec<Carried<CarriedApi>> = Vec::new();
     let mut contexts: HashMap<String, String> = HashMap::new();
@@ -101,6 +109,7 @@ pub(super) fn translate(desk: &mut Desk<'_>, scopes: &mut Scopes, limits: &mut L
                 format!("{shown} has the same identifier as another API"),
             );
         }
+        sequences.attach(desk, old, old.artifact.as_ref(), api, &origin);
         if let Some(other) = contexts.insert(api.context.clone(), shown.clone()) {
             let words = format!("{shown} and {other} both answer at {}", api.context);
             desk.block(
@@ -412,12 +421,6 @@ fn backend(desk: &mut Desk<'_>, old: &OldApi, artifact: &Artifact, api: &mut Api
         api.cache_timeout_secs = seconds;
     }
     api.cors = get("overview_corsConfiguration").and_then(own_cors).or_else(|| site_cors(desk));
-    for flow in ["in", "out", "fault"] {
-        if let Some(name) = get(&format!("overview_{flow}Sequence")).filter(|n| !n.eq_ignore_ascii_case("none")) {
-            let words = format!("{shown} runs the {flow} sequence {name}");
-            desk.warn(About::Api, "Mediation sequences are not carried yet: messages pass unchanged.", origin, words);
-        }
-    }
 }
 
 fn own_cors(text: &str) -> Option<Cors> {
@@ -574,7 +577,10 @@ mod tests {
     fn carried(api: OldApi) -> (CarriedApi, Vec<Finding>) {
         let mut old = bare::installation();
         old.apis = vec![api];
-        let done = bare::with_desk(&old, |desk| translate(desk, &mut Scopes::default(), &mut Limits::default()).remove(0).value);
+        let done = bare::with_desk(&old, |desk| {
+            let mut sequences = super::super::sequences::read(desk);
+            translate(desk, &mut Scopes::default(), &mut Limits::default(), &mut sequences).remove(0).value
+        });
         (done.value, done.findings)
     }
 

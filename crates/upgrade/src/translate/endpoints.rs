@@ -38,6 +38,12 @@ impl EndpointMap {
         Ok(Self(pairs))
     }
 
+    /// Names what it says.
+    pub fn digest(&self) -> String {
+        let words: Vec<&[u8]> = self.0.iter().flat_map(|(old, new)| [old.as_bytes(), new.as_bytes()]).collect();
+        crate::fingerprint::hex(&crate::fingerprint::of(&words))
+    }
+
     /// Whether it changes nothing.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

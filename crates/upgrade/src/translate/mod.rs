@@ -13,6 +13,7 @@ mod endpoints;
 mod finding;
 mod keys;
 mod ledger;
+mod left_behind;
 mod limits;
 mod names;
 mod operations;
@@ -20,6 +21,7 @@ mod permissions;
 mod policies;
 mod roles;
 mod scopes;
+mod sequences;
 mod subscriptions;
 mod tables;
 mod tenants;
@@ -32,18 +34,25 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::{Datelike, NaiveDateTime};
 use db::lifecycle_events::LifecycleEvent;
 use model::{
-    AdvancedPolicy, Api, ApiScope, Application, ApplicationPolicy, Definition, KeyMapping, OAuthClient, ScopeBinding, SubscriptionPolicy,
-    Tenant, TenantId, Timestamp, User,
+    AdvancedPolicy, Api, ApiScope, Application, ApplicationPolicy, Definition, KeyMapping, OAuthClient, ScopeBinding, StoredSequence,
+    SubscriptionPolicy, Tenant, TenantId, Timestamp, User,
 };
 
 pub use endpoints::EndpointMap;
 pub use finding::{About, Finding, Severity};
 pub use ledger::{Account, Ledger};
 pub use names::Names;
+#[cfg(test)]
+pub(crate) use policies::bare;
+pub(crate) use sequences::is_stock as is_stock_sequence;
 pub use subscriptions::Subscriptions;
 
 use crate::old::Installation;
-use crate::source::{Site, clock::Clock, files::Settings};
+use crate::source::{
+    Site,
+    clock::Clock,
+    files::{Extras, Settings, SynapseFile},
+};
 
 /// What is translated, and how.
 #[derive(Debug)]
@@ -52,6 +61,10 @@ pub struct Input<'a> {
     pub old: &'a Installation,
     /// The old configuration, when there is a folder.
     pub settings: Option<&'a Settings>,
+    /// What lies deployed on the old gateway, when there is a folder.
+    pub synapse: &'a [SynapseFile],
+    /// What the site added to its installation by hand, when there is a folder.
+    pub extras: Option<&'a Extras>,
     /// How many secondary user stores the folder defines.
     pub secondary_stores: usize,
     /// Reads wall clocks.
@@ -198,6 +211,8 @@ pub struct Translation {
     pub shared_scopes: Vec<Carried<SharedScope>>,
     /// APIs.
     pub apis: Vec<Carried<CarriedApi>>,
+    /// Mediation sequences.
+    pub sequences: Vec<Carried<StoredSequence>>,
     /// OAuth clients.
     pub clients: Vec<Carried<OAuthClient>>,
     /// Applications.
@@ -225,6 +240,7 @@ impl Translation {
 pub fn translate(input: &Input<'_>) -> Translation {
     let mut desk = Desk::new(input);
     installation(&mut desk);
+    left_behind::tell(&mut desk);
     let mut done = Translation { tenants: tenants::translate(&mut desk), ..Translation::default() };
     let permissions = permissions::Effective::of(&mut desk);
     let mut roles = roles::translate(&mut desk, &permissions);
@@ -234,7 +250,9 @@ pub fn translate(input: &Input<'_>) -> Translation {
     done.roles = roles.list;
     let mut limits = policies::translate(&mut desk);
     let mut scopes = scopes::translate(&mut desk);
-    done.apis = apis::translate(&mut desk, &mut scopes, &mut limits);
+    let mut sequences = sequences::read(&mut desk);
+    done.apis = apis::translate(&mut desk, &mut scopes, &mut limits, &mut sequences);
+    done.sequences = sequences.finish(&mut desk);
     done.shared_scopes = scopes.shared(&mut desk);
     let clients = clients::translate(&mut desk, &done.users);
     let applications = applications::translate(&mut desk, &mut limits, &done.users);
@@ -417,8 +435,6 @@ fn outside_tables(input: &Input<'_>) -> Vec<(&'static str, u64)> {
         ("documents of APIs", old.apis.iter().map(|a| count(a.documents.len())).sum()),
         ("thumbnails", count(old.apis.iter().filter(|a| a.icon.is_some()).count())),
         ("stored WSDLs", count(old.apis.iter().filter(|a| a.wsdl.is_some()).count())),
-        ("mediation sequences of single APIs", old.apis.iter().map(|a| count(a.sequences.len())).sum()),
-        ("shared mediation sequences", files.iter().map(|f| count(f.sequences.len())).sum()),
         ("workflow settings", count(files.iter().filter(|f| f.workflow_extensions.is_some()).count())),
         ("sign-up settings", count(files.iter().filter(|f| f.sign_up.is_some()).count())),
         ("tenant configurations", count(files.iter().filter(|f| f.tenant_conf.is_some()).count())),

@@ -6,7 +6,7 @@
 //! a limit nobody asked for must not come from there.
 
 #[cfg(test)]
-pub(super) mod bare;
+pub(crate) mod bare;
 mod refused;
 mod stricter;
 

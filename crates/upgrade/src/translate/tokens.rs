@@ -75,7 +75,7 @@ impl<'a> TokenDesk<'a> {
     pub fn translate(&mut self, old: &Token) -> Outcome {
         let access = old.access_token.expose();
         let key = sha256(access);
-        if !said(old.state.as_deref()).is_some_and(|s| s.eq_ignore_ascii_case("ACTIVE")) {
+        if !old.is_active() {
             return Outcome::Skipped { reason: ENDED, key };
         }
         if access.is_empty() {

@@ -3,6 +3,7 @@
 
 mod fields;
 mod rows;
+mod sequences;
 mod straight;
 
 use db::Db;

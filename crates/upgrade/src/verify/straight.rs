@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use db::{Db, Tx, apis, applications, clients, tokens, users};
 use model::{ApiId, PRIMARY_STORE, StoredPassword};
 
-use super::{Compared, Difference, TOLD, Verification, rows};
+use super::{Compared, Difference, TOLD, Verification, rows, sequences};
 use crate::old::oauth::Tokens;
 use crate::plan::{PlanError, TOKEN_BATCH};
 use crate::source::Site;
@@ -67,6 +67,7 @@ pub(super) async fn compare(
     application_numbers(done, translation, input, &applications::names_by_number(&mut tx).await?.into_iter().collect());
     filed(done, translation, &mut tx).await?;
     rows::compare(done, translation, input, site, &mut tx).await?;
+    sequences::compare(done, translation, input, &mut tx).await?;
     drop(tx);
     token_texts(done, translation, input, site, db).await
 }

@@ -56,10 +56,11 @@ fn tells(taken: &Taken, (translation, plan): &(Translation, Plan), words: &str) 
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_was_used_again_does_not_stop_the_next_run() {
+async fn a_refresh_token_that_was_used_again_there_renews_the_newer_token_here() {
     let mut road = Road::begun().await;
     let mut site = made_up();
     let (old, foreign) = (site.tokens[2].clone(), site.tokens[0].clone());
+    let old_refresh = old.refresh.clone().map(Secret::new);
     // The old product renewed the access token and kept the refresh token; the new row may come first.
     site.tokens[2].state = "INACTIVE".to_owned();
     let (mut once, mut twice) = (old.clone(), foreign);
@@ -71,17 +72,72 @@ async fn a_refresh_token_that_was_used_again_does_not_stop_the_next_run() {
     road.later(&site).await;
     let planned = road.taken.planned(Some(&road.db)).await;
     assert!(!planned.1.is_refused(), "{:?}", planned.1.conflicts);
-    assert!(tells(&road.taken, &planned, "has the same refresh token"));
     road.taken.applied(&road.db).await;
     let mut tx = road.db.read().await.unwrap();
     let renewed = db::tokens::find_by_access(&mut tx, "renewed-once").await.unwrap().unwrap();
-    assert_eq!((renewed.state, renewed.refresh, renewed.refresh_expires_at), (TokenState::Active, None, None));
+    assert_eq!((renewed.state, renewed.refresh.as_ref()), (TokenState::Active, old_refresh.as_ref()));
+    // The other use was by a token that comes later in the source than one with the same refresh token, which keeps it.
+    let twice = db::tokens::find_by_access(&mut tx, "renewed-twice").await.unwrap().unwrap();
+    assert_eq!((twice.state, twice.refresh), (TokenState::Active, None));
     assert_eq!(db::tokens::find_by_access(&mut tx, &old.access).await.unwrap().unwrap().state, TokenState::Revoked);
     drop(tx);
     let verification = road.taken.verify(&road.db).await;
     equal(&verification);
-    assert_eq!(verification.without_refresh, 1);
+    assert_eq!(verification.without_refresh, 0);
     assert_eq!(road.taken.applied(&road.db).await.batches, 0);
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_was_used_here_does_not_come_alive_again() {
+    // Used here before the old row ended there, and after.
+    for ended_first in [false, true] {
+        let mut road = Road::begun().await;
+        let mut site = made_up();
+        let old = site.tokens[2].clone();
+        let mut renewed = old.clone();
+        renewed.access = "renewed-there".to_owned();
+        site.tokens[2].state = "INACTIVE".to_owned();
+        if ended_first {
+            road.later(&site).await;
+        }
+        let mut tx = road.db.write().await.unwrap();
+        let here = db::tokens::find_by_access(&mut tx, &old.access).await.unwrap().unwrap();
+        assert!(db::tokens::revoke(&mut tx, here.id, road.taken.now).await.unwrap());
+        tx.commit().await.unwrap();
+        if ended_first {
+            road.taken.applied(&road.db).await;
+        }
+        site.tokens.push(renewed);
+        road.later(&site).await;
+        let planned = road.taken.planned(Some(&road.db)).await;
+        assert!(tells(&road.taken, &planned, "has the same refresh token"));
+        road.taken.applied(&road.db).await;
+        let mut tx = road.db.read().await.unwrap();
+        let there = db::tokens::find_by_access(&mut tx, "renewed-there").await.unwrap().unwrap();
+        assert_eq!((there.state, there.refresh), (TokenState::Active, None));
+        let holder = db::tokens::find_by_refresh(&mut tx, old.refresh.as_deref().unwrap()).await.unwrap().unwrap();
+        assert_eq!((holder.id, holder.state), (here.id, TokenState::Revoked));
+        drop(tx);
+        assert_eq!(road.taken.verify(&road.db).await.without_refresh, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_moves_after_its_row_was_ended_by_a_pass_before() {
+    let mut road = Road::begun().await;
+    let mut site = made_up();
+    let old = site.tokens[2].clone();
+    site.tokens[2].state = "INACTIVE".to_owned();
+    road.later(&site).await;
+    road.taken.applied(&road.db).await;
+    let mut renewed = old.clone();
+    renewed.access = "renewed-there".to_owned();
+    site.tokens.push(renewed);
+    road.later(&site).await;
+    road.taken.applied(&road.db).await;
+    let mut tx = road.db.read().await.unwrap();
+    let holder = db::tokens::find_by_refresh(&mut tx, old.refresh.as_deref().unwrap()).await.unwrap().unwrap();
+    assert_eq!((holder.state, holder), (TokenState::Active, db::tokens::find_by_access(&mut tx, "renewed-there").await.unwrap().unwrap()));
 }
 
 #[tokio::test]

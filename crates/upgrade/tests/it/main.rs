@@ -7,8 +7,10 @@ extern crate tidegate_upgrade as upgrade;
 
 mod corners;
 mod drift;
+mod planned;
 mod reading;
 mod roads;
+mod rolled_back;
 mod samples;
 mod scale;
 mod taking;

@@ -102,7 +102,7 @@ impl Scratch {
         Some(scratch)
     }
 
-    fn run(&self, database: &str, sql: &str) -> String {
+    pub(crate) fn run(&self, database: &str, sql: &str) -> String {
         let done = (self.client)(database).args([self.statement, sql]).output().unwrap();
         assert!(done.status.success(), "{sql}: {}", String::from_utf8_lossy(&done.stderr));
         String::from_utf8(done.stdout).unwrap().trim().to_owned()

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use model::Timestamp;
+use upgrade::translate::{EndpointMap, translate};
 use upgrade::{
+    Old, Place,
     old::{Installation, oauth::Tokens},
     source::{Location, Reading, Site, Source, Version, files::Home},
 };
@@ -35,6 +38,20 @@ async fn never_started_1_8_0_is_told_and_empty() {
     assert!(old.apis.is_empty() && old.applications.is_empty() && old.subscriptions.is_empty());
     assert!(site.databases.api.table("AM_API").is_some());
     assert!(home.synapse.iter().filter(|f| f.kind == "sequences").count() >= 9);
+}
+
+/// Every sequence that was shipped is known for one, so none is carried and none is told.
+#[tokio::test]
+async fn shipped_sequences_are_known_for_what_they_are() {
+    for name in ["wso2am-1.8.0-empty", "wso2am-1.9.0-empty", "wso2am-2.1.0-small", "wso2am-2.6.0-small"] {
+        let Some(home) = sample(name) else { return };
+        let old = Old::read(&Place { home: Some(home), ..Place::default() }).await.unwrap();
+        let map = EndpointMap::default();
+        let translation = translate(&old.input(&map, Timestamp(0)));
+        assert!(translation.sequences.is_empty(), "{name}: {:?}", translation.sequences);
+        let told: Vec<_> = translation.findings.iter().filter(|f| f.origin.contains("synapse-configs")).collect();
+        assert!(told.is_empty(), "{name}: {told:?}");
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use oldsite::{Dialect, Dirt, Size, mysql::Blobs};
 use upgrade::{
     Old, OpenError, Place,
     apply::{ApplyError, Options},
+    journal::{JournalError, Onward},
     report::Report,
     source::{Location, SourceError, Version},
     translate::{About, EndpointMap, Severity, Translation},
@@ -199,7 +200,14 @@ async fn a_run_cut_short_anywhere_is_completed_by_the_next() {
         let cut = taken.apply(&db, Options { batch: 3, stop_after: Some(most), ..taken.all() }).await;
         assert!(matches!(cut, Err(ApplyError::Stopped(n)) if n == most), "{cut:?}");
         assert!(!taken.verify(&db).await.is_equal(), "after {most} batches something is missing");
-        taken.applied(&db).await;
+        let mut onward = taken.all();
+        if most > 0 {
+            // Whoever does not say that he goes on is told so.
+            let refused = taken.apply(&db, onward.clone()).await.unwrap_err();
+            assert!(matches!(refused, ApplyError::Journal(JournalError::Interrupted(_))), "{refused:?}");
+            onward.note.onward = Onward::Resume;
+        }
+        taken.apply(&db, onward).await.unwrap();
         equal(&taken.verify(&db).await);
         assert_eq!(content(&db).await, expected, "after {most} batches");
     }

@@ -82,7 +82,7 @@ fn xml_files(folder: &Path) -> Result<Vec<(String, std::path::PathBuf)>, SourceE
 }
 
 /// By name; an absent folder is empty.
-fn entries(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<(String, std::path::PathBuf)>, SourceError> {
+pub(super) fn entries(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<(String, std::path::PathBuf)>, SourceError> {
     let fail = |cause| SourceError::File { path: folder.to_owned(), cause };
     let listing = match std::fs::read_dir(folder) {
         Ok(listing) => listing,

@@ -3,6 +3,7 @@
 
 mod datasources;
 mod deployed;
+mod extras;
 mod settings;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
 
 pub use datasources::{Datasource, Mount};
 pub use deployed::{SynapseFile, UserStoreFile};
+pub use extras::Extras;
 use model::Secret;
 pub use settings::{BackendJwt, GatewayCors, GatewayEnvironment, KeyStore, Settings};
 
@@ -47,6 +49,8 @@ pub struct Home {
     pub synapse: Vec<SynapseFile>,
     /// Secondary user stores.
     pub user_stores: Vec<UserStoreFile>,
+    /// What the site added by hand.
+    pub extras: Extras,
     supplied: BTreeMap<String, Secret<String>>,
     relocated: BTreeMap<String, Location>,
     documents: BTreeMap<String, Element>,
@@ -126,6 +130,7 @@ impl Home {
             vaulted,
             synapse: deployed::synapse(root)?,
             user_stores: deployed::user_stores(root)?,
+            extras: extras::read(root)?,
             supplied: BTreeMap::new(),
             relocated: BTreeMap::new(),
             documents,

@@ -3,21 +3,30 @@
 use std::sync::Arc;
 
 use db::bootstrap::DEFAULT_ENVIRONMENT;
+use db::origins::Shelf;
 use db::{Result, Tx, apis, deployments, lifecycle_events, revisions};
-use model::{Deployment, MAX_REVISIONS, Revision, RevisionId};
+use model::{AdvancedPolicy, ApiId, Deployment, MAX_REVISIONS, Revision, RevisionId, SubscriptionPolicy, Tenant, Timestamp};
 use serde_json::Value;
 
-use super::{Around, Noun, Standing};
-use crate::translate::CarriedApi;
+use super::{Around, Noun, Standing, handle, user_handles};
+use crate::translate::{CarriedApi, Role, SharedScope};
 
 /// Where a backend's passwords stand in `endpointConfig`.
 const BACKEND_SECRETS: [&str; 2] = ["/endpoint_security/production/password", "/endpoint_security/sandbox/password"];
 
+/// The description of revisions that are carried.
+const CARRIED_OVER: &str = "Carried over from the old installation";
+
 impl Noun for CarriedApi {
     const KIND: &'static str = "APIs";
+    const SHELF: Option<Shelf> = Some(Shelf::Apis);
 
     fn id(&self) -> String {
         self.api.id.to_string()
+    }
+
+    fn label(&self) -> String {
+        format!("{} {} ({})", self.api.name, self.api.version, self.api.context)
     }
 
     fn secrets(&self) -> Vec<String> {
@@ -35,13 +44,32 @@ impl Noun for CarriedApi {
         format!("{shown:#?}")
     }
 
+    fn needs(&self) -> Vec<String> {
+        let api = &self.api;
+        let of = |kind: &str, name: &str| handle(kind, &format!("{}/{name}", api.tenant));
+        let mut needs = user_handles(&api.provider);
+        needs.push(handle(Tenant::KIND, &api.tenant.to_string()));
+        needs.extend(api.plans.iter().map(|plan| of(SubscriptionPolicy::KIND, plan)));
+        needs.extend(api.api_policy.iter().map(|policy| of(AdvancedPolicy::KIND, policy)));
+        needs.extend(api.operations.iter().map(|operation| of(AdvancedPolicy::KIND, &operation.policy)));
+        needs.extend(api.scopes.iter().filter(|s| s.shared).map(|scope| of(SharedScope::KIND, &scope.name)));
+        let roles = api.scopes.iter().flat_map(|s| &s.roles).chain(&api.visible_roles).chain(&api.access_control_roles);
+        needs.extend(roles.map(|role| of(Role::KIND, role)));
+        needs
+    }
+
     async fn find(&self, tx: &mut Tx) -> Result<Option<Self>> {
-        let id = self.api.id;
-        let Some(api) = apis::find(tx, id).await? else { return Ok(None) };
-        let Some(definition) = apis::definition(tx, id).await? else { return Ok(None) };
-        let events = lifecycle_events::list(tx, id).await?;
-        let deployed = deployments::list(tx, id).await?.iter().any(|d| d.environment == DEFAULT_ENVIRONMENT);
-        Ok(Some(Self { api, definition, events, deployed }))
+        stored(tx, self.api.id).await
+    }
+
+    async fn at(tx: &mut Tx, id: &str) -> Result<Option<Self>> {
+        let Ok(id) = id.parse() else { return Ok(None) };
+        stored(tx, id).await
+    }
+
+    /// As whoever takes the next number of a revision over REST does.
+    async fn lock(&self, tx: &mut Tx) -> Result<()> {
+        apis::lock(tx, self.api.id).await
     }
 
     async fn standing(&self, tx: &mut Tx) -> Result<Standing> {
@@ -69,7 +97,19 @@ impl Noun for CarriedApi {
         Ok(())
     }
 
+    async fn additions(&self, tx: &mut Tx) -> Result<Option<String>> {
+        let revisions = revisions::list(tx, self.api.id).await?;
+        let made_here = revisions.iter().find(|r| r.description.as_deref() != Some(CARRIED_OVER));
+        Ok(made_here.map(|revision| format!("revision {} was made here", revision.number)))
+    }
+
+    async fn remove(&self, tx: &mut Tx, _: Timestamp) -> Result<bool> {
+        apis::delete(tx, self.api.id).await
+    }
+
     async fn update(&self, tx: &mut Tx, around: &Around) -> Result<bool> {
+        // Its next revision must not be another's, and its history not grow meanwhile.
+        apis::lock(tx, self.api.id).await?;
         if !apis::update(tx, &self.api).await? {
             return Ok(false);
         }
@@ -84,6 +124,14 @@ impl Noun for CarriedApi {
         }
         Ok(true)
     }
+}
+
+async fn stored(tx: &mut Tx, id: ApiId) -> Result<Option<CarriedApi>> {
+    let Some(api) = apis::find(tx, id).await? else { return Ok(None) };
+    let Some(definition) = apis::definition(tx, id).await? else { return Ok(None) };
+    let events = lifecycle_events::list(tx, id).await?;
+    let deployed = deployments::list(tx, id).await?.iter().any(|d| d.environment == DEFAULT_ENVIRONMENT);
+    Ok(Some(CarriedApi { api, definition, events, deployed }))
 }
 
 impl CarriedApi {
@@ -105,7 +153,7 @@ impl CarriedApi {
             id: RevisionId::derived(&[&api.id.to_string(), &number.to_string()]),
             api: api.id,
             number,
-            description: Some("Carried over from the old installation".to_owned()),
+            description: Some(CARRIED_OVER.to_owned()),
             content: Arc::new(api.clone()),
             definition: Some(self.definition.clone()),
             created_at: api.updated_at,

@@ -8,6 +8,7 @@ mod keys;
 mod policies;
 mod roles;
 mod scopes;
+mod sequences;
 mod subscriptions;
 mod tenants;
 mod tokens;
@@ -16,7 +17,9 @@ mod users;
 use std::fmt::Debug;
 
 use aws_lc_rs::digest;
+use db::origins::Shelf;
 use db::{Result, Tx};
+use model::{Secret, Timestamp};
 
 pub(crate) use tokens::{refresh_holder, without_refresh};
 
@@ -43,8 +46,16 @@ pub(crate) trait Noun: Debug + Clone + PartialEq {
     /// Its name in the book of origins, plural.
     const KIND: &'static str;
 
+    /// Where a rollback looks for records that others made and that may need carried ones.
+    const SHELF: Option<Shelf> = None;
+
     /// Its id here.
     fn id(&self) -> String;
+
+    /// For people.
+    fn label(&self) -> String {
+        self.id()
+    }
 
     /// Secrets in it, in a fixed order. [`Noun::shown`] leaves them out.
     fn secrets(&self) -> Vec<String> {
@@ -61,8 +72,32 @@ pub(crate) trait Noun: Debug + Clone + PartialEq {
         false
     }
 
+    /// The record without what mere use changes, where use changes any of it. What is left tells whether somebody changed it.
+    fn unused(&self) -> Option<Self> {
+        None
+    }
+
+    /// Names under which later records refer to it; a rollback keeps what one of them needs. Folded by [`handle`].
+    fn handles(&self) -> Vec<String> {
+        vec![handle(Self::KIND, &self.id())]
+    }
+
+    /// Handles of the records it refers to, all of kinds that are written before its own.
+    fn needs(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The record of the same id as it now is.
     async fn find(&self, tx: &mut Tx) -> Result<Option<Self>>;
+
+    /// The record of an id as it now is, whoever made it.
+    async fn at(tx: &mut Tx, id: &str) -> Result<Option<Self>>;
+
+    /// Makes the record of the same id the transaction's own until it ends, as writers over REST do, so that what is decided from reading it
+    /// still holds when it is written.
+    async fn lock(&self, _tx: &mut Tx) -> Result<()> {
+        Ok(())
+    }
 
     /// As [`Noun::find`], for many at once: in the order of the records, those that are not there left open.
     async fn find_many(tx: &mut Tx, records: &[&Self]) -> Result<Vec<Option<Self>>> {
@@ -92,6 +127,29 @@ pub(crate) trait Noun: Debug + Clone + PartialEq {
         self.update(tx, around).await
     }
 
+    /// What must be kept of the default in its place so that it can be put back; `None` when anybody can make that default again.
+    async fn set_aside(&self, _tx: &mut Tx) -> Result<Option<Secret<String>>> {
+        Ok(None)
+    }
+
+    /// Puts the default back that it took the place of.
+    async fn put_back(&self, tx: &mut Tx, _aside: Option<Secret<String>>, now: Timestamp) -> Result<()> {
+        self.remove(tx, now).await.map(drop)
+    }
+
+    /// Work of others that would go with it and that no record of another kind tells, in words.
+    async fn additions(&self, _tx: &mut Tx) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// Removes it, and what was made with it; whether it was there.
+    async fn remove(&self, tx: &mut Tx, now: Timestamp) -> Result<bool>;
+
+    /// The hash of what use does not change, where that is another than the content's.
+    fn unused_hash(&self) -> Option<String> {
+        self.unused().map(|unused| unused.content_hash())
+    }
+
     /// Names what it holds, secrets included, without giving it away.
     fn content_hash(&self) -> String {
         let mut context = digest::Context::new(&digest::SHA256);
@@ -103,4 +161,19 @@ pub(crate) trait Noun: Debug + Clone + PartialEq {
         }
         context.finish().as_ref().iter().map(|b| format!("{b:02x}")).collect()
     }
+}
+
+/// Names a record of a kind by what others write when they refer to it. Letter case is left out: who refers may spell it otherwise, and a
+/// record kept in vain does no harm.
+pub(crate) fn handle(kind: &str, name: &str) -> String {
+    format!("{kind} {}", name.to_lowercase())
+}
+
+/// Handles of the user that a name with or without store and tenant may mean.
+pub(crate) fn user_handles(spelled: &str) -> Vec<String> {
+    let bare = spelled.rsplit_once('/').map_or(spelled, |(_, name)| name);
+    let kind = <model::User as Noun>::KIND;
+    let mut found = vec![handle(kind, bare)];
+    found.extend(bare.rsplit_once('@').map(|(name, _)| handle(kind, name)));
+    found
 }

@@ -1,9 +1,9 @@
 //! Tokens.
 
 use db::{Result, Tx, tokens};
-use model::{IssuedToken, TokenState, TokenText};
+use model::{IssuedToken, OAuthClient, Timestamp, TokenState, TokenText};
 
-use super::{Around, Noun, Standing};
+use super::{Around, Noun, Standing, handle};
 
 impl Noun for IssuedToken {
     const KIND: &'static str = "tokens";
@@ -25,12 +25,25 @@ impl Noun for IssuedToken {
         here.state != TokenState::Active && Self { state: TokenState::Active, ..here.clone() } == *self
     }
 
+    fn unused(&self) -> Option<Self> {
+        (self.state != TokenState::Active).then(|| Self { state: TokenState::Active, ..self.clone() })
+    }
+
+    fn needs(&self) -> Vec<String> {
+        vec![handle(OAuthClient::KIND, &self.client)]
+    }
+
     async fn find(&self, tx: &mut Tx) -> Result<Option<Self>> {
         // By its text, as the gateway will look for it.
         match &self.access {
             TokenText::Opaque(text) => tokens::find_by_access(tx, text.expose()).await,
             TokenText::Jti(jti) => tokens::find_by_jti(tx, jti).await,
         }
+    }
+
+    async fn at(tx: &mut Tx, id: &str) -> Result<Option<Self>> {
+        let Ok(id) = id.parse() else { return Ok(None) };
+        tokens::find(tx, id).await
     }
 
     async fn find_many(tx: &mut Tx, records: &[&Self]) -> Result<Vec<Option<Self>>> {
@@ -63,6 +76,10 @@ impl Noun for IssuedToken {
     async fn update(&self, _: &mut Tx, _: &Around) -> Result<bool> {
         // A token's text decides everything about it; what differs is decided here by now.
         Ok(true)
+    }
+
+    async fn remove(&self, tx: &mut Tx, _: Timestamp) -> Result<bool> {
+        Ok(tokens::delete_many(tx, &[self.id]).await? > 0)
     }
 }
 

@@ -1,15 +1,23 @@
 //! Users.
 
+use db::origins::Shelf;
 use db::{Result, Tx, apis, applications, tenants, users};
-use model::{PRIMARY_STORE, StoredPassword, TenantId, User};
+use model::{PRIMARY_STORE, Secret, StoredPassword, Tenant, TenantId, Timestamp, User};
+use serde_json::{Value, json};
 
-use super::{Around, Noun, Standing};
+use super::{Around, Noun, Standing, handle};
+use crate::translate::Role;
 
 impl Noun for User {
     const KIND: &'static str = "users";
+    const SHELF: Option<Shelf> = Some(Shelf::Users);
 
     fn id(&self) -> String {
         self.id.to_string()
+    }
+
+    fn label(&self) -> String {
+        format!("{} of tenant {}", self.name, self.tenant)
     }
 
     fn secrets(&self) -> Vec<String> {
@@ -25,8 +33,31 @@ impl Noun for User {
         renewed && Self { password: None, ..self.clone() } == Self { password: None, ..here.clone() }
     }
 
+    /// Signing in renews the form of the password, and takes the mark of a one-time one off.
+    fn unused(&self) -> Option<Self> {
+        Some(Self { password: None, must_change_password: false, ..self.clone() })
+    }
+
+    fn handles(&self) -> Vec<String> {
+        vec![handle(Self::KIND, &self.name)]
+    }
+
+    fn needs(&self) -> Vec<String> {
+        let roles = self.roles.iter().map(|role| handle(Role::KIND, &format!("{}/{role}", self.tenant)));
+        roles.chain([handle(Tenant::KIND, &self.tenant.to_string())]).collect()
+    }
+
     async fn find(&self, tx: &mut Tx) -> Result<Option<Self>> {
         users::find_by_id(tx, self.id).await
+    }
+
+    async fn at(tx: &mut Tx, id: &str) -> Result<Option<Self>> {
+        let Ok(id) = id.parse() else { return Ok(None) };
+        users::find_by_id(tx, id).await
+    }
+
+    async fn lock(&self, tx: &mut Tx) -> Result<()> {
+        users::lock(tx, self.tenant, &self.store, &self.name).await
     }
 
     async fn standing(&self, tx: &mut Tx) -> Result<Standing> {
@@ -61,6 +92,39 @@ impl Noun for User {
         }
         users::insert(tx, self).await?;
         Ok(true)
+    }
+
+    /// The administrator that a first start made up: nobody else knows its password.
+    async fn set_aside(&self, tx: &mut Tx) -> Result<Option<Secret<String>>> {
+        let Some(default) = users::find(tx, self.tenant, &self.store, &self.name).await? else { return Ok(None) };
+        let Some(StoredPassword::Argon2id(hash)) = &default.password else { return Ok(None) };
+        let kept = json!({"id": default.id.to_string(), "hash": hash.expose(), "created_at": default.created_at.0});
+        Ok(Some(Secret::new(kept.to_string())))
+    }
+
+    async fn put_back(&self, tx: &mut Tx, aside: Option<Secret<String>>, now: Timestamp) -> Result<()> {
+        self.remove(tx, now).await?;
+        let kept: Value = aside.and_then(|text| serde_json::from_str(text.expose()).ok()).unwrap_or_default();
+        let text = |field: &str| kept.get(field).and_then(Value::as_str);
+        let at = kept.get("created_at").and_then(Value::as_i64).map(Timestamp);
+        // Without it, the next start makes an administrator up, as a first start does.
+        let (Some(Ok(id)), Some(hash), Some(at)) = (text("id").map(str::parse), text("hash"), at) else { return Ok(()) };
+        let default = Self {
+            id,
+            password: Some(StoredPassword::Argon2id(Secret::new(hash.to_owned()))),
+            roles: vec!["admin".to_owned()],
+            attributes: Vec::new(),
+            locked: false,
+            must_change_password: false,
+            password_changed_at: at,
+            created_at: at,
+            ..self.clone()
+        };
+        users::insert(tx, &default).await
+    }
+
+    async fn remove(&self, tx: &mut Tx, now: Timestamp) -> Result<bool> {
+        users::delete(tx, self.id, now).await
     }
 }
 

@@ -4,11 +4,11 @@ use crate::old::apis::Orphans;
 use crate::old::limits::Policies;
 use crate::old::registry::Registry;
 use crate::old::{Encryption, Installation};
-use crate::source::{Version, clock::Clock};
+use crate::source::{Version, clock::Clock, files::SynapseFile};
 use crate::translate::{Desk, EndpointMap, Finding, Input, Serving};
 
 /// Of 2.6.0, empty.
-pub(in crate::translate) fn installation() -> Installation {
+pub(crate) fn installation() -> Installation {
     Installation {
         version: Version::V2_6_0,
         taken_at_ms: 0,
@@ -68,9 +68,16 @@ pub(in crate::translate) struct Done<T> {
 
 /// Does `work` at a desk over `old`.
 pub(in crate::translate) fn with_desk<T>(old: &Installation, work: impl FnOnce(&mut Desk<'_>) -> T) -> Done<T> {
+    with_gateway(old, &[], work)
+}
+
+/// The same, with files of a gateway.
+pub(in crate::translate) fn with_gateway<T>(old: &Installation, synapse: &[SynapseFile], work: impl FnOnce(&mut Desk<'_>) -> T) -> Done<T> {
     let input = Input {
         old,
         settings: None,
+        synapse,
+        extras: None,
         secondary_stores: 0,
         clock: Clock::new(chrono_tz::UTC),
         source: "test",

@@ -112,6 +112,8 @@ impl Site {
         Input {
             old: &self.old,
             settings: Some(&self.settings),
+            synapse: &[],
+            extras: None,
             secondary_stores: 0,
             clock: Clock::new(Tz::UTC),
             source: "test",

@@ -1,16 +1,21 @@
 //! The one place that turns a refusal into an answer.
 //!
 //! Codes, statuses and texts are WSO2 API Manager 4.0.0's, because clients match on them. Two habits of it are mended: the request's own
-//! headers are not sent back, and `WWW-Authenticate` names real schemes.
+//! headers are not sent back, and `WWW-Authenticate` names real schemes. A tenant that came from an old version may keep that one's answers
+//! instead; they are written in [`old`].
+
+mod old;
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, StatusCode};
-use model::{KeyType, Timestamp};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use model::{ErrorFormat, Generation, KeyType, Timestamp};
 
 use crate::path::BadPath;
+use crate::snapshot::ApiEntry;
 
 /// Why a call is not passed on, or what became of it at the backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +56,8 @@ pub(crate) enum AuthRefusal {
     SubscriptionBlocked,
     /// No subscription, or no consumer key.
     NotSubscribed,
-    /// The key may not be used from where the call comes from.
-    Domain,
+    /// The key may not be used from where the call comes from; holds where it may.
+    Domain(Arc<[Box<str>]>),
     /// The subscription waits for approval or was refused.
     SubscriptionInactive,
     /// None of the resource's scopes; holds its template.
@@ -104,8 +109,58 @@ const CHALLENGE: HeaderValue = HeaderValue::from_static(
     "Bearer realm=\"WSO2 API Manager\", error=\"invalid_token\", error_description=\"The provided token is invalid\"",
 );
 
+const BLOCKED: &str = "This API has been blocked temporarily. Please try again later or contact the system administrators.";
+const BAD_QUERY: &str = "the query holds a malformed percent-escape";
+const TRANSFER_CODING: &str = "Only the transfer coding chunked is supported";
+const CLIENT_BODY: &str = "the request body broke off";
+
+/// What of a call an old version's answer depends on.
+pub(crate) struct Told<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) uri: &'a Uri,
+    pub(crate) headers: &'a HeaderMap,
+    /// The API, where the call got as far.
+    pub(crate) api: Option<&'a ApiEntry>,
+    /// The token, where there is one.
+    pub(crate) token: Option<&'a str>,
+    /// The calling site, where it is named.
+    pub(crate) site: Option<&'a str>,
+}
+
+impl Told<'_> {
+    /// As the client wrote it, without the slash at its head.
+    fn path_and_query(&self) -> &str {
+        let whole = self.uri.path_and_query().map_or("", |p| p.as_str());
+        whole.strip_prefix('/').unwrap_or(whole)
+    }
+
+    /// Context and version, as a generation knew the API. 1.8 had the version beside the context, not in it.
+    fn api_named(&self, generation: Generation) -> (&str, &str) {
+        let Some(api) = self.api else { return ("", "") };
+        let context = match generation {
+            Generation::V1_8 => api.bare_context(),
+            _ => &api.context,
+        };
+        (context, &api.version)
+    }
+}
+
 impl Refusal {
-    pub(crate) fn answer(&self) -> Answer {
+    /// The answer in a form.
+    pub(crate) fn answer(&self, format: ErrorFormat, told: &Told<'_>) -> Answer {
+        match format {
+            ErrorFormat::Json40 => self.answer_40(),
+            ErrorFormat::Xml1(generation) => old::answer(self, generation, old::Rule::Xml, told),
+            ErrorFormat::Accept(generation) => old::answer(self, generation, old::Rule::Accept, told),
+        }
+    }
+
+    /// The code of 4.0.0, by which records name the case.
+    fn code(&self) -> Option<&'static str> {
+        self.answer_40().code
+    }
+
+    fn answer_40(&self) -> Answer {
         match self {
             Self::NotFound => report(StatusCode::NOT_FOUND, "404", "Not Found", "The requested resource is not available."),
             Self::Transport(scheme) => report(
@@ -117,18 +172,9 @@ impl Refusal {
             Self::NoResource => report(StatusCode::NOT_FOUND, "404", "Runtime Error", "No matching resource found for given API Request"),
             Self::WrongVerb => report(StatusCode::METHOD_NOT_ALLOWED, "405", "Runtime Error", "Method not allowed for given API resource"),
             Self::BadPath(fault) => bad_request(&fault.to_string()),
-            Self::BadQuery => bad_request("the query holds a malformed percent-escape"),
-            Self::TransferCoding => {
-                report(StatusCode::NOT_IMPLEMENTED, "501", "Not Implemented", "Only the transfer coding chunked is supported")
-            }
-            Self::Blocked => json(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "700700",
-                &[
-                    ("type", "API blocked"),
-                    ("description", "This API has been blocked temporarily. Please try again later or contact the system administrators."),
-                ],
-            ),
+            Self::BadQuery => bad_request(BAD_QUERY),
+            Self::TransferCoding => report(StatusCode::NOT_IMPLEMENTED, "501", "Not Implemented", TRANSFER_CODING),
+            Self::Blocked => json(StatusCode::SERVICE_UNAVAILABLE, "700700", &[("type", "API blocked"), ("description", BLOCKED)]),
             Self::NoBackend(key_type) => {
                 let description = match key_type {
                     KeyType::Production => "Production key offered to the API with no production endpoint",
@@ -172,7 +218,7 @@ impl AuthRefusal {
                 (StatusCode::UNAUTHORIZED, "900907", "The requested API is temporarily blocked", NO_SUBSCRIPTION.to_owned())
             }
             Self::NotSubscribed => (StatusCode::FORBIDDEN, "900908", "Resource forbidden ", NO_SUBSCRIPTION.to_owned()),
-            Self::Domain => (StatusCode::FORBIDDEN, "900908", "Resource forbidden ", "Access forbidden for the invocations".to_owned()),
+            Self::Domain(_) => (StatusCode::FORBIDDEN, "900908", "Resource forbidden ", "Access forbidden for the invocations".to_owned()),
             Self::SubscriptionInactive => {
                 (StatusCode::UNAUTHORIZED, "900909", "The subscription to the API is inactive", NO_SUBSCRIPTION.to_owned())
             }
@@ -193,21 +239,14 @@ impl AuthRefusal {
 
 impl ThrottleRefusal {
     fn answer(&self) -> Answer {
-        let (status, code) = match self.level {
-            Level::Api => (StatusCode::TOO_MANY_REQUESTS, "900800"),
-            Level::Resource => (StatusCode::TOO_MANY_REQUESTS, "900802"),
-            Level::Application => (StatusCode::TOO_MANY_REQUESTS, "900803"),
-            Level::Subscription => (StatusCode::TOO_MANY_REQUESTS, "900804"),
-            Level::Burst => (StatusCode::TOO_MANY_REQUESTS, "900807"),
-            Level::Backend => {
-                let text = [("message", "API Limit Reached"), ("description", "API not accepting requests")];
-                return json(StatusCode::SERVICE_UNAVAILABLE, "900801", &text);
-            }
-        };
-        let Some(until) = self.until.and_then(|t| chrono::DateTime::from_timestamp_millis(t.0)) else {
+        let (status, code) = (StatusCode::TOO_MANY_REQUESTS, self.level.code());
+        if self.level == Level::Backend {
+            let text = [("message", "API Limit Reached"), ("description", "API not accepting requests")];
+            return json(StatusCode::SERVICE_UNAVAILABLE, code, &text);
+        }
+        let Some((until, next)) = self.until.and_then(next_access) else {
             return json(status, code, &[("message", "Message throttled out"), ("description", "You have exceeded your quota")]);
         };
-        let next = until.format("%Y-%b-%d %H:%M:%S%z UTC").to_string();
         let description = format!("You have exceeded your quota .You can access API after {next}");
         let text = [("message", "Message throttled out"), ("description", &*description), ("nextAccessTime", &*next)];
         let mut answer = json(status, code, &text);
@@ -218,17 +257,44 @@ impl ThrottleRefusal {
     }
 }
 
+/// A time, and how clients are told it.
+fn next_access(until: Timestamp) -> Option<(chrono::DateTime<chrono::Utc>, String)> {
+    let until = chrono::DateTime::from_timestamp_millis(until.0)?;
+    Some((until, until.format("%Y-%b-%d %H:%M:%S%z UTC").to_string()))
+}
+
+impl Level {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Api => "900800",
+            Self::Backend => "900801",
+            Self::Resource => "900802",
+            Self::Application => "900803",
+            Self::Subscription => "900804",
+            Self::Burst => "900807",
+        }
+    }
+}
+
 impl BackendFailure {
-    fn answer(self) -> Answer {
-        let (code, description) = match self {
+    /// Code and description.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
             Self::Connect => ("101503", "Error connecting to the back end"),
             Self::ConnectTimeout => ("101508", "Error connecting to the back end"),
             Self::ResponseTimeout => ("101504", "Send timeout"),
             Self::ClosedEarly => ("101505", "Error in Sender"),
             Self::Protocol => ("101506", "Error in Sender"),
             Self::Other => ("101500", "Error in Sender"),
-            Self::ClientBody => return bad_request("the request body broke off"),
-        };
+            Self::ClientBody => ("400", CLIENT_BODY),
+        }
+    }
+
+    fn answer(self) -> Answer {
+        if self == Self::ClientBody {
+            return bad_request(CLIENT_BODY);
+        }
+        let (code, description) = self.words();
         report(StatusCode::INTERNAL_SERVER_ERROR, code, "Runtime Error", description)
     }
 }
@@ -260,7 +326,7 @@ mod tests {
     use super::*;
 
     fn text(refusal: Refusal) -> (u16, String) {
-        let answer = refusal.answer();
+        let answer = refusal.answer_40();
         (answer.status.as_u16(), String::from_utf8(answer.text.to_vec()).unwrap())
     }
 
@@ -295,13 +361,13 @@ mod tests {
     #[test]
     fn a_throttled_call_is_told_when_to_come_back() {
         let until = Some(Timestamp(1_614_765_600_000));
-        let answer = Refusal::Throttle(ThrottleRefusal { level: Level::Subscription, until }).answer();
+        let answer = Refusal::Throttle(ThrottleRefusal { level: Level::Subscription, until }).answer_40();
         assert_eq!(answer.headers[RETRY_AFTER], "Wed, 03 Mar 2021 10:00:00 GMT");
         assert_eq!(
             answer.text,
             r#"{"code":"900804","message":"Message throttled out","description":"You have exceeded your quota .You can access API after 2021-Mar-03 10:00:00+0000 UTC","nextAccessTime":"2021-Mar-03 10:00:00+0000 UTC"}"#
         );
-        let burst = Refusal::Throttle(ThrottleRefusal { level: Level::Burst, until: None }).answer();
+        let burst = Refusal::Throttle(ThrottleRefusal { level: Level::Burst, until: None }).answer_40();
         assert!(!burst.headers.contains_key(RETRY_AFTER));
         assert_eq!(burst.text, r#"{"code":"900807","message":"Message throttled out","description":"You have exceeded your quota"}"#);
     }

@@ -1,4 +1,8 @@
-//! Tells what was found and done: a short text for a terminal, numbers first, and everything as JSON for machines.
+//! Tells what was found and done: a short text for a terminal, one page for a browser, and everything as JSON for machines. What costs money
+//! or access comes first.
+
+mod html;
+pub mod signed;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,6 +12,7 @@ use serde::Serialize;
 use crate::apply::Applied;
 use crate::opened::Old;
 use crate::plan::{Conflict, Plan, Tally};
+use crate::stakes::{Stake, stakes};
 use crate::translate::{About, Finding, Ledger, Severity, Translation};
 use crate::verify::Verification;
 
@@ -29,6 +34,8 @@ pub struct Report<'a> {
     pub time_zone: &'static str,
     /// Whether something must be settled first.
     pub blocked: bool,
+    /// What costs money or access.
+    pub stakes: Vec<Stake>,
     /// Records by kind.
     pub records: &'a [Tally],
     /// Who is in the way.
@@ -78,6 +85,7 @@ impl<'a> Report<'a> {
             source: &old.source,
             time_zone: old.zone().map_or("UTC", |z| z.name()),
             blocked: translation.is_blocked(),
+            stakes: stakes(&old.installation, translation, plan, &findings),
             records: &plan.tallies,
             conflicts: &plan.conflicts,
             findings,
@@ -113,6 +121,26 @@ impl<'a> Report<'a> {
         accounted && free && self.verification.is_none_or(|v| v.is_equal() && v.unreadable == 0 && whole())
     }
 
+    /// Why it is not fine, in a sentence.
+    fn refusal(&self) -> String {
+        let blocking = self.findings.iter().filter(|f| f.severity == Severity::Blocking).count();
+        let conflicts: u64 = self.records.iter().map(|t| t.conflicts).sum();
+        if self.tables.unbalanced().next().is_some() {
+            return "Not ready: old rows are unaccounted for, which is a fault of this program.".to_owned();
+        }
+        match (blocking, conflicts, self.verification) {
+            (0, 0, Some(v)) if v.differing > 0 => format!("{} difference(s) between the old installation and the new one.", v.differing),
+            (0, 0, _) => "Old rows failed or could not be read, so nobody can say that all is there.".to_owned(),
+            (0, n, _) => format!("Not ready: {n} record(s) of the new installation are in the way."),
+            (n, ..) => format!("Not ready: {n} thing(s) must be settled first."),
+        }
+    }
+
+    /// One page for a browser, which needs nothing else.
+    pub fn html(&self) -> String {
+        html::page(self)
+    }
+
     /// Everything, for machines.
     ///
     /// # Errors
@@ -126,6 +154,7 @@ impl<'a> Report<'a> {
     pub fn text(&self) -> String {
         let mut out = String::new();
         self.head(&mut out);
+        self.at_stake(&mut out);
         match (self.verification, &self.written) {
             (Some(verification), _) => compared(&mut out, verification),
             (None, Some(written)) => tallies(&mut out, "Written", written.records),
@@ -149,6 +178,18 @@ impl<'a> Report<'a> {
     fn head(&self, out: &mut String) {
         line(out, &format!("WSO2 API Manager {} at {}", self.version, self.databases.join(", ")));
         line(out, &format!("Times read as of {}", self.time_zone));
+        line(out, "");
+    }
+
+    fn at_stake(&self, out: &mut String) {
+        if self.stakes.is_empty() || self.verification.is_some() {
+            return;
+        }
+        line(out, "At stake:");
+        for stake in &self.stakes {
+            let word = if stake.lost { "lost" } else { "kept" };
+            line(out, &format!("  {word} {:>8}  {}", stake.count, stake.words));
+        }
         line(out, "");
     }
 
@@ -200,20 +241,19 @@ impl<'a> Report<'a> {
 
     /// Findings in groups of like consequence.
     fn told(&self, out: &mut String) {
-        // Findings are sorted by weight, subject and consequence.
-        let groups: Vec<&[Finding]> = self.findings.chunk_by(|a, b| kind(a) == kind(b)).collect();
         for (severity, title) in [
             (Severity::Blocking, "To be settled before anything is written"),
             (Severity::Warning, "To look at"),
             (Severity::Note, "Good to know"),
         ] {
-            let of: Vec<_> = groups.iter().filter_map(|g| Some((g.first().filter(|f| f.severity == severity)?, g))).collect();
-            let n: usize = of.iter().map(|(_, group)| group.len()).sum();
+            let of = groups_of(&self.findings, severity);
+            let n: usize = of.iter().map(|group| group.len()).sum();
             if n == 0 {
                 continue;
             }
             line(out, &format!("\n{title} ({n}):"));
-            for (first, list) in of {
+            for list in of {
+                let Some(first) = list.first() else { continue };
                 line(out, &format!("  {} ({}): {}", first.about.word(), list.len(), first.consequence));
                 for finding in list.iter().take(SHOWN) {
                     line(out, &format!("      {} [{}]", finding.words, finding.origin));
@@ -234,6 +274,11 @@ fn no_zone() -> Finding {
         origin: "--source-timezone".to_owned(),
         words: "the old server's time zone was not given".to_owned(),
     }
+}
+
+/// Findings of one weight in groups of like consequence; they are sorted by weight, subject and consequence.
+fn groups_of(findings: &[Finding], severity: Severity) -> Vec<&[Finding]> {
+    findings.chunk_by(|a, b| kind(a) == kind(b)).filter(|group| group.first().is_some_and(|f| f.severity == severity)).collect()
 }
 
 fn kind(finding: &Finding) -> (Severity, About, &str) {

@@ -1,0 +1,81 @@
+//! A compiled sequence: blocks of steps, each step with all it needs, so that a run parses nothing.
+
+use std::sync::Arc;
+
+use crate::obstacle::Note;
+
+/// A sequence that can run. Cheap to share; holds no state of a run.
+#[derive(Debug)]
+pub struct Program {
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) entry: BlockId,
+    pub(crate) body: BodyUse,
+    pub(crate) notes: Vec<Note>,
+}
+
+/// Whether a program needs the body that comes, and whether it may put another in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BodyUse {
+    /// Some way through the program looks into the body: give it whole, with [`Payload::whole`](crate::Payload::whole).
+    pub reads: bool,
+    /// Some way through the program makes another body. One that writes and does not read may be run before the body has come; if
+    /// [`Payload::rewritten`](crate::Payload::rewritten) then says so, the body that came is to be thrown away.
+    pub writes: bool,
+}
+
+impl Program {
+    /// What it does with the body. With neither, the body can be streamed past it.
+    #[must_use]
+    pub fn body_use(&self) -> BodyUse {
+        self.body
+    }
+
+    /// What runs otherwise than it did.
+    #[must_use]
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    /// Whether it does nothing at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.block(self.entry).is_none_or(|block| block.steps.is_empty())
+    }
+
+    pub(crate) fn block(&self, id: BlockId) -> Option<&Block> {
+        self.blocks.get(id.0)
+    }
+}
+
+/// Place of a block in its program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BlockId(pub(crate) usize);
+
+/// A sequence or branch.
+#[derive(Debug, Default)]
+pub(crate) struct Block {
+    pub(crate) steps: Vec<Step>,
+    /// What runs when a step in it fails.
+    pub(crate) on_error: Option<BlockId>,
+}
+
+/// A mediator and its place.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) file: Arc<str>,
+    pub(crate) line: u32,
+    pub(crate) mediator: &'static str,
+    pub(crate) action: Action,
+}
+
+/// What a step does.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// Runs another block, then goes on.
+    Block(BlockId),
+    Drop,
+    Respond,
+    Loopback,
+    /// To the client in an answer, to the backend in a request.
+    Send,
+}

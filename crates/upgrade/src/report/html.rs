@@ -1,0 +1,229 @@
+//! The report as one page that needs nothing else: no script, no outside style, fit to be mailed and printed.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::{Report, groups_of};
+use crate::plan::Tally;
+use crate::translate::{Account, Severity};
+use crate::verify::{Compared, Verification};
+
+/// Findings shown one by one in a group; the JSON has all.
+const SHOWN: usize = 200;
+
+const STYLE: &str = "\
+:root{--ink:#16212b;--soft:#5a6b7a;--line:#d9e0e6;--good:#0b6e4f;--bad:#a4243b;--look:#8a5a00;--paper:#fff;--band:#f4f7f9}\
+*{box-sizing:border-box}body{margin:0;font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--band)}\
+main{max-width:72rem;margin:0 auto;padding:2rem 1.5rem;background:var(--paper);min-height:100vh}\
+h1{font-size:1.6rem;margin:0 0 .25rem}h2{font-size:1.15rem;margin:2.2rem 0 .6rem;border-bottom:1px solid var(--line);padding-bottom:.3rem}\
+p{margin:.3rem 0}.soft{color:var(--soft)}.verdict{margin:1.2rem 0;padding:.9rem 1.1rem;border-left:.4rem solid;background:var(--band);font-weight:600}\
+.good{color:var(--good);border-color:var(--good)}.bad{color:var(--bad);border-color:var(--bad)}.look{color:var(--look);border-color:var(--look)}\
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{padding:.3rem .6rem;text-align:right;border-bottom:1px solid var(--line)}\
+th:first-child,td:first-child,.words{text-align:left}th{color:var(--soft);font-weight:600}.wide{overflow-x:auto}\
+details{border:1px solid var(--line);border-left:.3rem solid;margin:.5rem 0;padding:.5rem .8rem}summary{cursor:pointer;font-weight:600;color:var(--ink)}\
+details li{color:var(--ink);margin:.15rem 0;overflow-wrap:anywhere}code{font-size:.9em;color:var(--soft)}\
+@media print{body{background:#fff}details{break-inside:avoid}}";
+
+/// The whole page.
+pub(super) fn page(report: &Report<'_>) -> String {
+    let mut out = String::from("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
+    out.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
+    out.push_str("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">");
+    push(
+        &mut out,
+        format!("<title>Upgrade {}: WSO2 API Manager {}</title><style>{STYLE}</style></head><body><main>", report.command, report.version),
+    );
+    head(&mut out, report);
+    stakes(&mut out, report);
+    match report.verification {
+        Some(verification) => compared(&mut out, verification),
+        None => records(&mut out, report.written.as_ref().map_or(report.records, |w| w.records)),
+    }
+    conflicts(&mut out, report);
+    findings(&mut out, report);
+    left(&mut out, report);
+    tables(&mut out, report);
+    out.push_str("</main></body></html>\n");
+    out
+}
+
+fn push(out: &mut String, text: impl AsRef<str>) {
+    out.push_str(text.as_ref());
+    out.push('\n');
+}
+
+/// Text as it may stand anywhere in the page.
+fn safe(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            // Neither means anything in a report, and some would reorder what is read.
+            c if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn head(out: &mut String, report: &Report<'_>) {
+    push(out, format!("<h1>Upgrade of WSO2 API Manager {}: {}</h1>", safe(report.version), report.command));
+    push(out, format!("<p class=\"soft\">{}</p>", safe(&report.databases.join(", "))));
+    push(out, format!("<p class=\"soft\">Times read as of {}</p>", safe(report.time_zone)));
+    let looks = report.findings.iter().filter(|f| f.severity == Severity::Warning).count();
+    let (class, words) = match (report.is_fine(), report.command, looks) {
+        (false, ..) => ("bad", report.refusal()),
+        (true, "verify", _) => ("good", "Nothing differs: the new installation holds what the old one holds.".to_owned()),
+        (true, "apply", _) => ("good", "Written. Verify it next.".to_owned()),
+        (true, _, 0) => ("good", "Ready: nothing stands against going on.".to_owned()),
+        (true, _, n) => ("look", format!("Ready, with {n} thing(s) to look at first.")),
+    };
+    push(out, format!("<p class=\"verdict {class}\">{}</p>", safe(&words)));
+}
+
+fn stakes(out: &mut String, report: &Report<'_>) {
+    if report.stakes.is_empty() {
+        return;
+    }
+    push(
+        out,
+        "<h2>What is at stake</h2><div class=\"wide\"><table><tr><th>about</th><th>how many</th><th class=\"words\"></th><th>here</th></tr>",
+    );
+    for stake in &report.stakes {
+        let (class, word) = if stake.lost { ("bad", "lost") } else { ("good", "kept") };
+        push(
+            out,
+            format!(
+                "<tr><td>{}</td><td>{}</td><td class=\"words\">{}</td><td class=\"{class}\">{word}</td></tr>",
+                stake.about.word(),
+                stake.count,
+                safe(&stake.words)
+            ),
+        );
+    }
+    push(out, "</table></div>");
+}
+
+fn row(out: &mut String, name: &str, cells: &[u64]) {
+    let mut line = format!("<tr><td>{}</td>", safe(name));
+    for cell in cells {
+        // Writing to a String cannot fail.
+        let _ = write!(line, "<td>{cell}</td>");
+    }
+    push(out, line + "</tr>");
+}
+
+fn heading(out: &mut String, title: &str, columns: &[&str]) {
+    let cells: String = columns.iter().map(|c| format!("<th>{c}</th>")).collect();
+    push(out, format!("<h2>{title}</h2><div class=\"wide\"><table><tr><th></th>{cells}</tr>"));
+}
+
+fn records(out: &mut String, tallies: &[Tally]) {
+    heading(out, "Records", &["in the source", "new", "replaced", "changed", "the same", "in the way"]);
+    for t in tallies {
+        row(out, t.kind, &[t.source, t.new, t.replaces, t.changed, t.same, t.conflicts]);
+    }
+    push(out, "</table></div>");
+}
+
+fn compared(out: &mut String, verification: &Verification) {
+    for (title, kinds) in
+        [("Records compared", &verification.kinds), ("Old cells held against the new installation", &verification.straight)]
+    {
+        heading(out, title, &["in the source", "here", "equal", "lived on", "missing", "different"]);
+        for Compared { kind, source, target, equal, lived_on, missing, different, .. } in kinds {
+            row(out, kind, &[*source, *target, *equal, *lived_on, *missing, *different]);
+        }
+        push(out, "</table></div>");
+    }
+    if verification.differences.is_empty() {
+        return;
+    }
+    push(out, format!("<h2>Differences ({})</h2><ul>", verification.differing));
+    for d in &verification.differences {
+        let words = format!("{} {}: {} should be {}, is {}", d.kind, d.key, d.field, d.source, d.target);
+        push(out, format!("<li class=\"bad\">{}</li>", safe(&words)));
+    }
+    push(out, "</ul>");
+}
+
+fn conflicts(out: &mut String, report: &Report<'_>) {
+    if report.conflicts.is_empty() {
+        return;
+    }
+    push(out, "<h2>In the way</h2><ul>");
+    for c in report.conflicts {
+        push(out, format!("<li class=\"bad\">{}</li>", safe(&format!("{} {}: {}", c.kind, c.key, c.words))));
+    }
+    push(out, "</ul>");
+}
+
+fn findings(out: &mut String, report: &Report<'_>) {
+    for (severity, title, class) in [
+        (Severity::Blocking, "To be settled before anything is written", "bad"),
+        (Severity::Warning, "To look at", "look"),
+        (Severity::Note, "Good to know", "soft"),
+    ] {
+        let groups = groups_of(&report.findings, severity);
+        if groups.is_empty() {
+            continue;
+        }
+        let all: usize = groups.iter().map(|g| g.len()).sum();
+        push(out, format!("<h2>{title} ({all})</h2>"));
+        for group in groups {
+            let Some(first) = group.first() else { continue };
+            // What must be settled stands open.
+            let open = if severity == Severity::Blocking { " open" } else { "" };
+            push(
+                out,
+                format!(
+                    "<details class=\"{class}\"{open}><summary>{} ({}): {}</summary><ul>",
+                    first.about.word(),
+                    group.len(),
+                    safe(first.consequence)
+                ),
+            );
+            for finding in group.iter().take(SHOWN) {
+                push(out, format!("<li>{} <code>{}</code></li>", safe(&finding.words), safe(&finding.origin)));
+            }
+            if group.len() > SHOWN {
+                push(out, format!("<li>and {} more, which the JSON report lists</li>", group.len() - SHOWN));
+            }
+            push(out, "</ul></details>");
+        }
+    }
+}
+
+fn left(out: &mut String, report: &Report<'_>) {
+    if report.not_yet_carried.is_empty() {
+        return;
+    }
+    heading(out, "Read, but not carried by this version", &["rows"]);
+    for (what, n) in &report.not_yet_carried {
+        row(out, what, &[*n]);
+    }
+    push(out, "</table></div>");
+}
+
+fn tables(out: &mut String, report: &Report<'_>) {
+    heading(out, "Every old row", &["rows", "carried", "merged", "not needed", "not yet carried", "failed"]);
+    let sum = |map: &BTreeMap<String, u64>| map.values().sum::<u64>();
+    for (table, Account { rows, imported, merged, skipped, failed, not_yet }) in report.tables.accounts().filter(|(_, a)| a.rows > 0) {
+        row(out, table, &[*rows, *imported, *merged, sum(skipped), sum(not_yet), sum(failed)]);
+    }
+    push(out, "</table></div>");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_the_source_cannot_become_markup() {
+        assert_eq!(safe("<script>'\"&\u{202e}\u{0}"), "&lt;script&gt;&#39;&quot;&amp;\u{fffd}\u{fffd}");
+    }
+}
