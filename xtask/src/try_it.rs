@@ -97,10 +97,10 @@ fn commands(old: &Credentials, offset: u16) -> [Shown; 3] {
             contains: "echo",
         },
         Shown {
-            what: "The same call without one: the error is JSON now",
+            what: "The same call without one: the error is what the old system answered",
             line: format!("curl -si http://localhost:{gateway}{}", old.path),
             status: "401",
-            contains: r#""code":"900902""#,
+            contains: "<ams:code>900902</ams:code>",
         },
         Shown {
             what: "The old password at the new token endpoint",

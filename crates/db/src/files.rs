@@ -11,7 +11,7 @@ use crate::{Error, Result, Tx};
 
 /// Largest file kept, in bytes. SQLite holds values up to 1,000,000,000 bytes and PostgreSQL up to 1 GiB, but a file stands in memory
 /// while it is written or answered, so the bound is lower. Whoever writes checks it and says so; nothing is ever cut.
-pub const FILE_MAX_BYTES: usize = 256 * 1024 * 1024;
+pub const FILE_MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// What a file is to its API.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,7 +36,9 @@ impl Place {
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// Reads what [`Place`] shows.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         match text.split_once('/') {
             None if text == "thumbnail" => Some(Self::Thumbnail),
             None if text == "wsdl" => Some(Self::Wsdl),

@@ -12,31 +12,43 @@
 //!
 //! All XML comes from outside, so it is bounded in bytes, elements, attributes and depth, and a document type or an entity of its own is refused.
 
-#![allow(dead_code, unused_imports, reason = "the tree's users come next")]
-
+mod body_use;
 mod compile;
+mod convert;
+mod date;
 mod endpoint;
+mod expression;
+mod failure;
 mod findings;
 mod hash;
+mod json;
+mod jsonpath;
 mod library;
+
 mod limits;
+mod log;
+mod mediators;
 mod message;
 mod obstacle;
+mod pattern;
 mod program;
 mod run;
 mod sequence;
 mod tree;
 mod xml;
+mod xpath;
 
 pub use compile::compile;
 pub use endpoint::Target;
 pub use findings::{Finding, KNOWN_MEDIATORS, Standing, findings};
 pub use hash::normalised_hash;
+pub use json::{Json, JsonFault};
 pub use library::{Library, Source};
 pub use limits::Limits;
+pub use log::{LogLevel, LogLine};
 pub use message::{Direction, Fault, Headers, Message, Payload, Properties, Rewritten, Scope, UNREADABLE_BODY, Value, Xml};
 pub use obstacle::{Note, Obstacle};
 pub use program::{BodyUse, Program};
-pub use run::{Answer, Call, CallFault, CallRequest, End, LogLevel, LogLine, Ran, Suspended};
+pub use run::{Answer, Call, CallRequest, End, Ran, Suspended};
 pub use sequence::{Branch, Mediator, Sequence, SequenceFault, parse};
 pub use xml::{Attribute, Element, MAX_DEPTH, MAX_ELEMENTS, MAX_XML_BYTES, Node, XmlFault};

@@ -69,6 +69,11 @@ impl Library {
         self.endpoints.get(key).or_else(|| self.entries.get(key))
     }
 
+    /// Texts of all entries by key.
+    pub(crate) fn texts(&self) -> BTreeMap<String, Arc<str>> {
+        self.entries.iter().map(|(key, source)| (key.clone(), Arc::clone(&source.text))).collect()
+    }
+
     /// An entry.
     #[must_use]
     pub fn entry(&self, key: &str) -> Option<&Source> {

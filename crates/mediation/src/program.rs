@@ -1,7 +1,20 @@
 //! A compiled sequence: blocks of steps, each step with all it needs, so that a run parses nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::endpoint::Endpoint;
+use crate::mediators::call::CallOut;
+use crate::mediators::class::Own;
+use crate::mediators::enrich::Enrich;
+use crate::mediators::header::SetHeader;
+use crate::mediators::log::SaySo;
+use crate::mediators::loops::{Clones, Loop};
+use crate::mediators::make_fault::MakeFault;
+use crate::mediators::payload_factory::PayloadFactory;
+use crate::mediators::property::SetProperty;
+use crate::mediators::route::{Filter, Switch};
+use crate::mediators::script::Script;
 use crate::obstacle::Note;
 
 /// A sequence that can run. Cheap to share; holds no state of a run.
@@ -11,6 +24,8 @@ pub struct Program {
     pub(crate) entry: BlockId,
     pub(crate) body: BodyUse,
     pub(crate) notes: Vec<Note>,
+    /// Texts that `get-property` finds by their key.
+    pub(crate) entries: BTreeMap<String, Arc<str>>,
 }
 
 /// Whether a program needs the body that comes, and whether it may put another in its place.
@@ -73,9 +88,27 @@ pub(crate) struct Step {
 pub(crate) enum Action {
     /// Runs another block, then goes on.
     Block(BlockId),
+    /// Runs a block in messages of one direction: `in`, `out`.
+    Directed(crate::Direction, BlockId),
     Drop,
     Respond,
     Loopback,
-    /// To the client in an answer, to the backend in a request.
-    Send,
+    /// To the client in an answer; in a request to the endpoint, or to the API's backend.
+    Send(Option<Endpoint>),
+    Call(CallOut),
+    Property(Vec<SetProperty>),
+    Header(SetHeader),
+    Log(SaySo),
+    Filter(Filter),
+    Switch(Switch),
+    Payload(Box<PayloadFactory>),
+    MakeFault(Box<MakeFault>),
+    Enrich(Box<Enrich>),
+    Script(Script),
+    Loop(Loop),
+    Clone(Clones),
+    /// What one of the old product's own classes did.
+    Own(Own),
+    /// Tidegate does it by itself, as a note says.
+    Nothing,
 }

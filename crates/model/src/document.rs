@@ -41,7 +41,7 @@ pub enum DocumentVisibility {
     ApiLevel,
     /// Of those, signed-in users of its tenant.
     Private,
-    /// Whoever works on the API in the publisher, and nobody in the developer portal but its author.
+    /// Its author, the API's provider and administrators.
     OwnerOnly,
 }
 
@@ -74,6 +74,27 @@ pub struct Document {
     pub created_at: Timestamp,
     /// When last changed.
     pub updated_at: Timestamp,
+}
+
+impl Document {
+    /// Whether somebody who may see the API may read this: `user` as users are shown, when signed in; `own_tenant` says whether that is
+    /// the API's tenant, `is_owner` whether they provide the API or administer the tenant.
+    pub fn is_shown_to(&self, user: Option<&str>, own_tenant: bool, is_owner: bool) -> bool {
+        match self.visibility {
+            DocumentVisibility::ApiLevel => true,
+            DocumentVisibility::Private => user.is_some() && own_tenant,
+            DocumentVisibility::OwnerOnly => user.is_some_and(|user| own_tenant && (is_owner || user == self.author)),
+        }
+    }
+}
+
+/// Text of a document written here or in an old installation, whose editors saved UTF-8 with or without byte order mark, or Latin-1.
+pub fn document_text(bytes: &[u8]) -> String {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().map(|b| char::from(*b)).collect(),
+    }
 }
 
 macro_rules! words {
@@ -143,4 +164,63 @@ pub struct Rating {
     pub user: String,
     /// 1 to 5.
     pub stars: u8,
+}
+
+/// The average of stars as portals show it: one digit after the point, rounded up, as the product people come from writes it.
+pub fn shown_average(stars: u64, ratings: u64) -> String {
+    if ratings == 0 {
+        return "0.0".to_owned();
+    }
+    let tenths = stars.saturating_mul(10).div_ceil(ratings);
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_average_is_rounded_up_to_one_digit() {
+        for (stars, ratings, shown) in [(0, 0, "0.0"), (5, 1, "5.0"), (7, 2, "3.5"), (10, 3, "3.4"), (13, 3, "4.4")] {
+            assert_eq!(shown_average(stars, ratings), shown);
+        }
+    }
+
+    #[test]
+    fn documents_are_shown_to_whom_they_are_meant() {
+        let mut document = Document {
+            id: DocumentId::random(),
+            api: ApiId::random(),
+            name: "d".to_owned(),
+            kind: DocumentKind::HowTo,
+            other_kind: None,
+            summary: None,
+            source: DocumentSource::Inline,
+            source_url: None,
+            file_name: None,
+            visibility: DocumentVisibility::ApiLevel,
+            author: "alice".to_owned(),
+            created_at: Timestamp(0),
+            updated_at: Timestamp(0),
+        };
+        let mut rows = Vec::new();
+        for visibility in [DocumentVisibility::ApiLevel, DocumentVisibility::Private, DocumentVisibility::OwnerOnly] {
+            document.visibility = visibility;
+            let shown = |user, own, owner| document.is_shown_to(user, own, owner);
+            rows.push([
+                shown(None, false, false),
+                shown(Some("bob@acme.com"), false, false),
+                shown(Some("bob"), true, false),
+                shown(Some("alice"), true, false),
+                shown(Some("admin"), true, true),
+            ]);
+        }
+        assert_eq!(rows, [[true; 5], [false, false, true, true, true], [false, false, false, true, true]]);
+    }
+
+    #[test]
+    fn old_text_reads_in_either_encoding() {
+        assert_eq!(document_text(b"Caf\xe9"), "Café");
+        assert_eq!(document_text("\u{feff}Café".as_bytes()), "Café");
+    }
 }

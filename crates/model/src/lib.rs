@@ -36,7 +36,9 @@ pub use context::{ContextFault, effective_context, template_of};
 pub use continuity::{
     ApiContinuity, BackendJwt, Continuity, DEFAULT_BACKEND_JWT_HEADER, DEFAULT_CLAIM_DIALECT, ErrorFormat, Generation, JwtEncoding, JwtForm,
 };
-pub use document::{COMMENT_MAX_CHARS, Comment, Document, DocumentKind, DocumentSource, DocumentVisibility, Rating};
+pub use document::{
+    COMMENT_MAX_CHARS, Comment, Document, DocumentKind, DocumentSource, DocumentVisibility, Rating, document_text, shown_average,
+};
 pub use endpoint::{Endpoint, EndpointFault, EndpointSet, Endpoints};
 pub use ids::{
     ApiId, ApplicationId, CommentId, DocumentId, KeyMappingId, PolicyId, RatingId, RevisionId, SubscriptionId, TenantId, TokenId, UserId,

@@ -87,6 +87,19 @@ fn api_entries(site: &Site, api: &Api, out: &mut Vec<Entry>) {
     if let Some(icon) = &api.icon {
         out.push(file(icon_path(api), "image/png", icon.clone(), &creator));
     }
+    let provider = api.provider_in_paths();
+    if let Some(wsdl) = &api.wsdl {
+        out.push(file(
+            format!("{DATA}/wsdls/{provider}--{}{}.wsdl", api.name, api.version),
+            "application/wsdl+xml",
+            wsdl.clone(),
+            &creator,
+        ));
+    }
+    for (name, text) in &api.swagger_12 {
+        let path = format!("{DATA}/api-docs/{}-{}-{provider}/1.2/{name}", api.name, api.version);
+        out.push(file(path, "application/json", text.clone(), &creator));
+    }
     for document in &api.documents {
         document_entries(site, api, document, out);
     }

@@ -52,8 +52,18 @@ pub enum Dirt {
     WorkflowOfDeletedApplication,
     /// The inline document of API 1 has no body.
     DocumentWithoutBody,
+    /// The uploaded file of API 1 (`reference sheet.pdf`) is not there.
+    FileOfDocumentMissing,
+    /// The content of API 10's document is not there, though its resource is.
+    ContentWithoutBytes,
     /// API 1 names a thumbnail that is not there.
     ThumbnailMissing,
+    /// The artifact of API 10 names no thumbnail; the picture is there.
+    ThumbnailUnnamed,
+    /// API 3 has fields of the site's own, one of them longer than a property may be.
+    OwnFields,
+    /// AM_API_COMMENTS and AM_API_RATINGS hold rows of an API that is gone, and a rating of 9 stars.
+    FeedbackOfDeletedApi,
     /// The endpointConfig of API 3 has single quotes and a trailing comma.
     EndpointConfigMalformed,
     /// API 2 has only a legacy endpointURL.
@@ -82,7 +92,7 @@ pub enum Dirt {
 
 impl Dirt {
     /// Every fault.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 39] = [
         Self::ApiWithoutArtifact,
         Self::ArtifactWithoutApi,
         Self::DuplicateUrlMapping,
@@ -104,7 +114,12 @@ impl Dirt {
         Self::RatingOfDeletedSubscriber,
         Self::WorkflowOfDeletedApplication,
         Self::DocumentWithoutBody,
+        Self::FileOfDocumentMissing,
+        Self::ContentWithoutBytes,
         Self::ThumbnailMissing,
+        Self::ThumbnailUnnamed,
+        Self::OwnFields,
+        Self::FeedbackOfDeletedApi,
         Self::EndpointConfigMalformed,
         Self::EndpointConfigAbsent,
         Self::SwaggerInvalid,
@@ -185,6 +200,33 @@ impl Dirt {
                     WF_EXTERNAL_REFERENCE = seed::uuid(site.seed, "stale workflow"));
             }
             Self::DocumentWithoutBody => drop_resource(site, registry, 1, "/documentation/contents/Getting Started"),
+            Self::FileOfDocumentMissing => drop_resource(site, registry, 1, "/documentation/files/reference sheet.pdf"),
+            Self::ContentWithoutBytes => {
+                let found = path_of(site, 10, "/documentation/contents/Care")
+                    .and_then(|(path, tenant)| Some((locate(registry, &path, tenant)?, tenant)));
+                if let Some(((content, _), tenant)) = found {
+                    registry.retain("REG_CONTENT", |table, row| {
+                        let is = |column: &str, n: i64| table.position(column).and_then(|at| row.get(at)) == Some(&Value::Int(n));
+                        !(is("REG_CONTENT_ID", content) && is("REG_TENANT_ID", tenant.into()))
+                    });
+                }
+            }
+            Self::ThumbnailUnnamed => artifact_field(site, registry, 10, "thumbnail", ""),
+            Self::OwnFields => {
+                rewrite(site, registry, 3, "/api", |bytes| {
+                    let own = format!(
+                        "<costCentre>4711</costCentre><remarks>{}</remarks></overview><audit><owner>eve</owner></audit>",
+                        "long ".repeat(300)
+                    );
+                    String::from_utf8_lossy(bytes).replacen("</overview>", &own, 1).into_bytes()
+                });
+            }
+            Self::FeedbackOfDeletedApi => {
+                row!(am, "AM_API_COMMENTS"; COMMENT_ID = am.next("AM_API_COMMENTS", "COMMENT_ID"), COMMENT_TEXT = "gone", COMMENTED_USER = "dave",
+                    DATE_COMMENTED = Site::utc(site.now_ms), API_ID = 9999);
+                row!(am, "AM_API_RATINGS"; RATING_ID = am.next("AM_API_RATINGS", "RATING_ID"), API_ID = 9999, RATING = 1, SUBSCRIBER_ID = 1);
+                row!(am, "AM_API_RATINGS"; RATING_ID = am.next("AM_API_RATINGS", "RATING_ID"), API_ID = 4, RATING = 9, SUBSCRIBER_ID = 1);
+            }
             Self::ThumbnailMissing => {
                 drop_path(registry, "/_system/governance/apimgt/applicationdata/icons/alice/Orders/1.0.0/icon", SUPER_TENANT)
             }

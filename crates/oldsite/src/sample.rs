@@ -207,6 +207,8 @@ pub(crate) fn api(site: &Site, id: i32, provider: &str, name: &str, version: &st
         tags: Vec::new(),
         documents: Vec::new(),
         icon: None,
+        wsdl: None,
+        swagger_12: Vec::new(),
         default_version: false,
         latest: true,
         in_sequence: None,
@@ -229,6 +231,10 @@ pub(crate) fn resource(verb: &str, pattern: &str, auth: &str, scope: Option<&str
 
 fn scope(key: &str, name: &str, roles: &[&str]) -> Scope {
     Scope { key: key.to_owned(), name: name.to_owned(), description: format!("May {}", name.to_lowercase()), roles: owned(roles) }
+}
+
+fn sheet(name: &str, bytes: &[u8]) -> DocumentSource {
+    DocumentSource::File { name: name.to_owned(), media_type: "application/vnd.ms-excel".to_owned(), bytes: bytes.to_vec() }
 }
 
 fn document(name: &str, kind: &str, source: DocumentSource) -> Document {
@@ -272,8 +278,22 @@ fn apis(site: &Site) -> Vec<Api> {
                     bytes: b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n%%EOF\n".to_vec(),
                 },
             ),
+            // Two documents of one file name: the old product let the later upload win.
+            Document {
+                visibility: "PRIVATE".to_owned(),
+                ..document("Größen & Preise", "Samples & SDK", sheet("Größe und Preis 2014.xls", &[0, 1, 2, 253, 254, 255]))
+            },
+            Document {
+                visibility: "OWNER_ONLY".to_owned(),
+                ..document("Drafts", "Swagger API Definition", sheet("Größe und Preis 2014.xls", &[0, 1, 2, 253, 254, 255]))
+            },
         ],
         icon: Some(ICON.to_vec()),
+        wsdl: Some(b"<definitions xmlns=\"http://schemas.xmlsoap.org/wsdl/\" name=\"Orders\"/>\n".to_vec()),
+        swagger_12: vec![
+            ("api-doc".to_owned(), "{\"swaggerVersion\":\"1.2\",\"apis\":[{\"path\":\"/order\"}]}".to_owned()),
+            ("order".to_owned(), "{\"swaggerVersion\":\"1.2\",\"resourcePath\":\"/order\",\"apis\":[]}".to_owned()),
+        ],
         latest: false,
         ..make(1, "alice", "Orders", "1.0.0", "/orders", Status::Published)
     };

@@ -210,6 +210,10 @@ pub struct Api {
     pub documents: Vec<Document>,
     /// PNG bytes.
     pub icon: Option<Vec<u8>>,
+    /// The stored WSDL.
+    pub wsdl: Option<Vec<u8>>,
+    /// Resources of a Swagger 1.2 definition that 1.8 left behind, by name.
+    pub swagger_12: Vec<(String, String)>,
     pub default_version: bool,
     pub latest: bool,
     pub in_sequence: Option<String>,

@@ -6,11 +6,12 @@ use axum::response::Response;
 use db::Tx;
 use db::apis::{ApiQuery, Field};
 use http::Method;
-use model::{Api, DefinitionFormat, LifecycleState};
+use model::{Api, ApiId, DefinitionFormat, LifecycleState};
 use rest::{Access, Asked, Door, Named, Paging, Refusal};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::show::Extras;
 use crate::visitor::Visitor;
 use crate::{Room, definition, plans, show, urls};
 
@@ -34,14 +35,21 @@ struct Filter {
 
 async fn list(State(room): State<Room>, visitor: Visitor, Asked(asked): Asked<Filter>, paging: Paging) -> Result<Json<Value>, Refusal> {
     let (found, total) = matching(&room, &visitor, &asked.query, &Field::Name, paging).await?;
-    let items: Vec<Value> = found.iter().map(|api| show::api_info(api, &visitor)).collect();
+    let extras = extras(&room, &found).await?;
+    let items: Vec<Value> = found.iter().map(|api| show::api_info(api, &visitor, &extras)).collect();
     Ok(Json(rest::list(&items, total, paging, "/apis", &[("query", &asked.query)])))
 }
 
 async fn find(State(room): State<Room>, visitor: Visitor, Asked(asked): Asked<Filter>, paging: Paging) -> Result<Json<Value>, Refusal> {
     let (found, total) = matching(&room, &visitor, &asked.query, &Field::Any, paging).await?;
-    let items: Vec<Value> = found.iter().map(show::search_result).collect();
+    let extras = extras(&room, &found).await?;
+    let items: Vec<Value> = found.iter().map(|api| show::search_result(api, &extras)).collect();
     Ok(Json(rest::list(&items, total, paging, "/search", &[("query", &asked.query)])))
+}
+
+async fn extras(room: &Room, found: &[Api]) -> Result<Extras, Refusal> {
+    let ids: Vec<ApiId> = found.iter().map(|api| api.id).collect();
+    Ok(Extras::of(&mut room.db.read().await?, &ids).await?)
 }
 
 async fn matching(room: &Room, visitor: &Visitor, query: &str, bare: &Field, paging: Paging) -> Result<(Vec<Api>, u64), Refusal> {
@@ -67,6 +75,7 @@ async fn get(State(room): State<Room>, visitor: Visitor, Named(id): Named<String
     let text = db::apis::definition(&mut tx, api.id).await?;
     let text = definition::for_developers(&api, text.as_ref(), endpoints.first().map(|environment| &environment.urls));
     let tiers = tiers(&mut tx, &api).await?;
+    let extras = Extras::of(&mut tx, &[api.id]).await?;
     let environments: Vec<&str> = endpoints.iter().map(|environment| environment.environment.as_str()).collect();
     let operations: Vec<Value> = api.operations.iter().map(|o| json!({ "id": "", "target": o.target, "verb": o.verb })).collect();
     let properties: Vec<Value> = api
@@ -93,14 +102,14 @@ async fn get(State(room): State<Room>, visitor: Visitor, Named(id): Named<String
         "securityScheme": api.security_scheme,
         "tags": api.tags,
         "tiers": tiers,
-        "hasThumbnail": false,
+        "hasThumbnail": extras.has_thumbnail(api.id),
         "additionalProperties": properties,
         "monetization": { "enabled": show::is_monetized(&api) },
         "endpointURLs": endpoints,
         "businessInformation": show::business(&api.business),
         "environmentList": environments,
         "scopes": api.scopes.iter().map(show::scope).collect::<Vec<_>>(),
-        "avgRating": "0.0",
+        "avgRating": extras.average(api.id),
         "advertiseInfo": show::advertise(&api.advertise),
         "isSubscriptionAvailable": show::is_subscription_available(&api, &visitor),
         "categories": api.categories,

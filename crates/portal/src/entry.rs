@@ -32,3 +32,11 @@ pub(crate) const KEY_EXISTS: Entry = Entry::new(StatusCode::CONFLICT, 901_408, "
 pub(crate) const CURRENT_PASSWORD: Entry = Entry::new(StatusCode::BAD_REQUEST, 901_451, "Current password incorrect");
 /// The new password breaks a rule.
 pub(crate) const NEW_PASSWORD: Entry = Entry::new(StatusCode::BAD_REQUEST, 901_452, "Password pattern invalid");
+/// The rating is no whole number from 1 to 5.
+pub(crate) const RATING_INVALID: Entry = Entry::new(StatusCode::BAD_REQUEST, 900_325, "Rating value invalid");
+/// Somebody else's comment.
+pub(crate) const COMMENT_ADMIN: Entry = Entry::new(StatusCode::FORBIDDEN, 901_100, "Comment moderator permission needed");
+/// No comment of that id.
+pub(crate) const COMMENT_UNKNOWN: Entry = Entry::new(StatusCode::NOT_FOUND, 901_102, "Comment not found");
+/// The comment is too long.
+pub(crate) const COMMENT_LENGTH: Entry = Entry::new(StatusCode::BAD_REQUEST, 901_103, "Comment length exceeds max limit");

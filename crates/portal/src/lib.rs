@@ -1,14 +1,16 @@
 //! The developer portal: `/api/am/devportal/v2`. Developers find APIs, keep applications, subscribe them, and get keys.
 //!
 //! Not here: what a publisher does with an API, whether a call passes, and OAuth2 itself (`keys`, at whose desk this room asks for
-//! clients and tokens). Comments, ratings, documents and application import have no home in this server yet; they answer 404.
+//! clients and tokens). Application import has no home in this server yet; it answers 404.
 //!
 //! A decision is one write transaction: what it rests on is read in the transaction that records it.
 
 mod applications;
 mod browse;
 mod definition;
+mod documents;
 mod entry;
+mod feedback;
 mod key_managers;
 mod keys_of;
 mod me;
@@ -46,6 +48,8 @@ pub fn operations(authenticate: Arc<dyn Authenticate>) -> Vec<DoorOperation> {
 
 fn build(authenticate: Arc<dyn Authenticate>) -> Door<Room> {
     let door = browse::routes(Door::new(authenticate));
+    let door = documents::routes(door);
+    let door = feedback::routes(door);
     let door = plans::routes(door);
     let door = applications::routes(door);
     let door = keys_of::routes(door);

@@ -1,16 +1,46 @@
 //! The JSON of APIs, applications and scopes, as several operations of this room show them. Every property of the document is there,
 //! `null` where nothing is known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use model::{Advertise, Api, ApiScope, Application, BusinessInformation, LifecycleState, SubscriptionAvailability, TenantId, Timestamp};
+use db::Tx;
+use model::{
+    Advertise, Api, ApiId, ApiScope, Application, BusinessInformation, LifecycleState, SubscriptionAvailability, TenantId, Timestamp,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::visitor::Visitor;
 
+/// What lists show of APIs beside their records.
+#[derive(Debug, Default)]
+pub(crate) struct Extras {
+    thumbnails: HashSet<ApiId>,
+    stars: HashMap<ApiId, (u64, u64)>,
+}
+
+impl Extras {
+    pub(crate) async fn of(tx: &mut Tx, apis: &[ApiId]) -> db::Result<Self> {
+        Ok(Self { thumbnails: db::files::with_thumbnail(tx, apis).await?, stars: db::ratings::sums(tx, apis).await? })
+    }
+
+    pub(crate) fn has_thumbnail(&self, api: ApiId) -> bool {
+        self.thumbnails.contains(&api)
+    }
+
+    /// Below the door, as 4.0.0 writes it.
+    fn thumbnail(&self, api: ApiId) -> Option<String> {
+        self.has_thumbnail(api).then(|| format!("/apis/{api}/thumbnail"))
+    }
+
+    pub(crate) fn average(&self, api: ApiId) -> String {
+        let (stars, ratings) = self.stars.get(&api).copied().unwrap_or_default();
+        model::shown_average(stars, ratings)
+    }
+}
+
 /// `APIInfo`: an API in a list.
-pub(crate) fn api_info(api: &Api, visitor: &Visitor) -> Value {
+pub(crate) fn api_info(api: &Api, visitor: &Visitor, extras: &Extras) -> Value {
     json!({
         "id": api.id.to_string(),
         "name": api.name,
@@ -20,9 +50,8 @@ pub(crate) fn api_info(api: &Api, visitor: &Visitor) -> Value {
         "type": api.kind.name(),
         "provider": api.provider,
         "lifeCycleStatus": api.state.name(),
-        "thumbnailUri": null,
-        // There are no ratings to average; 4.0.0 writes an unrated API so.
-        "avgRating": "0.0",
+        "thumbnailUri": extras.thumbnail(api.id),
+        "avgRating": extras.average(api.id),
         "throttlingPolicies": api.plans,
         "advertiseInfo": advertise(&api.advertise),
         "businessInformation": business(&api.business),
@@ -32,7 +61,7 @@ pub(crate) fn api_info(api: &Api, visitor: &Visitor) -> Value {
 }
 
 /// A found API, as `/search` lists it.
-pub(crate) fn search_result(api: &Api) -> Value {
+pub(crate) fn search_result(api: &Api, extras: &Extras) -> Value {
     json!({
         "id": api.id.to_string(),
         "name": api.name,
@@ -43,9 +72,9 @@ pub(crate) fn search_result(api: &Api) -> Value {
         "version": api.version,
         "provider": api.provider,
         "status": api.state.name(),
-        "thumbnailUri": null,
+        "thumbnailUri": extras.thumbnail(api.id),
         "businessInformation": business(&api.business),
-        "avgRating": "0.0",
+        "avgRating": extras.average(api.id),
     })
 }
 

@@ -254,6 +254,7 @@ async fn find(tx: &mut Tx, caller: &Caller, id: &str) -> Result<Subscription, Re
 
 async fn show(tx: &mut Tx, visitor: &Visitor, subscription: &Subscription) -> Result<Value, Refusal> {
     let api = db::apis::find(tx, subscription.api).await?;
+    let extras = show::Extras::of(tx, &[subscription.api]).await?;
     let application = match db::applications::find(tx, subscription.application).await? {
         Some(application) => Some(ApplicationInfo::of(&application, subscription_count(tx, application.id).await?)),
         None => None,
@@ -262,7 +263,7 @@ async fn show(tx: &mut Tx, visitor: &Visitor, subscription: &Subscription) -> Re
         "subscriptionId": subscription.id.to_string(),
         "applicationId": subscription.application.to_string(),
         "apiId": subscription.api.to_string(),
-        "apiInfo": api.map(|api| show::api_info(&api, visitor)),
+        "apiInfo": api.map(|api| show::api_info(&api, visitor, &extras)),
         "applicationInfo": application,
         "throttlingPolicy": subscription.plan,
         "requestedThrottlingPolicy": subscription.requested_plan.as_ref().unwrap_or(&subscription.plan),

@@ -73,3 +73,7 @@ pub(crate) const SCOPE_UNNAMED: Entry = Entry::new(StatusCode::BAD_REQUEST, 900_
 pub(crate) const KEY_MANAGER_UNKNOWN: Entry = Entry::new(StatusCode::BAD_REQUEST, 901_403, "Key Manager not found");
 /// Something of another tenant.
 pub(crate) const TENANT_MISMATCH: Entry = Entry::new(StatusCode::BAD_REQUEST, 901_409, "Tenant mismatch");
+/// The API has a document of that name.
+pub(crate) const DOCUMENT_EXISTS: Entry = Entry::new(StatusCode::CONFLICT, 900_312, "Document already exists");
+/// No comment of that id.
+pub(crate) const COMMENT_UNKNOWN: Entry = Entry::new(StatusCode::NOT_FOUND, 901_102, "Comment not found");

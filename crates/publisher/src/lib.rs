@@ -7,6 +7,7 @@
 mod access;
 mod apis;
 mod definitions;
+mod documents;
 mod entry;
 mod fetch;
 mod http;

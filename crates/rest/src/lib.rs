@@ -13,7 +13,7 @@ mod paging;
 mod problem;
 mod refusal;
 
-pub use answer::{created, ok_text};
+pub use answer::{Shown, created, ok_file, ok_text};
 pub use asked::{Asked, Named};
 pub use body::{Body, Upload, UploadPart};
 pub use caller::{Authenticate, BoxFuture, Caller, ClientAddress, Denied, MaybeCaller};

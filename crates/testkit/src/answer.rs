@@ -47,6 +47,15 @@ impl Answer {
         body
     }
 
+    /// The text of an error with this status and code in an element, as gateways answered up to 3.2.
+    #[track_caller]
+    pub fn refused_in_xml(&self, status: u16, code: u32) -> &str {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        assert_eq!(self.header("content-type"), Some("application/xml; charset=UTF-8"), "{}", self.text);
+        assert!(self.text.contains(&format!(":code>{code}</")), "no code {code}: {}", self.text);
+        &self.text
+    }
+
     /// A header's text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -77,6 +77,12 @@ impl Caller {
         Answer::of(request.form(form).send().await.expect("the desk answers")).await
     }
 
+    /// The same at the port of API traffic, where gateways of old had `/token` and `/revoke`.
+    pub async fn at_gateway(&self, path: &str, client: &Client, form: &[(&str, &str)]) -> Answer {
+        let request = self.http.post(format!("{}/{path}", self.gateway)).basic_auth(&client.id, Some(&client.secret));
+        Answer::of(request.form(form).send().await.expect("the gateway answers")).await
+    }
+
     /// An access token by client credentials.
     pub async fn token(&self, client: &Client, scope: &str) -> String {
         let granted = self.oauth2("token", client, &[("grant_type", "client_credentials"), ("scope", scope)]).await.expect(200);

@@ -9,7 +9,7 @@ use server::Timestamp;
 use upgrade::apply::Options;
 use upgrade::plan::Plan;
 use upgrade::report::Report;
-use upgrade::source::Location;
+use upgrade::source::{Location, Reading, SourceError, newer};
 use upgrade::target::{TargetError, TargetPlace};
 use upgrade::translate::{EndpointMap, Input, Translation};
 use upgrade::{Old, Place};
@@ -43,7 +43,7 @@ struct Common {
     /// Folder of the old installation, the one that holds `repository`.
     #[arg(long)]
     source: Option<PathBuf>,
-    /// Database with the AM_ and IDN_ tables: h2:PATH, mysql://…, postgres://… or dump:FILE.sql; default is what the folder's configuration names.
+    /// Database with the AM_ and IDN_ tables: h2:PATH, mysql://…, postgres://…, dump:FILE.sql or csv:FOLDER; default is what the folder's configuration names.
     #[arg(long, requires_all = ["user_db", "registry_db"])]
     am_db: Option<String>,
     /// Database with the UM_ tables.
@@ -103,11 +103,31 @@ impl Ready {
 }
 
 async fn assess(common: &Common) -> anyhow::Result<ExitCode> {
-    let ready = Ready::new(common).await?;
+    let ready = match Ready::new(common).await {
+        Err(fault) if is_only_assessed(&fault) => return survey(common).await,
+        ready => ready?,
+    };
     let (translation, plan) = translated(&ready, None).await?;
     let report = Report::new("assess", &ready.old, &translation, &plan);
     tell(common, &report)?;
     Ok(code(report.is_fine()))
+}
+
+/// Whether an installation of 3.0 to 4.0 was met, of which only `assess` has something to tell.
+fn is_only_assessed(fault: &anyhow::Error) -> bool {
+    fault.chain().any(|cause| matches!(cause.downcast_ref(), Some(SourceError::AssessOnly { .. })))
+}
+
+/// Tells what a newer installation holds. It cannot be taken over, so this is no success.
+#[expect(clippy::print_stdout, reason = "the survey is this command's result")]
+async fn survey(common: &Common) -> anyhow::Result<ExitCode> {
+    let place = place(common)?;
+    let survey = newer::survey(place.home.as_deref(), &place.databases, Reading::default()).await?;
+    if let Some(file) = &common.json {
+        std::fs::write(file, survey.json()?).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    print!("{}", survey.text());
+    Ok(ExitCode::FAILURE)
 }
 
 async fn plan(common: &Common) -> anyhow::Result<ExitCode> {

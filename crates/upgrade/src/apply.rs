@@ -9,6 +9,7 @@ use db::{Db, Tx, bulk, facts, origins, tokens};
 use model::{IssuedToken, Subscription, Timestamp};
 
 use crate::changes::{self, ChangesError};
+use crate::files::{self, FileRun};
 use crate::journal::{DONE, Journal, JournalError, Note, Onward};
 use crate::plan::{
     Conflict, Decision, ENDED_BEFORE_HASH, ENDED_HASH, Plan, PlanError, Tally, TokenRun, TokenStep, decide, has_no_tokens, in_order,
@@ -149,6 +150,11 @@ pub async fn apply(
         Writer { is_bulk, db, source: input.source, around: Around { vhost }, journal, now, batch, stop_after, done, progress };
     macro_rules! visit {
         ($items:expr) => {
+            // Subscriptions may lay indexes aside, so files, which are looked up in the book, come before them.
+            if kind_of(&$items) == <Subscription as Noun>::KIND {
+                let run = FileRun::open(&input.old.registry, &translation.files, input.source, Some(db), None).await?;
+                writer.files(run).await?;
+            }
             writer.write(&$items).await?;
         };
     }
@@ -160,6 +166,13 @@ pub async fn apply(
     changes::remember(site, db, input.source, input.as_of, &translation.ledger).await?;
     writer.remember(options.note.onward).await?;
     Ok(writer.done)
+}
+
+fn kind_of<R: Records>(_: &R) -> &'static str
+where
+    R::Of: Noun,
+{
+    R::Of::KIND
 }
 
 const TOKENS: &str = <IssuedToken as Noun>::KIND;
@@ -311,6 +324,28 @@ impl Writer<'_> {
         tx.commit().await.map_err(&failed)?;
         self.journal.committed(run);
         self.done.batches += 1;
+        Ok(())
+    }
+
+    async fn files(&mut self, mut run: FileRun<'_>) -> Result<(), ApplyError> {
+        let failed = failed(files::KIND);
+        let mut written = 0;
+        while let Some(steps) = run.next(Some(self.db)).await? {
+            if let Some(Conflict { kind, key, words }) = run.conflicts.pop() {
+                return Err(ApplyError::Conflict { kind, key, words });
+            }
+            if steps.is_empty() {
+                continue;
+            }
+            self.allowed()?;
+            written += count(steps.len());
+            let mut tx = self.db.write().await.map_err(&failed)?;
+            let number = self.journal.run(&mut tx, self.now).await.map_err(&failed)?;
+            let (book, tally) = run.write(&mut tx, steps).await.map_err(&failed)?;
+            self.commit(tx, number, files::KIND, &book, &tally).await?;
+            (self.progress)(files::KIND, written, None);
+        }
+        self.done.tallies.push(run.close().tally);
         Ok(())
     }
 

@@ -14,6 +14,7 @@ pub mod translate;
 pub mod apply;
 pub mod catch_up;
 pub mod changes;
+mod files;
 pub mod fingerprint;
 pub mod journal;
 mod opened;

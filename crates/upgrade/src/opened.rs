@@ -73,13 +73,16 @@ impl Old {
             (None, []) => return Err(OpenError::Nowhere),
         };
         let mut installation = Installation::read(&site, home.as_ref().map(|h| &h.settings)).await?;
-        if installation.encryption.is_on() {
+        let encrypted = installation.encryption.is_on();
+        if encrypted || installation.has_sealed_files() {
             match key(place, home.as_ref()) {
                 Ok(key) => {
                     installation.unseal(&key);
                     site.key = Some(Arc::new(key));
                 }
-                Err(fault) => installation.encryption.fault = Some(fault),
+                Err(fault) if encrypted => installation.encryption.fault = Some(fault),
+                // What needs it says so where it is translated; nothing a caller holds depends on it.
+                Err(fault) => installation.notes.push(format!("passwords of endpoints and tenants' keystores stay closed: {fault}")),
             }
         }
         let source = identity(&installation);
@@ -130,7 +133,7 @@ impl Old {
 
 fn key(place: &Place, home: Option<&Home>) -> Result<OldKey, KeyStoreFault> {
     let home = home.ok_or(KeyStoreFault::NotNamed)?;
-    OldKey::of(home.settings.key_store.as_ref(), &home.root, place.key_store_password.as_ref())
+    OldKey::of(&home.settings.key_stores(), &home.root, place.key_store_password.as_ref())
 }
 
 /// One database may serve several duties; it is opened once.

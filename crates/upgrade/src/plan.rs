@@ -7,6 +7,7 @@ use db::{Db, Tx};
 use model::OAuthClient;
 use serde::Serialize;
 
+use crate::files::{Closed, FileRun};
 use crate::fingerprint::{Letter, Print, Sorted, Streamed};
 use crate::old::oauth::{Token, Tokens};
 use crate::source::SourceError;
@@ -67,7 +68,7 @@ pub struct Tally {
 
 impl Decision {
     /// As a plan is to tell it: a default that is there only since the installation was made must make no other plan.
-    fn letter(&self) -> Letter {
+    pub(crate) fn letter(&self) -> Letter {
         match self {
             Self::New | Self::Replaces => Letter::Add,
             Self::Changed => Letter::Change,
@@ -79,7 +80,7 @@ impl Decision {
 }
 
 /// What a run that is gone on with did to a record, as its plan told it; `None` of a record that it has not written.
-fn done_by(run: Option<i64>, entry: &Entry) -> Option<Letter> {
+pub(crate) fn done_by(run: Option<i64>, entry: &Entry) -> Option<Letter> {
     (run.is_some() && entry.run == run).then_some(entry.step).flatten().map(|step| match step {
         Step::New | Step::Replaced => Letter::Add,
         Step::Changed => Letter::Change,
@@ -88,7 +89,7 @@ fn done_by(run: Option<i64>, entry: &Entry) -> Option<Letter> {
 }
 
 impl Tally {
-    fn count(&mut self, decision: &Decision) {
+    pub(crate) fn count(&mut self, decision: &Decision) {
         self.source += 1;
         match decision {
             Decision::New => self.new += 1,
@@ -149,6 +150,7 @@ pub enum PlanError {
 macro_rules! in_order {
     ($translation:expr, $visit:ident $(, $more:expr)*) => {
         $visit!($translation.tenants $(, $more)*);
+        $visit!($translation.continuity $(, $more)*);
         $visit!($translation.roles $(, $more)*);
         $visit!($translation.rest_scopes $(, $more)*);
         $visit!($translation.users $(, $more)*);
@@ -157,6 +159,9 @@ macro_rules! in_order {
         $visit!($translation.advanced_policies $(, $more)*);
         $visit!($translation.shared_scopes $(, $more)*);
         $visit!($translation.apis $(, $more)*);
+        $visit!($translation.documents $(, $more)*);
+        $visit!($translation.comments $(, $more)*);
+        $visit!($translation.ratings $(, $more)*);
         $visit!($translation.sequences $(, $more)*);
         $visit!($translation.clients $(, $more)*);
         $visit!($translation.applications $(, $more)*);
@@ -226,6 +231,16 @@ impl Plan {
         self.findings.extend(gone.iter().map(|key| gone_there(kind, key)));
         self.tallies.push(tally);
         Ok(())
+    }
+
+    /// Takes in what a run over the files found.
+    fn files(&mut self, run: FileRun<'_>, findings: &mut Vec<Finding>) {
+        let Closed { tally, mut conflicts, findings: found, gone, print } = run.close();
+        self.prints.push(print);
+        self.findings.extend(gone.iter().map(|key| gone_there(tally.kind, key)));
+        self.tallies.push(tally);
+        self.conflicts.append(&mut conflicts);
+        findings.extend(found);
     }
 
     fn conflict(&mut self, kind: &'static str, key: &str, words: &str) {
@@ -565,7 +580,7 @@ fn note(ledger: &mut Ledger, old: &Token, outcome: &Outcome) {
     }
 }
 
-/// Counts tokens into the plan and the ledger, and findings into the translation.
+/// Counts what comes as a stream, files and tokens, into the plan and the ledger, and findings into the translation.
 ///
 /// # Errors
 ///
@@ -593,7 +608,10 @@ pub async fn plan_tokens_within(
     target: Option<&Db>,
     run: Option<i64>,
 ) -> Result<(), PlanError> {
-    let Translation { clients, ledger, findings, .. } = translation;
+    let Translation { clients, files, ledger, findings, .. } = translation;
+    let mut carrying = FileRun::open(&input.old.registry, files, input.source, target, run).await?;
+    while carrying.next(target).await?.is_some() {}
+    plan.files(carrying, findings);
     let first = match target {
         Some(db) => has_no_tokens(db, input.source).await?,
         None => true,

@@ -13,10 +13,11 @@ use db::{Db, Tx};
 use model::{IssuedToken, TenantId, Timestamp, TokenId};
 use serde::Serialize;
 
+use crate::files;
 use crate::journal::{Command, DONE, Journal, JournalError, Note, Onward, interrupted};
 use crate::plan::in_order;
-use crate::target::nouns::{Noun, Standing};
-use crate::translate::{Records, Translation};
+use crate::target::nouns::{Noun, Standing, handle};
+use crate::translate::{CarriedApi, Records, Translation};
 
 /// Records told one by one; beyond them only counts are kept.
 const TOLD: usize = 500;
@@ -117,6 +118,7 @@ pub async fn rollback(db: &Db, source: &str, options: &Options, progress: crate:
     }
     let mut desk = Desk { db, source, options, journal, needed: HashMap::new(), done: TakenBack::default(), progress };
     desk.tokens().await?;
+    desk.files().await?;
     let kinds = Translation::default();
     // The macro goes one way only, so each kind's turn is found by counting.
     let mut count = 0;
@@ -390,6 +392,61 @@ impl Desk<'_> {
         done.back.removed = db::tokens::delete_many(&mut tx, &ids).await?;
         done.back.missing = count(entries.len()).saturating_sub(done.back.removed);
         self.commit(tx, <IssuedToken as Noun>::KIND, &done).await?;
+        Ok(done)
+    }
+
+    /// Files by their place; one that somebody put there since stays, and so does what it belongs to.
+    async fn files(&mut self) -> Result<(), RollbackError> {
+        let failed = failed(files::KIND);
+        let mut back = KindBack { kind: files::KIND, ..KindBack::default() };
+        let (mut after, all) = (String::new(), self.count(files::KIND).await.map_err(&failed)?);
+        let mut seen = 0;
+        loop {
+            let entries = self.page(files::KIND, &after).await.map_err(&failed)?;
+            let Some(last) = entries.last() else { break };
+            after.clone_from(&last.old_key);
+            seen += count(entries.len());
+            let mut tries = 1;
+            let done = loop {
+                match self.file_batch(&entries).await {
+                    Err(db::Error::Contended(_)) if tries < TRIES => tries += 1,
+                    done => break done.map_err(&failed)?,
+                }
+            };
+            self.count_in(&mut back, done);
+            (self.progress)(files::KIND, seen, Some(all));
+        }
+        self.done.kinds.push(back);
+        Ok(())
+    }
+
+    async fn file_batch(&mut self, entries: &[Entry]) -> db::Result<Done> {
+        let mut tx = if self.options.dry { self.db.read().await? } else { self.db.write().await? };
+        let mut done = Done::default();
+        for entry in entries {
+            let place = files::place_of(&entry.origin.new_id);
+            let there = match &place {
+                Some((api, place)) => db::files::find(&mut tx, *api, place).await?,
+                None => None,
+            };
+            let Some((head, (api, place))) = there.zip(place) else {
+                done.back.missing += 1;
+                done.struck.push(entry.old_key.clone());
+                continue;
+            };
+            if !self.options.also_changed && files::hash_of(&head) != entry.origin.content_hash {
+                let name = format!("{place} of API {api}");
+                let left = Left { kind: files::KIND, name, words: "changed here since it was carried".to_owned() };
+                done.kept.push((left, vec![handle(CarriedApi::KIND, &api.to_string())]));
+                continue;
+            }
+            done.back.removed += 1;
+            done.struck.push(entry.old_key.clone());
+            if !self.options.dry {
+                db::files::delete(&mut tx, api, &place).await?;
+            }
+        }
+        self.commit(tx, files::KIND, &done).await?;
         Ok(done)
     }
 

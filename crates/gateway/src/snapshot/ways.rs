@@ -67,6 +67,12 @@ impl Snapshot {
         api.and_then(|api| self.differing(api)?.error_format).or_else(|| Some(self.ways.get(&tenant)?.error_format)).unwrap_or_default()
     }
 
+    /// Form of error answers on calls of a path.
+    #[must_use]
+    pub fn error_format_at(&self, path: &str) -> ErrorFormat {
+        self.error_format(self.api_for(path).map(|(api, _)| &**api), path)
+    }
+
     /// Whether keys' sites are asked for on calls of an API.
     pub(crate) fn restricts_domains(&self, api: &ApiEntry) -> bool {
         let own = self.differing(api).and_then(|own| own.domain_restriction);

@@ -1,8 +1,21 @@
 //! Transport headers: ordered, several of one name allowed, names without regard to case.
 
-/// The headers of a request or an answer.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+use std::fmt;
+
+/// The headers of a request or an answer. Their values are not in the debug form, since credentials are among them.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(String, String)>);
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+/// Whether a text can be a header's name, or a verb: what HTTP calls a token.
+pub(crate) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
 
 impl Headers {
     /// None.
@@ -76,6 +89,7 @@ mod tests {
         headers.append("a", "4");
         headers.remove("b");
         assert_eq!(headers.iter().collect::<Vec<_>>(), [("A", "1"), ("Set-Cookie", "z"), ("C", "3"), ("a", "4")]);
+        assert!(!format!("{headers:?}").contains('z'));
         headers.clear();
         assert_eq!(headers.get("A"), None);
     }

@@ -7,11 +7,19 @@ mod properties;
 use std::time::Duration;
 
 use bytes::Bytes;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use crate::failure::Failure;
+use crate::limits::Limits;
 
 pub use headers::Headers;
-pub(crate) use payload::{Content, Envelope, Format, Raw};
+pub(crate) use payload::{Envelope, Format, Media, SOAP11, SOAP12, bounds, mime, soap_format};
 pub use payload::{Payload, Rewritten};
 pub use properties::{Properties, Scope, Value, Xml};
+
+/// What cannot stand in an address; everything else stays as the sequence wrote it.
+const NOT_IN_ADDRESS: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
 
 /// Which way a message goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,20 +152,36 @@ impl Message {
     }
 
     /// Sets a property as a mediator does, with what that means for the message.
-    pub(crate) fn set_property(&mut self, scope: Scope, name: &str, value: Value) {
+    ///
+    /// Headers and verbs that HTTP could not send are a failure here rather than a broken request later.
+    pub(crate) fn set_property(&mut self, scope: Scope, name: &str, value: Value) -> Result<(), Failure> {
         match (scope, name) {
             (Scope::Transport, name) => {
-                let text: String = value.to_string().chars().filter(|c| !matches!(c, '\r' | '\n' | '\0')).collect();
+                if !headers::is_token(name) {
+                    return Err(Failure {
+                        detail: crate::xml::shortened(name),
+                        ..Failure::new("A transport header has a name that HTTP does not allow")
+                    });
+                }
+                let text: String = value.to_string().chars().filter(|c| *c == '\t' || !c.is_control()).collect();
                 self.headers.set(name, text);
             }
-            (Scope::Axis2, "HTTP_METHOD") => self.method = value.to_string(),
-            (Scope::Axis2, "REST_URL_POSTFIX") => self.url_postfix = value.to_string(),
+            (Scope::Axis2, "HTTP_METHOD") => {
+                let verb = value.to_string();
+                if !headers::is_token(&verb) {
+                    return Err(Failure::new("HTTP_METHOD is set to what is no verb"));
+                }
+                self.method = verb;
+            }
+            (Scope::Axis2, "REST_URL_POSTFIX") => {
+                self.url_postfix = utf8_percent_encode(&value.to_string(), NOT_IN_ADDRESS).to_string();
+            }
             (Scope::Axis2, "HTTP_SC") => self.status = value.to_string().trim().parse().ok().filter(|status| (100..=999).contains(status)),
             (Scope::Axis2, "messageType") => {
-                self.headers.set("Content-Type", value.to_string());
+                self.set_property(Scope::Transport, "Content-Type", value.clone())?;
                 self.properties.set(Scope::Axis2, "ContentType", value.clone());
                 self.properties.set(Scope::Axis2, "messageType", value);
-                self.payload.changed = true;
+                self.payload.retype();
             }
             (Scope::Default, "RESPONSE") => {
                 self.direction = if value.to_string().eq_ignore_ascii_case("true") { Direction::Response } else { Direction::Request };
@@ -165,6 +189,7 @@ impl Message {
             }
             (scope, name) => self.properties.set(scope, name, value),
         }
+        Ok(())
     }
 
     /// Removes a property as a mediator does.
@@ -173,7 +198,51 @@ impl Message {
             (Scope::Transport, name) => self.headers.remove(name),
             (Scope::Axis2, "REST_URL_POSTFIX") => self.url_postfix.clear(),
             (Scope::Axis2, "HTTP_SC") => self.status = None,
+            (Scope::Axis2, "ContentType") => {
+                self.properties.remove(scope, name);
+                self.payload.untyped = true;
+            }
             (scope, name) => self.properties.remove(scope, name),
+        }
+    }
+
+    /// Makes bytes of a changed body, and says of what type they are.
+    pub(crate) fn close_body(&mut self, limits: &Limits) -> Result<(), Failure> {
+        let none = self.properties.get(Scope::Axis2, "NO_ENTITY_BODY").is_some_and(|v| v.to_string().eq_ignore_ascii_case("true"));
+        let wanted = self.properties.get(Scope::Axis2, "messageType").map(|v| v.to_string());
+        let said = self.properties.get(Scope::Axis2, "ContentType").map(|v| v.to_string());
+        let written = self.payload.close(wanted.as_deref(), none, limits)?;
+        match (&self.payload.rewritten(), said, written) {
+            (None, ..) => {}
+            (Some(Rewritten::Empty), ..) => self.headers.remove("Content-Type"),
+            (Some(_), Some(said), _) => self.set_property(Scope::Transport, "Content-Type", Value::Text(said))?,
+            (Some(_), None, _) if !self.payload.untyped && self.content_type().is_some() => {}
+            (Some(_), None, written) => {
+                // Without a type given the sender added the character set to its own.
+                if let Some(mime) = written.or(wanted).or_else(|| self.content_type().map(str::to_owned)).filter(|mime| !mime.is_empty()) {
+                    let whole = if mime.contains("charset") { mime } else { format!("{mime}; charset=UTF-8") };
+                    self.set_property(Scope::Transport, "Content-Type", Value::Text(whole))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A copy with nothing in its body.
+    pub(crate) fn without_body(&self) -> Self {
+        Self {
+            direction: self.direction,
+            method: self.method.clone(),
+            scheme: self.scheme.clone(),
+            url_postfix: self.url_postfix.clone(),
+            to: self.to.clone(),
+            client_address: self.client_address.clone(),
+            message_id: self.message_id.clone(),
+            now: self.now,
+            headers: self.headers.clone(),
+            status: self.status,
+            properties: self.properties.clone(),
+            payload: Payload::absent(),
         }
     }
 }

@@ -1,22 +1,56 @@
 //! The body: bytes until a mediator looks inside, and bytes again, the very same, unless one changed it.
 
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use crate::tree::Tree;
+use crate::convert;
+use crate::failure::Failure;
+use crate::json::Json;
+use crate::limits::Limits;
+use crate::tree::{Bounds, Kind, NodeId, Tag, Tree};
 
-/// The body of a [`Message`](crate::Message).
-#[derive(Debug, Clone)]
+pub(crate) const SOAP11: &str = "http://schemas.xmlsoap.org/soap/envelope/";
+pub(crate) const SOAP12: &str = "http://www.w3.org/2003/05/soap-envelope";
+/// Namespace of the elements that text and bytes wear inside an envelope.
+const PAYLOAD: &str = "http://ws.apache.org/commons/ns/payload";
+const FORM: &str = "xformValues";
+const FORM_KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b' ');
+
+/// The body of a [`Message`](crate::Message). Its debug form tells its size only.
+#[derive(Clone)]
 pub struct Payload {
-    pub(crate) bytes: Raw,
-    pub(crate) content: Content,
-    /// Content differs from the bytes, or is to be written as another type.
-    pub(crate) changed: bool,
-    pub(crate) rewritten: Option<Rewritten>,
+    raw: Raw,
+    content: Content,
+    /// Content type the body came with, fixed before a sequence changes the header.
+    came_as: Option<String>,
+    /// Content differs from the bytes.
+    changed: bool,
+    /// May have to be written as another type.
+    retyped: bool,
+    rewritten: Option<Rewritten>,
+    /// The sequence took the content type away, upon which the sender wrote one of its own.
+    pub(crate) untyped: bool,
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.bytes().map(|bytes| bytes.len());
+        f.debug_struct("Payload")
+            .field("bytes", &bytes)
+            .field("came_as", &self.came_as)
+            .field("changed", &self.changed)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What came over the wire.
 #[derive(Debug, Clone)]
-pub(crate) enum Raw {
+enum Raw {
     Absent,
     /// There may be one, but it is elsewhere: a program that needs it must not be run.
     Unread,
@@ -25,19 +59,19 @@ pub(crate) enum Raw {
 
 /// What mediators see.
 #[derive(Debug, Clone)]
-pub(crate) enum Content {
+enum Content {
     /// Nobody looked yet.
     Closed,
     /// XML: always an envelope, of which a plain document is the body's child.
     Xml(Envelope),
     /// JSON, with its form as XML once an expression asked for that.
-    Json(serde_json::Value, Option<Box<Envelope>>),
+    Json(Json, Option<Envelope>),
 }
 
 /// A SOAP envelope, real or made up around a plain document.
 #[derive(Debug, Clone)]
 pub(crate) struct Envelope {
-    pub(crate) tree: Tree,
+    pub(crate) tree: Arc<Tree>,
     pub(crate) format: Format,
 }
 
@@ -50,6 +84,40 @@ pub(crate) enum Format {
     Pox,
 }
 
+/// What a content type means for reading and writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Media {
+    Json,
+    /// `text/xml`: SOAP 1.1 if it has an envelope.
+    Soap11,
+    Soap12,
+    Xml,
+    Form,
+    Text,
+    Binary,
+}
+
+/// The type without its parameters, in small letters.
+pub(crate) fn mime(content_type: &str) -> String {
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+impl Media {
+    pub(crate) fn of(content_type: &str) -> Self {
+        match mime(content_type).as_str() {
+            "application/json" | "text/json" | "application/json/badgerfish" | "text/javascript" => Self::Json,
+            "text/xml" => Self::Soap11,
+            "application/soap+xml" => Self::Soap12,
+            "application/xml" => Self::Xml,
+            "application/x-www-form-urlencoded" => Self::Form,
+            other if other.ends_with("+json") => Self::Json,
+            other if other.ends_with("+xml") => Self::Xml,
+            other if other.starts_with("text/") => Self::Text,
+            _ => Self::Binary,
+        }
+    }
+}
+
 /// The body a program made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rewritten {
@@ -60,8 +128,8 @@ pub enum Rewritten {
 }
 
 impl Payload {
-    fn of(bytes: Raw) -> Self {
-        Self { bytes, content: Content::Closed, changed: false, rewritten: None }
+    fn of(raw: Raw) -> Self {
+        Self { raw, content: Content::Closed, came_as: None, changed: false, retyped: false, rewritten: None, untyped: false }
     }
 
     /// No body.
@@ -86,5 +154,540 @@ impl Payload {
     #[must_use]
     pub fn rewritten(&self) -> Option<&Rewritten> {
         self.rewritten.as_ref()
+    }
+
+    /// The body as bytes: the rewritten one, or the one that came; `None` for none, and for one that was not given.
+    #[must_use]
+    pub fn bytes(&self) -> Option<Bytes> {
+        match (&self.rewritten, &self.raw) {
+            (Some(Rewritten::Bytes(bytes)), _) | (None, Raw::Whole(bytes)) => Some(bytes.clone()),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_changed(&self) -> bool {
+        self.changed
+    }
+
+    pub(crate) fn is_absent(&self) -> bool {
+        matches!((&self.rewritten, &self.raw, &self.content), (Some(Rewritten::Empty), ..) | (None, Raw::Absent, Content::Closed))
+    }
+
+    /// Makes sure that the body is here, for who sends it on.
+    pub(crate) fn require(&self) -> Result<(), Failure> {
+        match (&self.rewritten, &self.raw) {
+            (None, Raw::Unread) => Err(Failure::new("The body was not given to the sequence")),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn fix_type(&mut self, content_type: Option<&str>) {
+        if self.came_as.is_none() {
+            self.came_as = Some(content_type.unwrap_or_default().to_owned());
+        }
+    }
+
+    /// Is to be written again, though nobody may have changed what it says.
+    pub(crate) fn retype(&mut self) {
+        self.retyped = true;
+    }
+
+    /// Puts bytes in the place of the body, as if they had come; nobody looks into them unless a mediator does.
+    pub(crate) fn set_bytes(&mut self, text: &str, content_type: &str) {
+        let bytes = Bytes::from(text.to_owned());
+        *self = Self::replaced(bytes, Some(content_type));
+    }
+
+    /// A body in the place of the one that came.
+    pub(crate) fn replaced(bytes: Bytes, content_type: Option<&str>) -> Self {
+        let mut payload = Self::whole(bytes.clone());
+        payload.fix_type(content_type);
+        payload.rewritten = Some(if bytes.is_empty() { Rewritten::Empty } else { Rewritten::Bytes(bytes) });
+        payload
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        match &self.content {
+            Content::Json(..) => true,
+            Content::Xml(_) => false,
+            Content::Closed => !matches!(self.raw, Raw::Absent) && Media::of(self.came_as.as_deref().unwrap_or_default()) == Media::Json,
+        }
+    }
+
+    fn open(&mut self, limits: &Limits) -> Result<(), Failure> {
+        if !matches!(self.content, Content::Closed) {
+            return Ok(());
+        }
+        let bytes = match &self.raw {
+            Raw::Absent => Bytes::new(),
+            Raw::Unread => return Err(Failure::new("The body was not given to the sequence")),
+            Raw::Whole(bytes) => bytes.clone(),
+        };
+        if bytes.len() > limits.body_bytes {
+            return Err(Failure::unreadable("the body is too long"));
+        }
+        let content_type = self.came_as.clone().unwrap_or_default();
+        self.content = read(&bytes, &content_type, limits)?;
+        Ok(())
+    }
+
+    /// The body as XML, in an envelope.
+    pub(crate) fn xml(&mut self, limits: &Limits) -> Result<&Envelope, Failure> {
+        self.open(limits)?;
+        match &mut self.content {
+            Content::Xml(envelope) => Ok(envelope),
+            Content::Json(json, view) => {
+                if view.is_none() {
+                    *view = Some(Envelope::around_json(json));
+                }
+                view.as_ref().ok_or_else(|| Failure::new("The body has no XML form"))
+            }
+            Content::Closed => Err(Failure::new("The body could not be opened")),
+        }
+    }
+
+    /// The same, to change; JSON becomes XML by that.
+    pub(crate) fn xml_mut(&mut self, limits: &Limits) -> Result<&mut Envelope, Failure> {
+        self.xml(limits)?;
+        self.changed = true;
+        if let Content::Json(json, view) = &mut self.content {
+            let envelope = view.take().unwrap_or_else(|| Envelope::around_json(json));
+            self.content = Content::Xml(envelope);
+        }
+        match &mut self.content {
+            Content::Xml(envelope) => Ok(envelope),
+            _ => Err(Failure::new("The body has no XML form")),
+        }
+    }
+
+    /// The body as JSON; `None` when there is none.
+    pub(crate) fn json(&mut self, limits: &Limits) -> Result<Option<std::borrow::Cow<'_, Json>>, Failure> {
+        use std::borrow::Cow;
+        self.open(limits)?;
+        Ok(match &self.content {
+            Content::Json(json, _) => Some(Cow::Borrowed(json)),
+            Content::Xml(envelope) => envelope.content().map(|element| Cow::Owned(convert::to_json(&envelope.tree, element))),
+            Content::Closed => None,
+        })
+    }
+
+    /// JSON to change; `None` when the body is XML or absent.
+    pub(crate) fn json_mut(&mut self, limits: &Limits) -> Result<Option<&mut Json>, Failure> {
+        self.open(limits)?;
+        Ok(match &mut self.content {
+            Content::Json(json, view) => {
+                *view = None;
+                self.changed = true;
+                Some(json)
+            }
+            _ => None,
+        })
+    }
+
+    pub(crate) fn set_json(&mut self, json: Json) {
+        self.content = Content::Json(json, None);
+        self.changed = true;
+    }
+
+    /// Puts a plain document in the place of the body. An envelope that came stays around it.
+    pub(crate) fn set_xml(&mut self, document: &Tree, limits: &Limits) -> Result<(), Failure> {
+        // An envelope that came keeps its header; anything else is not looked at.
+        if matches!(self.raw, Raw::Whole(_))
+            && matches!(Media::of(self.came_as.as_deref().unwrap_or_default()), Media::Soap11 | Media::Soap12)
+        {
+            self.open(limits)?;
+        }
+        let format = match &self.content {
+            Content::Xml(envelope) => envelope.format,
+            _ => match Media::of(self.came_as.as_deref().unwrap_or_default()) {
+                Media::Soap11 => Format::Soap11,
+                Media::Soap12 => Format::Soap12,
+                _ => Format::Pox,
+            },
+        };
+        let envelope = match document.root().and_then(|root| soap_format(document, root)) {
+            Some(own) => Envelope { tree: Arc::new(document.clone()), format: own },
+            None => match std::mem::replace(&mut self.content, Content::Closed) {
+                Content::Xml(mut old) => {
+                    old.set_content(document);
+                    old
+                }
+                _ => {
+                    let mut fresh = Envelope::empty(format);
+                    fresh.set_content(document);
+                    fresh
+                }
+            },
+        };
+        self.content = Content::Xml(envelope);
+        self.changed = true;
+        Ok(())
+    }
+
+    pub(crate) fn set_envelope(&mut self, envelope: Envelope) {
+        self.content = Content::Xml(envelope);
+        self.changed = true;
+    }
+
+    /// Which protocol the message speaks, as `MESSAGE_FORMAT` says it.
+    pub(crate) fn protocol(&self) -> &'static str {
+        let format = match &self.content {
+            Content::Xml(envelope) => envelope.format,
+            _ => match Media::of(self.came_as.as_deref().unwrap_or_default()) {
+                Media::Soap11 => Format::Soap11,
+                Media::Soap12 => Format::Soap12,
+                _ => Format::Pox,
+            },
+        };
+        match format {
+            Format::Soap11 => "soap11",
+            Format::Soap12 => "soap12",
+            Format::Pox => "pox",
+        }
+    }
+
+    /// Makes bytes of what was changed. `as_type` is the type to write, without which it stays what it was; gives the type written.
+    pub(crate) fn close(&mut self, as_type: Option<&str>, empty: bool, limits: &Limits) -> Result<Option<String>, Failure> {
+        if empty {
+            if !self.is_absent() {
+                self.rewritten = Some(Rewritten::Empty);
+            }
+            self.changed = false;
+            return Ok(None);
+        }
+        let came_as = self.came_as.clone().unwrap_or_default();
+        let as_type = as_type.map_or_else(|| came_as.clone(), str::to_owned);
+        let another = self.retyped && Media::of(&as_type) != Media::of(&came_as);
+        self.retyped = false;
+        if (!self.changed && !another) || (matches!(self.raw, Raw::Absent) && matches!(self.content, Content::Closed)) {
+            return Ok(None);
+        }
+        self.open(limits)?;
+        let written = self.write(&as_type)?;
+        if written.len() > limits.body_bytes {
+            return Err(Failure::new("The sequence made too long a body"));
+        }
+        self.changed = false;
+        self.rewritten = Some(if written.is_empty() { Rewritten::Empty } else { Rewritten::Bytes(written) });
+        let written_as =
+            if as_type.is_empty() { if self.is_json() { "application/json" } else { "application/xml" }.to_owned() } else { as_type };
+        self.came_as = Some(written_as.clone());
+        Ok(Some(written_as))
+    }
+
+    fn write(&self, as_type: &str) -> Result<Bytes, Failure> {
+        let media = Media::of(as_type);
+        let text = match (&self.content, media) {
+            (Content::Closed, _) => String::new(),
+            (Content::Json(json, _), Media::Json | Media::Binary) => json.to_string(),
+            (Content::Json(json, _), Media::Text) => json.bare(),
+            (Content::Json(json, _), media) => Envelope::around_json(json).written(media)?,
+            (Content::Xml(envelope), Media::Json) => match envelope.content() {
+                Some(element) => match envelope.plain(element, "text") {
+                    Some(text) => text,
+                    None => convert::to_json(&envelope.tree, element).to_string(),
+                },
+                None => String::new(),
+            },
+            (Content::Xml(envelope), Media::Binary) => match envelope.content().and_then(|element| envelope.plain(element, "binary")) {
+                Some(encoded) => {
+                    let bytes = STANDARD.decode(encoded.trim()).map_err(|_| Failure::new("The body holds what is not base64"))?;
+                    return Ok(Bytes::from(bytes));
+                }
+                None => envelope.written(if envelope.format == Format::Pox { Media::Xml } else { Media::Soap11 })?,
+            },
+            (Content::Xml(envelope), media) => envelope.written(media)?,
+        };
+        Ok(Bytes::from(text))
+    }
+
+    /// The body as text for a log line or a script.
+    pub(crate) fn shown(&mut self, limits: &Limits) -> Result<String, Failure> {
+        self.open(limits)?;
+        Ok(match &self.content {
+            Content::Json(json, _) => json.to_string(),
+            Content::Xml(envelope) => envelope.tree.root().map(|root| envelope.tree.text(root)).unwrap_or_default(),
+            Content::Closed => String::new(),
+        })
+    }
+}
+
+fn payload_tag(name: &str) -> Tag {
+    let mut tag = Tag::named(None, name, Some(PAYLOAD));
+    tag.declarations.push(("".into(), PAYLOAD.into()));
+    tag
+}
+
+pub(crate) fn bounds(limits: &Limits) -> Bounds {
+    Bounds { bytes: limits.body_bytes, elements: limits.elements, nesting: limits.nesting }
+}
+
+fn read(bytes: &[u8], content_type: &str, limits: &Limits) -> Result<Content, Failure> {
+    let plain = |name: &str, text: &str| {
+        let mut tree = Tree::empty();
+        let document = tree.document();
+        let element = tree.append_tag(document, payload_tag(name));
+        tree.append_text(element, text);
+        let mut envelope = Envelope::empty(Format::Pox);
+        envelope.set_content(&tree);
+        Content::Xml(envelope)
+    };
+    if bytes.is_empty() {
+        return Ok(Content::Xml(Envelope::empty(match Media::of(content_type) {
+            Media::Soap11 => Format::Soap11,
+            Media::Soap12 => Format::Soap12,
+            _ => Format::Pox,
+        })));
+    }
+    let text = || std::str::from_utf8(bytes).map_err(|_| Failure::unreadable("the body is not UTF-8"));
+    match Media::of(content_type) {
+        Media::Json => {
+            let json = Json::parse(text()?.trim_start_matches('\u{feff}'), limits.nesting)
+                .map_err(|fault| Failure::unreadable(&format!("the body is not JSON: {fault}")))?;
+            Ok(Content::Json(json, None))
+        }
+        Media::Soap11 | Media::Soap12 | Media::Xml => {
+            let tree =
+                Tree::read(text()?, &bounds(limits)).map_err(|fault| Failure::unreadable(&format!("the body is not XML: {fault}")))?;
+            Ok(Content::Xml(match tree.root().and_then(|root| soap_format(&tree, root)) {
+                Some(format) => Envelope { tree: Arc::new(tree), format },
+                None => {
+                    let mut envelope = Envelope::empty(Format::Pox);
+                    envelope.set_content(&tree);
+                    envelope
+                }
+            }))
+        }
+        Media::Form => {
+            let mut tree = Tree::empty();
+            let document = tree.document();
+            let root = tree.append_tag(document, Tag::named(None, FORM, None));
+            for pair in text()?.split('&').filter(|pair| !pair.is_empty()) {
+                if tree.len() > limits.elements {
+                    return Err(Failure::unreadable("the form has too many fields"));
+                }
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                let decoded = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+                convert::append_member(&mut tree, root, &decoded(name), &Json::Text(decoded(value)));
+            }
+            let mut envelope = Envelope::empty(Format::Pox);
+            envelope.set_content(&tree);
+            Ok(Content::Xml(envelope))
+        }
+        Media::Text => Ok(plain("text", text()?)),
+        Media::Binary => Ok(plain("binary", &STANDARD.encode(bytes))),
+    }
+}
+
+/// Whether a root element is an envelope, and of which SOAP.
+pub(crate) fn soap_format(tree: &Tree, root: NodeId) -> Option<Format> {
+    let tag = tree.tag(root)?;
+    match (&*tag.name, tag.namespace.as_deref()) {
+        ("Envelope", Some(SOAP11)) => Some(Format::Soap11),
+        ("Envelope", Some(SOAP12)) => Some(Format::Soap12),
+        _ => None,
+    }
+}
+
+impl Envelope {
+    /// An envelope with an empty header and body.
+    pub(crate) fn empty(format: Format) -> Self {
+        let namespace = if format == Format::Soap12 { SOAP12 } else { SOAP11 };
+        let mut tree = Tree::empty();
+        let document = tree.document();
+        let mut tag = Tag::named(Some("soapenv"), "Envelope", Some(namespace));
+        tag.declarations.push(("soapenv".into(), namespace.into()));
+        let root = tree.append_tag(document, tag);
+        tree.append_tag(root, Tag::named(Some("soapenv"), "Body", Some(namespace)));
+        Self { tree: Arc::new(tree), format }
+    }
+
+    fn around_json(json: &Json) -> Self {
+        let mut envelope = Self::empty(Format::Pox);
+        if let Some(body) = envelope.body() {
+            convert::append_json(Arc::make_mut(&mut envelope.tree), body, json);
+        }
+        envelope
+    }
+
+    pub(crate) fn tree_mut(&mut self) -> &mut Tree {
+        Arc::make_mut(&mut self.tree)
+    }
+
+    pub(crate) fn body(&self) -> Option<NodeId> {
+        self.tree.child(self.tree.root()?, "Body")
+    }
+
+    pub(crate) fn header(&self) -> Option<NodeId> {
+        self.tree.child(self.tree.root()?, "Header")
+    }
+
+    /// The header, made before the body when there is none.
+    pub(crate) fn make_header(&mut self) -> Option<NodeId> {
+        if let Some(header) = self.header() {
+            return Some(header);
+        }
+        let root = self.tree.root()?;
+        let (prefix, namespace) = self.tree.tag(root).map(|tag| (tag.prefix.clone(), tag.namespace.clone()))?;
+        let tree = self.tree_mut();
+        let header = tree.add(Kind::Element(Box::new(Tag { prefix, name: "Header".into(), namespace, ..Tag::default() })));
+        tree.insert(root, 0, header);
+        Some(header)
+    }
+
+    /// What the body holds.
+    pub(crate) fn content(&self) -> Option<NodeId> {
+        self.tree.elements(self.body()?).next()
+    }
+
+    /// Puts a document in the place of what the body holds.
+    pub(crate) fn set_content(&mut self, document: &Tree) {
+        let Some(body) = self.body() else { return };
+        let tree = self.tree_mut();
+        tree.clear(body);
+        if let Some(root) = document.root() {
+            let copy = tree.graft(document, root);
+            tree.append(body, copy);
+        }
+    }
+
+    /// Text of a `text` or `binary` element that stands for a body that is no XML.
+    fn plain(&self, element: NodeId, name: &str) -> Option<String> {
+        let tag = self.tree.tag(element)?;
+        (&*tag.name == name && tag.namespace.as_deref() == Some(PAYLOAD)).then(|| self.tree.own_text(element))
+    }
+
+    pub(crate) fn is_fault(&self) -> bool {
+        self.content()
+            .and_then(|id| self.tree.tag(id))
+            .is_some_and(|tag| &*tag.name == "Fault" && matches!(tag.namespace.as_deref(), Some(SOAP11 | SOAP12)))
+    }
+
+    fn written(&self, media: Media) -> Result<String, Failure> {
+        let content = self.content();
+        let element = |id: NodeId| {
+            let cut = self.tree.cut(&[id]);
+            cut.text(cut.document())
+        };
+        Ok(match media {
+            Media::Soap11 | Media::Soap12 => {
+                let wanted = if media == Media::Soap12 { Format::Soap12 } else { Format::Soap11 };
+                // A plain document that came as text/xml goes on as one; one that is to be SOAP now gets its envelope.
+                let own = if self.format == Format::Pox && media == Media::Soap11 { Format::Soap11 } else { self.format };
+                let tree = if own == wanted { Arc::clone(&self.tree) } else { Arc::new(self.turned(wanted)) };
+                let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
+                if let Some(root) = tree.root() {
+                    tree.write(root, &mut out);
+                }
+                out
+            }
+            Media::Form => {
+                let mut out = String::new();
+                for field in content.into_iter().flat_map(|root| self.tree.elements(root)) {
+                    if !out.is_empty() {
+                        out.push('&');
+                    }
+                    let encoded = |text: &str| utf8_percent_encode(text, FORM_KEPT).to_string().replace(' ', "+");
+                    let name = self.tree.tag(field).map(|tag| tag.name.to_string()).unwrap_or_default();
+                    out.push_str(&encoded(&name));
+                    out.push('=');
+                    out.push_str(&encoded(&self.tree.own_text(field)));
+                }
+                out
+            }
+            // text/html may be written as elements.
+            Media::Text => match content {
+                Some(id) if self.tree.elements(id).next().is_some() => element(id),
+                Some(id) => self.tree.own_text(id),
+                None => String::new(),
+            },
+            Media::Xml | Media::Json | Media::Binary => content.map(element).unwrap_or_default(),
+        })
+    }
+
+    /// The envelope in the other SOAP's namespace.
+    fn turned(&self, wanted: Format) -> Tree {
+        let (from, to) = if wanted == Format::Soap12 { (SOAP11, SOAP12) } else { (SOAP12, SOAP11) };
+        let mut tree = (*self.tree).clone();
+        let parts: Vec<NodeId> =
+            tree.root().into_iter().flat_map(|root| std::iter::once(root).chain(tree.elements(root).collect::<Vec<_>>())).collect();
+        for id in parts {
+            if let Some(tag) = tree.tag_mut(id) {
+                if tag.namespace.as_deref() == Some(from) {
+                    tag.namespace = Some(to.into());
+                }
+                for (_, uri) in tag.declarations.iter_mut().filter(|(_, uri)| **uri == *from) {
+                    *uri = to.into();
+                }
+            }
+        }
+        tree
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn payload(body: &str, content_type: &str) -> Payload {
+        let mut payload = Payload::whole(Bytes::from(body.to_owned()));
+        payload.fix_type(Some(content_type));
+        payload
+    }
+
+    fn as_type(body: &str, from: &str, to: &str) -> String {
+        let mut payload = payload(body, from);
+        payload.retype();
+        payload.close(Some(to), false, &Limits::default()).unwrap();
+        match payload.rewritten() {
+            Some(Rewritten::Bytes(bytes)) => String::from_utf8(bytes.to_vec()).unwrap(),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_body_is_written_as_another_type() {
+        for (body, from, to, made) in [
+            ("{\"a\":[1,\"x\"]}", "application/json", "application/xml", "<jsonObject><a>1</a><a>x</a></jsonObject>"),
+            ("<a><b>1</b></a>", "application/xml", "application/json", "{\"a\":{\"b\":1}}"),
+            (
+                "<a/>",
+                "application/xml; charset=utf-8",
+                "text/xml",
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body><a/></soapenv:Body></soapenv:Envelope>",
+            ),
+            ("a=1&b=x+y%26", "application/x-www-form-urlencoded", "application/json", "{\"xformValues\":{\"a\":1,\"b\":\"x y&\"}}"),
+            ("<x><a>1</a><b>x y&amp;</b></x>", "application/xml", "application/x-www-form-urlencoded", "a=1&b=x+y%26"),
+            ("hello", "text/plain", "application/xml", "<text xmlns=\"http://ws.apache.org/commons/ns/payload\">hello</text>"),
+            ("hello", "text/plain", "text/plain", "None"),
+            ("\u{1}bytes", "image/png", "application/xml", "<binary xmlns=\"http://ws.apache.org/commons/ns/payload\">AWJ5dGVz</binary>"),
+        ] {
+            assert_eq!(as_type(body, from, to), made, "{body} {to}");
+        }
+    }
+
+    #[test]
+    fn an_untouched_body_is_not_written() {
+        let mut payload = payload("{ \"a\" : 1.0 }", "application/json");
+        payload.json(&Limits::default()).unwrap();
+        payload.xml(&Limits::default()).unwrap();
+        payload.close(None, false, &Limits::default()).unwrap();
+        assert_eq!(payload.rewritten(), None);
+        assert_eq!(payload.bytes().unwrap(), "{ \"a\" : 1.0 }");
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_so_with_the_old_number() {
+        for (body, content_type) in [
+            ("{", "application/json"),
+            ("<a>", "application/xml"),
+            ("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "text/xml"),
+            ("<a>&b;</a>", "application/xml"),
+        ] {
+            assert_eq!(payload(body, content_type).xml(&Limits::default()).unwrap_err().code, 601_000, "{body}");
+        }
+        assert!(Payload::unread().xml(&Limits::default()).is_err());
+        let small = Limits { body_bytes: 4, ..Limits::default() };
+        assert_eq!(payload("<abc/>", "text/xml").xml(&small).unwrap_err().code, 601_000);
     }
 }

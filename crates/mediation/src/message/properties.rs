@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::json::Json;
 use crate::tree::Tree;
 
 /// Where a property lives.
@@ -50,7 +51,7 @@ pub enum Value {
     /// XML.
     Xml(Xml),
     /// JSON.
-    Json(serde_json::Value),
+    Json(Json),
 }
 
 /// XML kept in a property: one element or several.
@@ -79,7 +80,7 @@ impl fmt::Display for Value {
             // Java prints 1.0 where Rust's shortest form is 1.
             Self::Double(number) => write!(f, "{number:?}"),
             Self::Xml(xml) => write!(f, "{xml}"),
-            Self::Json(serde_json::Value::String(text)) => f.write_str(text),
+            Self::Json(Json::Text(text)) => f.write_str(text),
             Self::Json(json) => write!(f, "{json}"),
         }
     }
@@ -109,13 +110,20 @@ impl From<i64> for Value {
     }
 }
 
-/// The properties that are no headers.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// The properties that are no headers. Their values are not in the debug form, since tokens are among them.
+#[derive(Clone, Default, PartialEq)]
 pub struct Properties {
     default: BTreeMap<String, Value>,
     axis2: BTreeMap<String, Value>,
     axis2_client: BTreeMap<String, Value>,
     operation: BTreeMap<String, Value>,
+}
+
+impl fmt::Debug for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = [&self.default, &self.axis2, &self.axis2_client, &self.operation];
+        f.debug_list().entries(all.into_iter().flat_map(BTreeMap::keys)).finish()
+    }
 }
 
 impl Properties {

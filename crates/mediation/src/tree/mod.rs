@@ -17,6 +17,13 @@ pub(crate) use read::Bounds;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct NodeId(u32);
 
+impl NodeId {
+    /// Place in the list, for [`Tree::order`].
+    pub(crate) fn place(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// One tree; its root is the document, which holds one element or, for a cut-out, several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tree {
@@ -63,10 +70,6 @@ pub(crate) struct TagAttribute {
 impl Tag {
     pub(crate) fn named(prefix: Option<&str>, name: &str, namespace: Option<&str>) -> Self {
         Self { prefix: prefix.map(Arc::from), name: Arc::from(name), namespace: namespace.map(Arc::from), ..Self::default() }
-    }
-
-    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|a| a.namespace.is_none() && *a.name == *name).map(|a| a.value.as_str())
     }
 }
 
@@ -233,16 +236,6 @@ impl Tree {
             self.append(copy, child);
         }
         copy
-    }
-
-    /// Copy of a node of this tree; stands nowhere yet.
-    pub(crate) fn duplicate(&mut self, id: NodeId) -> NodeId {
-        let cut = self.cut(&[id]);
-        let inner = cut.children(cut.document()).first().copied();
-        match inner {
-            Some(inner) => self.graft_plain(&cut, inner),
-            None => self.add(Kind::Text(String::new())),
-        }
     }
 
     /// Copies of some nodes as a tree of their own.

@@ -80,6 +80,14 @@ async fn what_is_shown_has_the_documents_properties() {
     check("APIInfo", &subscription["apiInfo"]);
     check("ApplicationInfo", &subscription["applicationInfo"]);
 
+    let at = |tail: &str| format!("/apis/{}{tail}", api.id);
+    check("Rating", &setting.put("dev", &at("/user-rating"), json!({"rating": 4})).await.body);
+    let ratings = setting.get("dev", &at("/ratings")).await.body;
+    check("RatingList", &ratings);
+    check("Rating", &ratings["list"][0]);
+    check("Comment", &setting.post("dev", &at("/comments"), json!({"content": "x"})).await.body);
+    check("CommentList", &setting.get("dev", &at("/comments")).await.body);
+    check("DocumentList", &setting.get("dev", &at("/documents")).await.body);
     let shown = setting.get("dev", &format!("/apis/{}", api.id)).await.body;
     check("API", &shown);
     check("AdvertiseInfo", &shown["advertiseInfo"]);

@@ -7,6 +7,7 @@ extern crate tidegate_portal as portal;
 mod access;
 mod applications;
 mod browse;
+mod content;
 mod document;
 mod keys_of;
 mod setting;

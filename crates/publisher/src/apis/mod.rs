@@ -10,6 +10,7 @@ use std::collections::HashSet;
 
 use db::Tx;
 use db::apis::{ApiQuery, Term};
+use db::files::Place;
 use http::HeaderMap;
 use model::{Api, ApiId, LifecycleState, Timestamp, UserName};
 use rest::{Caller, Paging, Refusal};
@@ -91,7 +92,14 @@ pub(crate) async fn add(tx: &mut Tx, caller: &Caller, mut api: Api, origin: Orig
 pub(crate) async fn show(room: &Room, caller: &Caller, id: &str) -> Result<wire::Api, Refusal> {
     let mut tx = room.db.read().await?;
     match access::reach(&mut tx, caller, id, Intent::Read).await {
-        Ok(api) => Ok(wire::Api::show(&api, Shown::WorkingCopy)),
+        Ok(api) => {
+            let mut shown = wire::Api::show(&api, Shown::WorkingCopy);
+            let files = db::files::list(&mut tx, api.id).await?;
+            shown.has_thumbnail = Some(files.iter().any(|f| f.place == Place::Thumbnail));
+            let wsdl = files.iter().find(|f| f.place == Place::Wsdl);
+            shown.wsdl_info = wsdl.map(|f| serde_json::json!({ "type": if f.media_type.contains("zip") { "ZIP" } else { "WSDL" } }));
+            Ok(shown)
+        }
         Err(Refusal::NotFound { .. }) => {
             let revision = access::reach_revision(&mut tx, caller, id).await?;
             Ok(wire::Api::show(&revision.content, Shown::Revision(revision.id, revision.number)))
@@ -241,7 +249,9 @@ pub(crate) async fn replace(tx: &mut Tx, api: &Api) -> Result<(), Refusal> {
 
 /// The entity tag of an API: over what is shown of it.
 pub(crate) fn tag(shown: &wire::Api) -> Result<String, Refusal> {
-    Ok(rest::etag(&serde_json::to_vec(shown)?))
+    // Picture and WSDL have tags of their own: setting one is no change of what a client may write.
+    let own = wire::Api { has_thumbnail: None, wsdl_info: None, ..shown.clone() };
+    Ok(rest::etag(&serde_json::to_vec(&own)?))
 }
 
 pub(crate) fn unchanged_since(api: &Api, headers: &HeaderMap) -> Result<(), Refusal> {

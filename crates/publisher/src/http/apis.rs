@@ -66,7 +66,10 @@ pub(crate) async fn list(
         let items: Vec<wire::Api> = page.items.iter().map(|api| wire::Api::show(api, Shown::WorkingCopy)).collect();
         rest::list(&items, page.total, paging, "/apis", &link)
     } else {
-        let items: Vec<ApiInfo> = page.items.iter().map(ApiInfo::from).collect();
+        let ids: Vec<model::ApiId> = page.items.iter().map(|api| api.id).collect();
+        let pictures = db::files::with_thumbnail(&mut room.db.read().await.map_err(Refusal::from)?, &ids).await.map_err(Refusal::from)?;
+        let shown = |api: &model::Api| ApiInfo { has_thumbnail: pictures.contains(&api.id), ..ApiInfo::from(api) };
+        let items: Vec<ApiInfo> = page.items.iter().map(shown).collect();
         rest::list(&items, page.total, paging, "/apis", &link)
     }))
 }

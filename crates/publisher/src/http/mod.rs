@@ -2,6 +2,7 @@
 
 mod apis;
 mod definitions;
+mod documents;
 mod lifecycle;
 mod others;
 mod revisions;
@@ -44,6 +45,9 @@ const PUBLISH: Access = Access::Scopes(&["apim:api_publish"]);
 const PUBLISH_OR_IMPORT: Access = Access::Scopes(&["apim:api_import_export", "apim:api_publish"]);
 const EITHER: Access = Access::Scopes(&["apim:api_create", "apim:api_publish"]);
 const EITHER_OR_IMPORT: Access = Access::Scopes(&["apim:api_create", "apim:api_import_export", "apim:api_publish"]);
+const DOCUMENT_CREATE: Access = Access::Scopes(&["apim:api_create", "apim:document_create"]);
+const DOCUMENT_MANAGE: Access = Access::Scopes(&["apim:api_create", "apim:document_manage"]);
+const COMMENTS: Access = Access::Scopes(&["apim:comment_view"]);
 const SHARED_SCOPES: Access = Access::Scopes(&["apim:shared_scope_manage"]);
 
 /// Largest body let in: an upload of 10 MiB, which `rest` counts itself, and what multipart puts around it.
@@ -63,6 +67,19 @@ fn declared(authenticate: Arc<dyn Authenticate>) -> Door<Room> {
         .on(Method::DELETE, "/apis/{apiId}", DELETE, apis::delete)
         .on(Method::GET, "/apis/{apiId}/swagger", VIEW, definitions::show)
         .on(Method::PUT, "/apis/{apiId}/swagger", CREATE, definitions::replace)
+        .on(Method::GET, "/apis/{apiId}/documents", VIEW, documents::list)
+        .on(Method::POST, "/apis/{apiId}/documents", DOCUMENT_CREATE, documents::create)
+        .on(Method::POST, "/apis/{apiId}/documents/validate", DOCUMENT_CREATE, documents::validate)
+        .on(Method::GET, "/apis/{apiId}/documents/{documentId}", VIEW, documents::show)
+        .on(Method::PUT, "/apis/{apiId}/documents/{documentId}", DOCUMENT_MANAGE, documents::update)
+        .on(Method::DELETE, "/apis/{apiId}/documents/{documentId}", DOCUMENT_MANAGE, documents::delete)
+        .on(Method::GET, "/apis/{apiId}/documents/{documentId}/content", VIEW, documents::content)
+        .on(Method::POST, "/apis/{apiId}/documents/{documentId}/content", DOCUMENT_CREATE, documents::set_content)
+        .on(Method::GET, "/apis/{apiId}/thumbnail", VIEW, documents::thumbnail)
+        .on(Method::PUT, "/apis/{apiId}/thumbnail", EITHER, documents::set_thumbnail)
+        .on(Method::GET, "/apis/{apiId}/wsdl", VIEW, documents::wsdl)
+        .on(Method::GET, "/apis/{apiId}/comments", COMMENTS, documents::comments)
+        .on(Method::GET, "/apis/{apiId}/comments/{commentId}", COMMENTS, documents::comment)
         .on(Method::GET, "/apis/{apiId}/lifecycle-state", EITHER, lifecycle::state)
         .on(Method::GET, "/apis/{apiId}/lifecycle-history", PUBLISH, lifecycle::history)
         .on(Method::GET, "/apis/{apiId}/revisions", EITHER_OR_IMPORT, revisions::list)

@@ -6,6 +6,7 @@
 mod api;
 mod api_read;
 mod api_show;
+mod document;
 mod info;
 mod lifecycle;
 mod policy;
@@ -16,6 +17,7 @@ mod times;
 pub(crate) use api::{Api, Scope};
 pub(crate) use api_read::Maker;
 pub(crate) use api_show::{Shown, shown_context};
+pub(crate) use document::{Document, comment};
 pub(crate) use info::{ApiInfo, SearchHit};
 pub(crate) use lifecycle::{LifecycleHistory, LifecycleState, WorkflowResponse};
 pub(crate) use policy::{StreamingPolicy, ThrottlingPolicy};

@@ -3,6 +3,7 @@
 
 mod apis;
 mod definitions;
+mod documents;
 mod house;
 mod lifecycle;
 mod operations;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
+use db::files::Place;
 use http::{Method, Request};
 use serde_json::json;
 
@@ -23,6 +24,8 @@ struct Props {
     idle: String,
     scope: String,
     fresh: String,
+    document: String,
+    comment: String,
 }
 
 impl Props {
@@ -33,13 +36,40 @@ impl Props {
         let idle = house.revision("admin", &api).await;
         let scope = json!({"name": format!("scope{index}"), "displayName": "x", "bindings": ["admin"]});
         let scope = house.post("admin", "/scopes", scope).await.expect(201)["id"].as_str().unwrap().to_owned();
-        Self { api, running, idle, scope, fresh: format!("Fresh{index}") }
+        let new = json!({"name": "d", "type": "HOWTO", "sourceType": "INLINE", "visibility": "API_LEVEL"});
+        let document =
+            house.post("admin", &format!("/apis/{api}/documents"), new).await.expect(201)["documentId"].as_str().unwrap().to_owned();
+        let comment = Self::content(house, &api, &document).await;
+        Self { api, running, idle, scope, fresh: format!("Fresh{index}"), document, comment }
+    }
+
+    /// Fills the document, and adds what no operation of this door makes: a WSDL and a comment, whose id is answered.
+    async fn content(house: &House, api: &str, document: &str) -> String {
+        let mut tx = house.db.write().await.unwrap();
+        let api = api.parse().unwrap();
+        for place in [Place::Document(document.parse().unwrap()), Place::Wsdl] {
+            db::files::put(&mut tx, api, &place, "f", "text/plain", b"x").await.unwrap();
+        }
+        let comment = model::Comment {
+            id: model::CommentId::random(),
+            api,
+            parent: None,
+            text: "x".to_owned(),
+            category: "general".to_owned(),
+            in_publisher: false,
+            author: "dave".to_owned(),
+            created_at: model::Timestamp(0),
+            updated_at: None,
+        };
+        db::comments::insert(&mut tx, &comment).await.unwrap();
+        tx.commit().await.unwrap();
+        comment.id.to_string()
     }
 }
 
 /// A request that succeeds for the right user. `None` where no row is written, which the test below does not let pass.
 fn row(method: &Method, path: &str, token: &str, props: &Props) -> Option<Request<Body>> {
-    let Props { api, running, idle, scope, fresh } = props;
+    let Props { api, running, idle, scope, fresh, document, comment } = props;
     let plain = |at: String| request(token, method.clone(), &at, None);
     let json = |at: String, body| request(token, method.clone(), &at, Some(body));
     let form = |at: String, parts: &[(&str, &str)]| multipart(token, method.clone(), &at, parts);
@@ -64,6 +94,24 @@ fn row(method: &Method, path: &str, token: &str, props: &Props) -> Option<Reques
         ("DELETE", "/apis/{apiId}") => plain(of("")),
         ("GET", "/apis/{apiId}/swagger") => plain(of("/swagger")),
         ("PUT", "/apis/{apiId}/swagger") => form(of("/swagger"), &[("apiDefinition", DEFINITION)]),
+        ("GET", "/apis/{apiId}/documents" | "/apis/{apiId}/thumbnail" | "/apis/{apiId}/wsdl" | "/apis/{apiId}/comments") => {
+            plain(path.replace("{apiId}", api))
+        }
+        ("POST", "/apis/{apiId}/documents") => {
+            json(of("/documents"), json!({"name": "e", "type": "HOWTO", "sourceType": "INLINE", "visibility": "API_LEVEL"}))
+        }
+        ("POST", "/apis/{apiId}/documents/validate") => plain(of("/documents/validate?name=d")),
+        ("GET" | "DELETE", "/apis/{apiId}/documents/{documentId}") => plain(of(&format!("/documents/{document}"))),
+        ("PUT", "/apis/{apiId}/documents/{documentId}") => {
+            let body = json!({"name": "d", "type": "SAMPLES", "sourceType": "INLINE", "visibility": "API_LEVEL"});
+            json(of(&format!("/documents/{document}")), body)
+        }
+        ("GET", "/apis/{apiId}/documents/{documentId}/content") => plain(of(&format!("/documents/{document}/content"))),
+        ("POST", "/apis/{apiId}/documents/{documentId}/content") => {
+            form(of(&format!("/documents/{document}/content")), &[("inlineContent", "x")])
+        }
+        ("PUT", "/apis/{apiId}/thumbnail") => form(of("/thumbnail"), &[("file", "<svg/>")]),
+        ("GET", "/apis/{apiId}/comments/{commentId}") => plain(of(&format!("/comments/{comment}"))),
         ("GET", "/apis/{apiId}/lifecycle-state") => plain(of("/lifecycle-state")),
         ("GET", "/apis/{apiId}/lifecycle-history") => plain(of("/lifecycle-history")),
         ("GET", "/apis/{apiId}/revisions") => plain(of("/revisions")),

@@ -99,6 +99,10 @@ async fn answers_have_the_shape_of_their_schema() {
     is("SearchResultList", &house.get("admin", "/search?query=Pizza").await.expect(200));
     let hit = house.get("admin", "/search?query=Pizza").await.expect(200)["list"][0].clone();
     is("APISearchResult", &hit);
+    let new = json!({"name": "d", "type": "HOWTO", "sourceType": "INLINE", "visibility": "API_LEVEL"});
+    is("Document", &house.post("admin", &format!("/apis/{id}/documents"), new).await.expect(201));
+    is("DocumentList", &house.get("admin", &format!("/apis/{id}/documents")).await.expect(200));
+    is("CommentList", &house.get("admin", &format!("/apis/{id}/comments")).await.expect(200));
     is("LifecycleState", &house.get("admin", &format!("/apis/{id}/lifecycle-state")).await.expect(200));
     is("WorkflowResponse", &house.step("admin", id, "Publish").await.expect(200));
     is("LifecycleHistory", &house.get("admin", &format!("/apis/{id}/lifecycle-history")).await.expect(200));

@@ -406,6 +406,38 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_tenants_keep_of_old_ways_reaches_the_gateway_without_a_restart() {
+        let stage = Stage::set().await;
+        let api = stage.deploy("shop").await;
+        let keep = async |format: Option<model::ErrorFormat>, of_api: Option<model::ErrorFormat>| {
+            let mut tx = stage.db.write().await.unwrap();
+            match format {
+                Some(error_format) => {
+                    let continuity = model::Continuity { error_format, ..model::Continuity::none(TenantId::SUPER) };
+                    db::continuity::put(&mut tx, &continuity).await.unwrap();
+                }
+                None => drop(db::continuity::delete(&mut tx, TenantId::SUPER).await.unwrap()),
+            }
+            let own = model::ApiContinuity { error_format: of_api, ..model::ApiContinuity::none(api) };
+            db::continuity::put_api(&mut tx, &own).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        let format = |path: &'static str| move |gateway: &Gateway| gateway.snapshot().error_format_at(path);
+        let (old, older) = (model::ErrorFormat::Xml1(model::Generation::V1_9), model::ErrorFormat::Xml1(model::Generation::V1_8));
+        keep(Some(old), None).await;
+        let feed = stage.feed();
+        let seen = feed.fill().await.unwrap();
+        assert_eq!(format("/shop/1.0/x")(&stage.gateway), old);
+        let keeping = tokio::spawn(feed.keep(seen));
+        keep(Some(old), Some(older)).await;
+        stage.wait_until("the API differs", |gateway| format("/shop/1.0/x")(gateway) == older).await;
+        assert_eq!(format("/none")(&stage.gateway), old);
+        keep(None, None).await;
+        stage.wait_until("nothing is kept", |gateway| format("/shop/1.0/x")(gateway) == model::ErrorFormat::Json40).await;
+        keeping.abort();
+    }
+
+    #[tokio::test]
     async fn a_feed_that_breaks_is_not_ready_until_it_has_read_everything_again() {
         let stage = Stage::set().await;
         let gone = stage.deploy("gone").await;

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use http::Method;
 use oldsite::{Credentials, Dialect, Links, Site, mysql::Blobs};
 use serde_json::{Value, json};
@@ -123,17 +125,17 @@ async fn old_tokens_call_as_they_did() {
     let erin = taken.token(OldToken::Erin);
     assert_eq!(ledger.get(&taken.old.scoped_path, erin).await.expect(200)["path"], "/invoices/invoice/42");
     ledger.call(Method::POST, "/finance/invoices/1.0/invoice", erin).await.expect(200);
-    caller.get(&taken.old.scoped_path, erin).await.refused(403, 900_908);
+    caller.get(&taken.old.scoped_path, erin).await.refused_in_xml(401, 0);
     assert_eq!(get(&taken.old.tenant_path, OldToken::Pets).await.expect(200)["path"], "/pets/pet/42");
     get("/orders/1.0.0/order/1", OldToken::Jobs).await.expect(200);
     get("/orders/1.0.0/order/1", OldToken::JobsUser).await.expect(200);
     caller.get(&taken.old.open_path, "").await.expect(200);
     let delete = async |token| caller.call(Method::DELETE, "/orders/1.0.0/order/1", taken.token(token)).await;
     delete(OldToken::Alice).await.expect(200);
-    delete(OldToken::Dave).await.refused(403, 900_910);
-    caller.get(&taken.old.path, "").await.refused(401, 900_902);
+    delete(OldToken::Dave).await.refused_in_xml(403, 900_910);
+    caller.get(&taken.old.path, "").await.refused_in_xml(401, 900_902);
     for token in [OldToken::ErinLate, OldToken::Expired, OldToken::ExpiredToo, OldToken::Revoked, OldToken::Inactive] {
-        get("/finance/invoices/1.0/health", token).await.refused(401, 900_901);
+        get("/finance/invoices/1.0/health", token).await.refused_in_xml(401, 900_901);
     }
 }
 
@@ -143,15 +145,15 @@ async fn every_state_and_subscription_is_what_it_was() {
     let house = taken.served().await;
     let caller = Caller::new(&house);
     let get = async |path: &str, token: OldToken| caller.get(path, taken.token(token)).await;
-    get("/legacy/1.0.0/x", OldToken::Jobs).await.refused(503, 700_700);
+    get("/legacy/1.0.0/x", OldToken::Jobs).await.refused_in_xml(503, 700_700);
     caller.get("/preview/0.1.0/x", "").await.expect(200);
-    get("/draft/0.1.0/x", OldToken::Jobs).await.refused(404, 404);
-    get("/fax/1.0.0/x", OldToken::Shop).await.refused(404, 404);
-    get("/maps/1.0.0/x", OldToken::Jobs).await.refused(401, 900_907);
-    get("/orders/1.0.0/order/1", OldToken::Erin).await.refused(401, 900_907);
-    get("/weather/1.0.0/forecast/x", OldToken::Erin).await.refused(401, 900_909);
-    get("/payroll/1.0.0/x", OldToken::Shop).await.refused(403, 900_908);
-    get("/orders/2.0.0/order/1", OldToken::Jobs).await.refused(403, 900_908);
+    get("/draft/0.1.0/x", OldToken::Jobs).await.refused_in_xml(404, 404);
+    get("/fax/1.0.0/x", OldToken::Shop).await.refused_in_xml(404, 404);
+    get("/maps/1.0.0/x", OldToken::Jobs).await.refused_in_xml(401, 900_907);
+    get("/orders/1.0.0/order/1", OldToken::Erin).await.refused_in_xml(401, 900_907);
+    get("/weather/1.0.0/forecast/x", OldToken::Erin).await.refused_in_xml(401, 900_909);
+    get("/payroll/1.0.0/x", OldToken::Shop).await.refused_in_xml(403, 900_908);
+    get("/orders/2.0.0/order/1", OldToken::Jobs).await.refused_in_xml(403, 900_908);
     // A default version answers without a version in the path.
     get("/orders/order/1", OldToken::Shop).await.expect(200);
     let mut turns = Vec::new();
@@ -204,7 +206,7 @@ async fn old_passwords_and_keys_get_new_tokens() {
     let renewed = caller.oauth2("token", &ledger, &form).await.expect(200);
     let from_there = Caller::new(&house).saying("referer", "ledger.example");
     from_there.get(&taken.old.scoped_path, renewed["access_token"].as_str().unwrap()).await.expect(200);
-    from_there.get(&taken.old.scoped_path, taken.token(OldToken::Erin)).await.refused(401, 900_901);
+    from_there.get(&taken.old.scoped_path, taken.token(OldToken::Erin)).await.refused_in_xml(401, 900_901);
 
     let tenant = taken.client("Pet Shop");
     caller.get(&taken.old.tenant_path, &caller.token(&tenant, "").await).await.expect(200);
@@ -228,7 +230,7 @@ async fn a_restricted_key_is_checked_by_the_header_the_old_gateway_looked_at() {
         Caller::new(&house).saying(header, "ledger.example").get(&taken.old.scoped_path, taken.token(OldToken::Erin)).await
     };
     call("x-site").await.expect(200);
-    call("referer").await.refused(403, 900_908);
+    call("referer").await.refused_in_xml(401, 0);
 }
 
 #[tokio::test]
@@ -241,11 +243,56 @@ async fn an_old_limit_counts_as_it_did() {
         assert_eq!(answer.status, 200, "call {call}: {}", answer.text);
     }
     let answer = caller.get(&taken.old.path, &taken.old.token).await;
-    assert_eq!(answer.status, 429, "{}", answer.text);
-    assert!(answer.header("retry-after").is_some());
+    answer.refused_in_xml(503, 900_800);
+    assert!(answer.header("retry-after").is_none());
     assert_eq!(taken.backend.requests(), 20);
     // Another application's calls are its own.
     caller.get(&taken.old.path, taken.token(OldToken::Jobs)).await.expect(200);
+}
+
+#[tokio::test]
+async fn old_clients_and_backends_find_what_they_know() {
+    let taken = Taken::over().await;
+    let plan = expect("plan", &taken.data, &taken.sources);
+    let told = plan["findings"].to_string();
+    for words in ["errors of 1.9.1: xml-1.9", "header X-JWT-Assertion, dialect http://wso2.org/claims, signed", "APIs of its own"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let house = taken.served().await;
+    let caller = Caller::new(&house);
+
+    // The key desk is where the old gateway had it, and answers as at its own door.
+    let shop = taken.client("Shop Front");
+    let form = [("grant_type", "password"), ("username", taken.old.user.as_str()), ("password", taken.old.password.as_str())];
+    let granted = caller.at_gateway("token", &shop, &form).await.expect(200);
+    let fresh = granted["access_token"].as_str().unwrap();
+    caller.get(&taken.old.path, fresh).await.expect(200);
+    let wrong = Client { secret: "wrong".to_owned(), ..shop.clone() };
+    let (here, there) = (caller.at_gateway("token", &wrong, &form).await, caller.oauth2("token", &wrong, &form).await);
+    assert_eq!((here.status, &here.text), (there.status, &there.text));
+    assert_eq!(here.header("www-authenticate"), there.header("www-authenticate"));
+    assert_eq!(caller.at_gateway("revoke", &shop, &[("token", fresh)]).await.status, 200);
+    caller.get(&taken.old.path, fresh).await.refused_in_xml(401, 900_901);
+
+    // The old token is opaque; a new application's is signed; both call the same API, which nobody published anew.
+    let opaque = taken.token(OldToken::Jobs);
+    assert!(!opaque.contains('.'));
+    let hank = Rest::sign_in(&house, "hank", "hank-old-1").await;
+    let orders = hank.get("devportal/v2/apis?query=name:Orders version:1.0.0").await["list"][0]["id"].as_str().unwrap().to_owned();
+    let keys = hank.become_subscriber("Newcomer", &orders, "Unlimited").await;
+    assert_eq!(keys.token.split('.').count(), 3);
+    let claims = async |token: &str| {
+        let seen = caller.get("/orders/1.0.0/order/1", token).await.expect(200);
+        let assertion = seen["headers"]["x-jwt-assertion"].as_str().unwrap().to_owned();
+        let body = assertion.split('.').nth(1).unwrap().to_owned();
+        serde_json::from_slice::<Value>(&BASE64_STANDARD.decode(body).unwrap()).unwrap()
+    };
+    let (old, new) = (claims(opaque).await, claims(&keys.token).await);
+    for (claims, application) in [(&old, "Night Jobs"), (&new, "Newcomer")] {
+        assert_eq!(claims["http://wso2.org/claims/applicationname"], application);
+        assert_eq!(claims["http://wso2.org/claims/apicontext"], "/orders/1.0.0");
+        assert!(claims["exp"].as_i64().unwrap() > 1_000_000_000_000, "milliseconds, as then");
+    }
 }
 
 #[tokio::test]
@@ -264,6 +311,11 @@ async fn a_second_run_changes_nothing_and_a_changed_row_is_found() {
             "UPDATE subscription SET plan = 'Bronze' WHERE plan = 'TenPerSecond'",
             "UPDATE subscription SET plan = 'TenPerSecond' WHERE plan = 'Bronze'",
         ),
+        (
+            "UPDATE continuity SET error_format = 'json-4.0' WHERE tenant = -1234",
+            "UPDATE continuity SET error_format = 'xml-1.9' WHERE tenant = -1234",
+        ),
+        ("UPDATE continuity SET domain_restriction = 0 WHERE tenant = 1", "UPDATE continuity SET domain_restriction = 1 WHERE tenant = 1"),
         (
             "UPDATE application SET policy = 'Unlimited' WHERE name = 'Shop Front'",
             "UPDATE application SET policy = 'Gold' WHERE name = 'Shop Front'",
@@ -386,13 +438,13 @@ async fn a_real_2_6_0_is_called_with_its_own_keys_and_token() {
     let caller = Caller::new(&rehearsal);
     caller.get(&path, token.access_token.expose()).await.expect(200);
     caller.get(&path, &caller.token(&client, "").await).await.expect(200);
-    caller.get(&path, "").await.refused(401, 900_902);
+    caller.get(&path, "").await.refused_in_xml(401, 900_902);
     rehearsal.stop().await;
 
     // Today the old token is long over, and the old keys still get new ones.
     let house = House::on(&data).await;
     let caller = Caller::new(&house);
-    caller.get(&path, token.access_token.expose()).await.refused(401, 900_901);
+    caller.get(&path, token.access_token.expose()).await.refused_in_xml(401, 900_901);
     caller.get(&path, &caller.token(&client, "").await).await.expect(200);
     assert!(house.rest("").starts_with("https://"));
 }

@@ -142,8 +142,12 @@ pub struct OldApi {
     pub documents: Vec<OldDocument>,
     /// The thumbnail.
     pub icon: Option<StoredFile>,
-    /// The stored WSDL.
+    /// The stored WSDL, or archive of WSDLs.
     pub wsdl: Option<StoredFile>,
+    /// Registry paths of the parts of a Swagger 1.2 definition.
+    pub swagger_12_files: Vec<StoredFile>,
+    /// Registry path of swagger.json.
+    pub swagger_file: Option<StoredFile>,
     /// Sequences of this API alone (2.0 on).
     pub sequences: Vec<SequenceResource>,
     /// Where else it was published.
@@ -197,6 +201,12 @@ impl Artifact {
         self.fields.iter().filter(|(name, _)| name == field).map(|(_, value)| value.as_str()).find(|v| !v.trim().is_empty())
     }
 
+    /// Puts a value where the artifact leaves one out.
+    pub(super) fn set(&mut self, field: &str, value: String) {
+        self.fields.retain(|(name, old)| name != field || !old.trim().is_empty());
+        self.fields.push((field.to_owned(), value));
+    }
+
     fn identity(&self) -> (String, String, String) {
         let from_path = identity_in_path(&self.path);
         let field = |name: &str| self.get(name).map(str::to_owned);
@@ -235,8 +245,8 @@ pub struct OldDocument {
     pub created: Option<NaiveDateTime>,
     /// When last changed, local time.
     pub updated: Option<NaiveDateTime>,
-    /// Inline body.
-    pub inline: Option<Vec<u8>>,
+    /// Inline body, when it exists.
+    pub inline: Option<StoredFile>,
     /// Uploaded file, when it exists.
     pub file: Option<StoredFile>,
 }
@@ -319,6 +329,10 @@ pub struct Orphans {
     pub scopes: u64,
     /// Rows of AM_API_SCOPES that say again what another said.
     pub doubled_scopes: u64,
+    /// Of AM_API_COMMENTS.
+    pub comments: u64,
+    /// Of AM_API_RATINGS.
+    pub ratings: u64,
 }
 
 pub(super) async fn read(
@@ -393,10 +407,10 @@ pub(super) async fn read(
         each(row.api_id, &mut |api| api.external_stores.push(row.clone()));
     }
     for row in record::all::<Comment>(source, unreadable).await? {
-        each(row.api_id, &mut |api| api.comments.push(row.clone()));
+        orphans.comments += u64::from(!each(row.api_id, &mut |api| api.comments.push(row.clone())));
     }
     for row in record::all::<Rating>(source, unreadable).await? {
-        each(row.api_id, &mut |api| api.ratings.push(row.clone()));
+        orphans.ratings += u64::from(!each(row.api_id, &mut |api| api.ratings.push(row.clone())));
     }
     for api in &mut found {
         api.url_mappings.sort_by_key(|m| m.id);
@@ -449,10 +463,25 @@ fn hang(api: &mut OldApi, registry: &Registry) {
         Some(artifact) => artifact.path.strip_suffix("/api").unwrap_or_default().to_owned(),
         None => format!("{APPLICATION_DATA}/provider/{provider}/{name}/{version}"),
     };
-    api.swagger = registry.content(tenant, &format!("{folder}/swagger.json")).map(<[u8]>::to_vec);
-    api.swagger_12 = swagger_12(registry, tenant, &format!("{APPLICATION_DATA}/api-docs/{name}-{version}-{provider}/1.2"));
-    api.icon = stored(registry, tenant, &format!("{APPLICATION_DATA}/icons/{provider}/{name}/{version}/icon"));
-    api.wsdl = stored(registry, tenant, &format!("{APPLICATION_DATA}/wsdls/{provider}--{name}{version}.wsdl"));
+    let swagger = format!("{folder}/swagger.json");
+    api.swagger = registry.content(tenant, &swagger).map(<[u8]>::to_vec);
+    api.swagger_file = stored(registry, tenant, &swagger);
+    let parts = format!("{APPLICATION_DATA}/api-docs/{name}-{version}-{provider}/1.2");
+    api.swagger_12 = swagger_12(registry, tenant, &parts);
+    api.swagger_12_files = registry.files_below(tenant, &parts).into_iter().filter_map(|path| stored(registry, tenant, path)).collect();
+    // The artifact's own path is spelled as its neighbours' are; its fields may lead elsewhere, and count only where that fails.
+    let spelled = folder.strip_prefix(APPLICATION_DATA).and_then(|rest| rest.strip_prefix("/provider/"));
+    let spelled = spelled.map_or_else(|| format!("{provider}/{name}/{version}"), str::to_owned);
+    let named = |field: &str| api.artifact.as_ref().and_then(|a| a.get(field)).and_then(in_registry);
+    let icon = stored(registry, tenant, &format!("{APPLICATION_DATA}/icons/{spelled}/icon"));
+    let icon = icon.or_else(|| named("overview_thumbnail").and_then(|path| stored_as_spelled(registry, tenant, path)));
+    let written = spelled.strip_suffix(&format!("/{name}/{version}")).unwrap_or(&provider);
+    let beside =
+        |provider: &str, end: &str| stored(registry, tenant, &format!("{APPLICATION_DATA}/wsdls/{provider}--{name}{version}{end}"));
+    let flat = written.replace('/', "_");
+    let wsdl = [".wsdl", ".zip"].into_iter().find_map(|end| beside(written, end).or_else(|| beside(&flat, end)));
+    let wsdl = wsdl.or_else(|| named("overview_wsdl").and_then(|path| stored_as_spelled(registry, tenant, path)));
+    (api.icon, api.wsdl) = (icon, wsdl);
     api.documents = documents(registry, tenant, &folder);
     for direction in ["in", "out", "fault"] {
         for resource in registry.below(tenant, &format!("{folder}/{direction}")) {
@@ -486,6 +515,35 @@ fn stored(registry: &Registry, tenant: i64, path: &str) -> Option<StoredFile> {
     Some(StoredFile { tenant_id: tenant, path: resource.path.clone(), media_type: resource.media_type.clone() })
 }
 
+/// The registry path in a link to a resource, whatever stands before it.
+pub fn in_registry(link: &str) -> Option<&str> {
+    link.find(GOVERNANCE).and_then(|at| link.get(at..))
+}
+
+/// As [`stored`], for a path out of a field: links were written with and without percent signs for blanks and the like.
+fn stored_as_spelled(registry: &Registry, tenant: i64, path: &str) -> Option<StoredFile> {
+    stored(registry, tenant, path).or_else(|| stored(registry, tenant, &percent_decoded(path)?))
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, others)) = rest.split_first() {
+        let code = others.get(..2).filter(|_| *first == b'%').and_then(|two| std::str::from_utf8(two).ok());
+        match code.and_then(|two| u8::from_str_radix(two, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = others.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = others;
+            }
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
 fn documents(registry: &Registry, tenant: i64, folder: &str) -> Vec<OldDocument> {
     let folder = format!("{folder}/documentation");
     let direct = registry.below(tenant, &folder).filter(|r| {
@@ -500,13 +558,14 @@ fn documents(registry: &Registry, tenant: i64, folder: &str) -> Vec<OldDocument>
                 None => (Vec::new(), Some("it has no content".to_owned())),
             };
             let by_field: BTreeMap<&str, &str> = found.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-            let inline = registry.content(tenant, &format!("{folder}/contents/{}", resource.name())).map(<[u8]>::to_vec);
-            let named = by_field.get("overview_filePath").and_then(|p| p.find(GOVERNANCE).and_then(|at| p.get(at..)));
+            let inline = stored(registry, tenant, &format!("{folder}/contents/{}", resource.name()));
+            let named = by_field.get("overview_filePath").and_then(|p| in_registry(p));
             let linked = || {
                 let edges = registry.associations.iter().filter(|a| a.tenant_id == tenant && a.source_path == resource.path);
                 edges.into_iter().find(|a| a.kind == "hasFile").map(|a| a.target_path.as_str())
             };
-            let file = named.and_then(|p| stored(registry, tenant, p)).or_else(|| linked().and_then(|p| stored(registry, tenant, p)));
+            let file = named.and_then(|p| stored_as_spelled(registry, tenant, p));
+            let file = file.or_else(|| linked().and_then(|p| stored_as_spelled(registry, tenant, p)));
             OldDocument {
                 uuid: resource.uuid.clone(),
                 path: resource.path.clone(),
@@ -550,6 +609,15 @@ mod tests {
         assert_eq!(artifact.get("overview_description"), None);
         assert_eq!(artifact.get("URITemplate_urlPattern"), Some("/*"));
         assert!(fields(b"<metadata>").is_err());
+    }
+
+    #[test]
+    fn a_link_is_read_with_and_without_percent_signs() {
+        let link = "/t/acme.com/registry/resource/_system/governance/apimgt/x/Gr%C3%B6%C3%9Fe%201.pdf";
+        assert_eq!(in_registry(link).and_then(percent_decoded).as_deref(), Some("/_system/governance/apimgt/x/Größe 1.pdf"));
+        assert_eq!(percent_decoded("50% off%2").as_deref(), Some("50% off%2"));
+        assert_eq!(percent_decoded("%FF"), None);
+        assert_eq!(in_registry("http://elsewhere/x.wsdl"), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod oauth;
 pub mod people;
 pub mod record;
 pub mod registry;
+pub mod strangers;
 
 use std::sync::Arc;
 
@@ -127,6 +128,8 @@ pub struct Installation {
     pub encryption: Encryption,
     /// Every table of every database with its number of rows.
     pub counts: Vec<TableCount>,
+    /// Tables and columns that no known version has.
+    pub strangers: Vec<strangers::Stranger>,
     /// Rows that could not be read, with their place.
     pub unreadable: Vec<CellError>,
     /// What an operator should know about the sources.
@@ -185,16 +188,40 @@ pub struct TenantFiles {
     pub vault: Vec<Property>,
     /// The tenant's keystore, with its (encrypted) passwords among the properties.
     pub key_store: Option<(StoredFile, Vec<Property>)>,
+    /// The same, opened as far as the installation's key does it.
+    pub opened_key_store: Option<TenantKeyStore>,
+}
+
+/// Where tenants' keystores stand.
+const KEY_STORES: &str = "/_system/governance/repository/security/key-stores/";
+
+/// A tenant's keystore, whose key signs what its backends are told. Nothing in it prints.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TenantKeyStore {
+    /// Path in the registry.
+    pub path: String,
+    /// The store, JKS or PKCS12.
+    pub bytes: model::Secret<Vec<u8>>,
+    /// The key's name in it.
+    pub alias: Option<String>,
+    /// Opens the store; `None` when it could not be decrypted.
+    pub password: Option<model::Secret<String>>,
+    /// Opens the key; `None` when it could not be decrypted.
+    pub key_password: Option<model::Secret<String>>,
 }
 
 /// Which registry contents are small and deciding enough to be read at once.
 fn wanted_at_once(path: &str) -> bool {
     if let Some(rest) = path.strip_prefix(APPLICATION_DATA) {
-        return !rest.starts_with("/icons/") && !rest.starts_with("/wsdls/") && !rest.contains("/documentation/files/");
+        return !rest.starts_with("/icons/")
+            && !rest.starts_with("/wsdls/")
+            && !rest.contains("/documentation/files/")
+            && !rest.contains("/documentation/contents/");
     }
     path.starts_with("/_system/governance/apimgt/")
         || path.starts_with("/_system/config/apimgt/")
         || path.ends_with("/lifecycles/APILifeCycle")
+        || path.starts_with(KEY_STORES)
 }
 
 impl Installation {
@@ -213,6 +240,7 @@ impl Installation {
         let (apis, orphans) = apis::read(api, &mut registry, &tenants, &mut bad).await?;
         let oauth_clients: Vec<Client> = record::all(identity, &mut bad).await?;
         let encrypted = oauth_clients.iter().filter_map(|c| c.secret.as_ref()).filter(|s| oauth::looks_encrypted(s.expose())).count();
+        let (counts, strangers) = counts(site).await?;
         let tenant_ids: Vec<i64> = std::iter::once(SUPER_TENANT_ID).chain(tenants.iter().map(|t| t.id)).collect();
         let mut installation = Self {
             version: site.version,
@@ -271,7 +299,8 @@ impl Installation {
                 encrypted_secrets: u64::try_from(encrypted).unwrap_or(u64::MAX),
                 fault: None,
             },
-            counts: counts(site).await?,
+            counts,
+            strangers,
             notes: site.notes(),
             tenants,
             registry,
@@ -291,10 +320,54 @@ impl Installation {
                 client.secret = Some(model::Secret::new(plain));
             }
         }
+        for copy in &mut self.inbound_auths {
+            if let Some(text) = &mut copy.key {
+                oauth::unseal(key, text);
+            }
+            if let Some(plain) = copy.value.as_ref().and_then(|s| oauth::opened(key, s.expose())) {
+                copy.value = Some(model::Secret::new(plain));
+            }
+        }
+        self.unseal_files(key);
         // To 1.9 consumer keys were encrypted wherever they stood.
         self.key_mappings.iter_mut().filter_map(|m| m.consumer_key.as_mut()).for_each(|text| oauth::unseal(key, text));
         self.key_domains.iter_mut().for_each(|d| oauth::unseal(key, &mut d.consumer_key));
         self.in_order();
+    }
+
+    /// Whether anything beside tokens and clients is kept under the installation's key.
+    pub fn has_sealed_files(&self) -> bool {
+        self.tenant_files.iter().any(|files| !files.vault.is_empty() || files.key_store.is_some())
+    }
+
+    /// Puts passwords of endpoints from the registry's vault into their artifacts, and opens those of tenants' keystores.
+    fn unseal_files(&mut self, key: &OldKey) {
+        for files in &mut self.tenant_files {
+            let Some(((_, properties), store)) = files.key_store.as_ref().zip(files.opened_key_store.as_mut()) else { continue };
+            let open = |name: &str| {
+                let sealed = properties.iter().find(|p| p.name.eq_ignore_ascii_case(name)).and_then(|p| p.value.as_deref())?;
+                key.open(sealed).map(model::Secret::new)
+            };
+            store.password = open("password");
+            store.key_password = open("privatekeyPass");
+        }
+        for api in &mut self.apis {
+            let Some(artifact) = &mut api.artifact else { continue };
+            let empty = artifact.get("overview_endpointPpassword").is_none_or(str::is_empty);
+            let secured = artifact.get("overview_endpointSecured").is_some_and(|t| t.trim().eq_ignore_ascii_case("true"));
+            let named = ["provider", "name", "version"].map(|field| artifact.get(&format!("overview_{field}")).map(str::to_owned));
+            let [Some(provider), Some(name), Some(version)] = named else { continue };
+            if !secured || !empty {
+                continue;
+            }
+            // The provider stood there in either form.
+            let aliases = [provider.replace("-AT-", "@"), provider.replace('@', "-AT-")].map(|p| format!("{p}--{name}{version}"));
+            let vault = self.tenant_files.iter().filter(|files| files.tenant_id == api.tenant_id).flat_map(|files| &files.vault);
+            let sealed = vault.filter(|p| aliases.contains(&p.name)).find_map(|p| p.value.as_deref());
+            if let Some(plain) = sealed.and_then(|sealed| key.open(sealed)) {
+                artifact.set("overview_endpointPpassword", plain);
+            }
+        }
     }
 
     /// A tenant's domain; `None` when there is no such tenant.
@@ -352,16 +425,17 @@ impl Installation {
     }
 }
 
-async fn counts(site: &Site) -> Result<Vec<TableCount>, SourceError> {
-    let mut found = Vec::new();
+async fn counts(site: &Site) -> Result<(Vec<TableCount>, Vec<strangers::Stranger>), SourceError> {
+    let (mut found, mut strange) = (Vec::new(), Vec::new());
     for source in &site.sources {
         let tables: Vec<Arc<_>> = source.tables().map(Arc::clone).collect();
         for table in tables {
             let rows = source.count(&table.name).await?;
+            strange.extend(strangers::of(&source.to_string(), &table, rows));
             found.push(TableCount { source: source.to_string(), table: table.name.to_ascii_uppercase(), rows });
         }
     }
-    Ok(found)
+    Ok((found, strange))
 }
 
 fn tier_files(registry: &Registry, tenant_id: i64) -> Vec<TierFile> {
@@ -410,6 +484,12 @@ fn tenant_files(installation: &Installation, tenant_id: i64) -> TenantFiles {
             .and_then(|r| r.content.clone()),
         sequences,
         vault: vault.map(|r| r.properties.clone()).unwrap_or_default(),
+        opened_key_store: key_store.as_ref().and_then(|(file, properties)| {
+            let property = |name: &str| properties.iter().find(|p| p.name.eq_ignore_ascii_case(name)).and_then(|p| p.value.clone());
+            let bytes = model::Secret::new(registry.content(tenant_id, &file.path)?.to_vec());
+            let alias = property("privatekeyAlias");
+            Some(TenantKeyStore { path: file.path.clone(), bytes, alias, password: None, key_password: None })
+        }),
         key_store,
     }
 }

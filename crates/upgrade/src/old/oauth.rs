@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::NaiveDateTime;
 use model::Secret;
 
@@ -384,12 +385,28 @@ impl ScopeSets {
     }
 }
 
-/// Whether a stored secret looks like the Base64 of an RSA cipher text rather than a key or token the product made: those
-/// have 27 to 36 characters, or embed a user name; an encrypted one has at least 172.
+/// Cipher texts of the smallest RSA key any pack came with are this long.
+const CIPHER_BYTES_MIN: usize = 128;
+/// Of a key of 16,384 bits.
+const CIPHER_BYTES_MAX: usize = 2048;
+
+/// Whether a stored secret is an RSA cipher text rather than a key or token the product made: Base64 of a whole block of such a key that
+/// is no text, or of the JSON that late kernels wrapped around one. Length alone does not tell: tokens that embed a long user name are
+/// Base64 of text, and a company's own secrets may be as long as they like.
 pub(crate) fn looks_encrypted(secret: &str) -> bool {
-    secret.len() >= 170
-        && secret.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'\n' | b'\r'))
-        && !secret.contains('.')
+    // Base64 of the shortest block.
+    if secret.len() < CIPHER_BYTES_MIN / 3 * 4 || secret.len() > 4 * CIPHER_BYTES_MAX {
+        return false;
+    }
+    let plain: String = secret.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
+    let Ok(bytes) = STANDARD.decode(plain) else { return false };
+    if bytes.first() == Some(&b'{') {
+        let wrapped = serde_json::from_slice::<serde_json::Value>(&bytes);
+        return wrapped.is_ok_and(|w| w.get("c").and_then(|c| c.as_str()).is_some_and(looks_encrypted));
+    }
+    let is_block = (CIPHER_BYTES_MIN..=CIPHER_BYTES_MAX).contains(&bytes.len()) && bytes.len() % 8 == 0;
+    let is_text = std::str::from_utf8(&bytes).is_ok_and(|text| !text.chars().any(char::is_control));
+    is_block && !is_text
 }
 
 /// The plain text of a cipher text; `None` when it is none, or another key's.
@@ -437,9 +454,19 @@ mod tests {
     }
 
     #[test]
-    fn encrypted_secrets_are_told_by_their_size() {
-        assert!(!looks_encrypted("LBziGoGH5fZeHrqJbf1fbCfet6ka"));
-        assert!(looks_encrypted(&"A".repeat(172)));
-        assert!(!looks_encrypted(&format!("{}.{}", "A".repeat(100), "B".repeat(100))));
+    fn encrypted_secrets_are_told_by_what_they_are_not_by_their_size() {
+        let block = |length: u16| STANDARD.encode((0..length).map(|at| (at * 7 % 251) as u8).collect::<Vec<_>>());
+        assert!(looks_encrypted(&block(128)) && looks_encrypted(&block(256)));
+        let whole = block(256);
+        let (first, second) = whole.split_at(76);
+        assert!(looks_encrypted(&format!("{first}\r\n{second}")));
+        assert!(looks_encrypted(&STANDARD.encode(format!(r#"{{"c":"{}","t":"RSA"}}"#, block(128)))));
+        // The product's own keys and tokens, one that embeds a user's name, a company's own long secret, a signed token.
+        let embedded = STANDARD.encode(format!("9db41cd6-9431-4c58-923b-085d50f2a517:{}@example.co", "long".repeat(20)));
+        assert_eq!(STANDARD.decode(&embedded).unwrap().len() % 8, 0);
+        for text in ["LBziGoGH5fZeHrqJbf1fbCfet6ka", &embedded, &"A".repeat(172), &block(64), &block(131), &format!("{0}.{0}", block(128))]
+        {
+            assert!(!looks_encrypted(text), "{text}");
+        }
     }
 }

@@ -100,6 +100,8 @@ pub fn written_in(table: &str, column: &str) -> WrittenIn {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn at(text: &str) -> NaiveDateTime {
@@ -114,6 +116,54 @@ mod tests {
         assert_eq!(token, application);
         assert_eq!(written_in("am_api_comments", "date_commented"), WrittenIn::Utc);
         assert_eq!(written_in("IDN_THRIFT_SESSION", "CREATED_TIME"), WrittenIn::Local);
+    }
+
+    /// Every column of the old schema that holds a time, with the clock the reference gives it.
+    const COLUMNS: &[(&str, &str, WrittenIn)] = &[
+        ("IDN_OAUTH2_ACCESS_TOKEN", "TIME_CREATED", WrittenIn::Utc),
+        ("IDN_OAUTH2_ACCESS_TOKEN", "REFRESH_TOKEN_TIME_CREATED", WrittenIn::Utc),
+        ("IDN_OAUTH2_ACCESS_TOKEN_B", "TIME_CREATED", WrittenIn::Utc),
+        ("IDN_OAUTH2_AUTHORIZATION_CODE", "TIME_CREATED", WrittenIn::Utc),
+        ("AM_API_COMMENTS", "DATE_COMMENTED", WrittenIn::Utc),
+        ("AM_SUBSCRIBER", "DATE_SUBSCRIBED", WrittenIn::Local),
+        ("AM_API", "CREATED_TIME", WrittenIn::Local),
+        ("AM_API", "UPDATED_TIME", WrittenIn::Local),
+        ("AM_API_LC_EVENT", "EVENT_DATE", WrittenIn::Local),
+        ("AM_SUBSCRIPTION", "LAST_ACCESSED", WrittenIn::Local),
+        ("AM_WORKFLOWS", "WF_CREATED_TIME", WrittenIn::Local),
+        ("AM_WORKFLOWS", "WF_UPDATED_TIME", WrittenIn::Local),
+        ("REG_RESOURCE", "REG_CREATED_TIME", WrittenIn::Local),
+        ("REG_RESOURCE", "REG_LAST_UPDATED_TIME", WrittenIn::Local),
+        ("UM_USER", "UM_CHANGED_TIME", WrittenIn::Local),
+        ("UM_TENANT", "UM_CREATED_DATE", WrittenIn::Local),
+    ];
+
+    proptest! {
+        #[test]
+        fn every_column_keeps_its_moment(
+            seconds in 0_i64..2_000_000_000,
+            zone in prop::sample::select(vec!["UTC", "Asia/Colombo", "America/New_York", "Europe/Dublin", "Australia/Lord_Howe", "Africa/Casablanca"]),
+        ) {
+            let zone: Tz = zone.parse().unwrap();
+            let clock = Clock::new(zone);
+            let moment = chrono::DateTime::from_timestamp(seconds, 0).unwrap();
+            for (table, column, written) in COLUMNS {
+                prop_assert_eq!(written_in(table, column), *written);
+                // What the old product wrote at that moment.
+                let wall = match written {
+                    WrittenIn::Utc => moment.naive_utc(),
+                    WrittenIn::Local => moment.with_timezone(&zone).naive_local(),
+                };
+                let read = clock.instant(table, column, wall);
+                match read.certainty {
+                    Certainty::Exact => prop_assert_eq!(read.epoch_ms, seconds * 1000),
+                    // The first of two is taken; no wall clock that was shown is one that never was.
+                    Certainty::Twice => prop_assert!(read.epoch_ms == seconds * 1000 || read.epoch_ms >= (seconds - 7200) * 1000 && read.epoch_ms < seconds * 1000),
+                    Certainty::Never => prop_assert!(false, "{table}.{column}"),
+                }
+                prop_assert!(*written == WrittenIn::Local || read.certainty == Certainty::Exact);
+            }
+        }
     }
 
     #[test]

@@ -64,6 +64,9 @@ pub enum SourceError {
     /// A dump file does not read.
     #[error("{}", .0)]
     Dump(#[from] super::dump::DumpError),
+    /// A CSV file does not read.
+    #[error("{}", .0)]
+    Csv(#[from] super::csv::CsvError),
     /// An XML file does not read.
     #[error("{} is not readable XML: {reason}", path.display())]
     Xml {
@@ -80,6 +83,12 @@ pub enum SourceError {
     Interrupted {
         /// Which.
         table: String,
+    },
+    /// The installation belongs to a version that is looked at, not taken over.
+    #[error("this is an API Manager {found} database; `upgrade assess` tells what it holds, but only 1.8.0 to 2.6.0 are taken over")]
+    AssessOnly {
+        /// The version as far as it shows.
+        found: String,
     },
     /// The database belongs to a version we do not upgrade from.
     #[error("this is an API Manager {found} database; `upgrade` takes over 1.8.0 to 2.6.0")]

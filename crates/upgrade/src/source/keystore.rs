@@ -1,5 +1,5 @@
-//! The old installation's own RSA key, out of its Java keystore (JKS), and what it opens: tokens, secrets and, up to 1.9, consumer keys
-//! where `EncryptPersistedTokens` was on.
+//! The old installation's own RSA keys, out of its Java keystores (JKS or PKCS12), and what they open: tokens, secrets and, up to 1.9,
+//! consumer keys where `EncryptPersistedTokens` was on; passwords of endpoints, tenants' keystores and configuration files.
 //!
 //! A keystore is bytes from outside: every length in it is held against what is there. Packs up to 2.x came with a key of 1024 bits,
 //! which cryptographic libraries refuse nowadays, and encrypted without padding, which they never offered; hence the arithmetic here.
@@ -12,7 +12,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use model::Secret;
 use num_bigint::BigUint;
 
-use super::files::KeyStore;
+use super::{files::KeyStore, pkcs12};
 
 /// A keystore holds a handful of keys and certificates.
 const FILE_BYTES_MAX: u64 = 16 << 20;
@@ -20,8 +20,11 @@ const FILE_BYTES_MAX: u64 = 16 << 20;
 const TEXT_BYTES_MAX: usize = 64 << 10;
 const SHA1_BYTES: usize = 20;
 
+/// The keys of an installation: that of `RegistryKeyStore`, which encrypts where there is one, and that of `KeyStore`.
+pub struct OldKey(Vec<RsaKey>);
+
 /// An RSA private key.
-pub struct OldKey {
+struct RsaKey {
     p: BigUint,
     q: BigUint,
     dp: BigUint,
@@ -33,7 +36,8 @@ pub struct OldKey {
 
 impl std::fmt::Debug for OldKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "OldKey({} bits)", self.bytes * 8)
+        let bits: Vec<String> = self.0.iter().map(|key| (key.bytes * 8).to_string()).collect();
+        write!(f, "OldKey({} bits)", bits.join(", "))
     }
 }
 
@@ -49,9 +53,9 @@ pub enum KeyStoreFault {
     /// The file does not open.
     #[error("the keystore {0} cannot be read")]
     Unreadable(String),
-    /// Another format than JKS.
-    #[error("{0} is no Java keystore of type JKS")]
-    NotJks(String),
+    /// Another format.
+    #[error("{0} is no Java keystore of type JKS or PKCS12; convert it with keytool -importkeystore -deststoretype PKCS12")]
+    NotAKeyStore(String),
     /// The password, or the file is damaged.
     #[error("the password does not open the keystore {0}; give the right one as TIDEGATE_SOURCE_KEYSTORE_PASSWORD")]
     WrongPassword(String),
@@ -61,24 +65,22 @@ pub enum KeyStoreFault {
 }
 
 impl OldKey {
-    /// The key that a configuration names. `home` stands for `${carbon.home}`; `password` goes before those of the configuration.
+    /// The keys of the keystores that a configuration names, in the order to try them. `home` stands for `${carbon.home}`; `password` goes
+    /// before those of the configuration.
     ///
     /// # Errors
     ///
-    /// [`KeyStoreFault`].
-    pub fn of(store: Option<&KeyStore>, home: &Path, password: Option<&Secret<String>>) -> Result<Self, KeyStoreFault> {
-        let store = store.ok_or(KeyStoreFault::NotNamed)?;
-        let shown = store.location.clone();
-        let location = store.location.replace("${carbon.home}", ".").replace("{carbon.home}", ".");
-        let path = home.join(location);
-        let size = std::fs::metadata(&path).map_err(|_| KeyStoreFault::Unreadable(shown.clone()))?.len();
-        if size > FILE_BYTES_MAX {
-            return Err(KeyStoreFault::NotJks(shown));
+    /// [`KeyStoreFault`] of the first store, when none opens.
+    pub fn of(stores: &[&KeyStore], home: &Path, password: Option<&Secret<String>>) -> Result<Self, KeyStoreFault> {
+        let mut keys = Vec::new();
+        let mut fault = None;
+        for store in stores {
+            match of_store(store, home, password) {
+                Ok(key) => keys.push(key),
+                Err(found) => fault = fault.or(Some(found)),
+            }
         }
-        let bytes = std::fs::read(&path).map_err(|_| KeyStoreFault::Unreadable(shown.clone()))?;
-        let of_store = password.or(store.password.as_ref()).ok_or_else(|| KeyStoreFault::NoPassword(shown.clone()))?;
-        let of_key = password.or(store.key_password.as_ref()).unwrap_or(of_store);
-        read(&bytes, &shown, store.alias.as_deref().unwrap_or_default(), of_store, of_key)
+        if keys.is_empty() { Err(fault.unwrap_or(KeyStoreFault::NotNamed)) } else { Ok(Self(keys)) }
     }
 
     /// What was encrypted: one line of printable text; `None` when it was not with this key.
@@ -93,11 +95,29 @@ impl OldKey {
             let wrapped: serde_json::Value = serde_json::from_slice(&cipher).ok()?;
             cipher = STANDARD.decode(wrapped.get("c")?.as_str()?).ok()?;
         }
-        let block = self.raise(&cipher)?;
         // Bare was the default; patched packs padded in one of two ways.
-        bare(&block).or_else(|| padded(&block)).or_else(|| oaep(&block)).and_then(printable)
+        self.0.iter().find_map(|key| {
+            let block = key.raise(&cipher)?;
+            bare(&block).or_else(|| padded(&block)).or_else(|| oaep(&block)).and_then(printable)
+        })
     }
+}
 
+fn of_store(store: &KeyStore, home: &Path, password: Option<&Secret<String>>) -> Result<RsaKey, KeyStoreFault> {
+    let shown = store.location.clone();
+    let location = store.location.replace("${carbon.home}", ".").replace("{carbon.home}", ".");
+    let path = home.join(location);
+    let size = std::fs::metadata(&path).map_err(|_| KeyStoreFault::Unreadable(shown.clone()))?.len();
+    if size > FILE_BYTES_MAX {
+        return Err(KeyStoreFault::NotAKeyStore(shown));
+    }
+    let bytes = std::fs::read(&path).map_err(|_| KeyStoreFault::Unreadable(shown.clone()))?;
+    let of_store = password.or(store.password.as_ref()).ok_or_else(|| KeyStoreFault::NoPassword(shown.clone()))?;
+    let of_key = password.or(store.key_password.as_ref()).unwrap_or(of_store);
+    read(&bytes, &shown, store.alias.as_deref().unwrap_or_default(), of_store, of_key)
+}
+
+impl RsaKey {
     /// The plain block, as long as the modulus.
     fn raise(&self, cipher: &[u8]) -> Option<Vec<u8>> {
         let c = BigUint::from_bytes_be(cipher);
@@ -167,8 +187,11 @@ fn wide(password: &Secret<String>) -> Vec<u8> {
     password.expose().encode_utf16().flat_map(u16::to_be_bytes).collect()
 }
 
-fn read(bytes: &[u8], shown: &str, alias: &str, of_store: &Secret<String>, of_key: &Secret<String>) -> Result<OldKey, KeyStoreFault> {
-    let not_jks = || KeyStoreFault::NotJks(shown.to_owned());
+fn read(bytes: &[u8], shown: &str, alias: &str, of_store: &Secret<String>, of_key: &Secret<String>) -> Result<RsaKey, KeyStoreFault> {
+    let not_jks = || KeyStoreFault::NotAKeyStore(shown.to_owned());
+    if bytes.first() == Some(&SEQUENCE) {
+        return read_pkcs12(bytes, shown, alias, of_store, of_key);
+    }
     let (body, seal) = bytes.len().checked_sub(SHA1_BYTES).and_then(|at| bytes.split_at_checked(at)).ok_or_else(not_jks)?;
     let mut rest = Bytes(body);
     if rest.number() != Some(0xfeed_feed) {
@@ -183,6 +206,23 @@ fn read(bytes: &[u8], shown: &str, alias: &str, of_store: &Secret<String>, of_ke
     let found = named.or(entries.first().filter(|_| entries.len() == 1));
     let key = found.and_then(|(_, sealed)| unsealed(sealed, &wide(of_key))).and_then(|der| rsa(&der));
     key.ok_or_else(|| KeyStoreFault::NoKey(shown.to_owned(), alias.to_owned()))
+}
+
+fn read_pkcs12(
+    bytes: &[u8],
+    shown: &str,
+    alias: &str,
+    of_store: &Secret<String>,
+    of_key: &Secret<String>,
+) -> Result<RsaKey, KeyStoreFault> {
+    let keys = pkcs12::keys(bytes, of_store, of_key).map_err(|fault| match fault {
+        pkcs12::Fault::NotPkcs12 => KeyStoreFault::NotAKeyStore(shown.to_owned()),
+        pkcs12::Fault::WrongPassword => KeyStoreFault::WrongPassword(shown.to_owned()),
+    })?;
+    let alias_ = alias.to_lowercase();
+    let named = keys.iter().find(|key| key.name.as_deref() == Some(&alias_));
+    let found = named.or(keys.first().filter(|_| keys.len() == 1)).and_then(|key| rsa(&key.der));
+    found.ok_or_else(|| KeyStoreFault::NoKey(shown.to_owned(), alias.to_owned()))
 }
 
 /// The private keys of a store: alias and sealed key.
@@ -252,16 +292,16 @@ fn unsealed(sealed: &[u8], password: &[u8]) -> Option<Vec<u8>> {
     (sha1(&[password, &plain]) == check).then_some(plain)
 }
 
-const SEQUENCE: u8 = 0x30;
-const OCTETS: u8 = 0x04;
-const INTEGER: u8 = 0x02;
+pub(super) const SEQUENCE: u8 = 0x30;
+pub(super) const OCTETS: u8 = 0x04;
+pub(super) const INTEGER: u8 = 0x02;
 /// 1.2.840.113549.1.1.1
 const RSA: [u8; 11] = [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 
 /// The first element of DER text.
-struct Part<'a> {
-    value: &'a [u8],
-    rest: &'a [u8],
+pub(super) struct Part<'a> {
+    pub(super) value: &'a [u8],
+    pub(super) rest: &'a [u8],
 }
 
 impl<'a> Part<'a> {
@@ -273,7 +313,7 @@ impl<'a> Part<'a> {
     }
 }
 
-fn first(text: &[u8]) -> Option<(u8, Part<'_>)> {
+pub(super) fn first(text: &[u8]) -> Option<(u8, Part<'_>)> {
     let (tag, text) = text.split_first()?;
     let (length, text) = text.split_first()?;
     let (length, text) = match usize::from(*length) {
@@ -287,12 +327,12 @@ fn first(text: &[u8]) -> Option<(u8, Part<'_>)> {
     Some((*tag, Part { value, rest }))
 }
 
-fn part(text: &[u8], tag: u8) -> Option<Part<'_>> {
+pub(super) fn part(text: &[u8], tag: u8) -> Option<Part<'_>> {
     first(text).filter(|(found, _)| *found == tag).map(|(_, part)| part)
 }
 
 /// A PKCS#8 key.
-fn rsa(der: &[u8]) -> Option<OldKey> {
+fn rsa(der: &[u8]) -> Option<RsaKey> {
     let version = part(part(der, SEQUENCE)?.value, INTEGER)?;
     let algorithm = part(version.rest, SEQUENCE)?;
     if !algorithm.value.starts_with(&RSA) {
@@ -309,7 +349,7 @@ fn rsa(der: &[u8]) -> Option<OldKey> {
     let [_, n, _, _, p, q, dp, dq, q_inverse] = <[BigUint; 9]>::try_from(numbers).ok()?;
     let bytes = usize::try_from(n.bits().div_ceil(8)).ok()?;
     // Neither is 0 then.
-    (n.bits() >= 512 && &p * &q == n).then_some(OldKey { p, q, dp, dq, q_inverse, bytes })
+    (n.bits() >= 512 && &p * &q == n).then_some(RsaKey { p, q, dp, dq, q_inverse, bytes })
 }
 
 #[cfg(test)]
@@ -328,7 +368,7 @@ mod tests {
     }
 
     fn opened(alias: &str) -> OldKey {
-        read(&store(), "store", alias, &secret("wso2carbon"), &secret("keypass1")).unwrap()
+        OldKey(vec![read(&store(), "store", alias, &secret("wso2carbon"), &secret("keypass1")).unwrap()])
     }
 
     /// By OpenSSL with that key's public half.
@@ -353,13 +393,67 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_keystore_is_said() {
-        let with = |bytes: &[u8], store, key| read(bytes, "store", "wso2carbon", &secret(store), &secret(key)).unwrap_err();
+        let with = |bytes: &[u8], store, key| read(bytes, "store", "wso2carbon", &secret(store), &secret(key)).err().unwrap();
         assert_eq!(with(&store(), "other", "keypass1"), KeyStoreFault::WrongPassword("store".to_owned()));
         assert_eq!(with(&store(), "wso2carbon", "other"), KeyStoreFault::NoKey("store".to_owned(), "wso2carbon".to_owned()));
-        assert_eq!(with(b"PK", "wso2carbon", "x"), KeyStoreFault::NotJks("store".to_owned()));
-        assert_eq!(with(&[0; 100], "wso2carbon", "x"), KeyStoreFault::NotJks("store".to_owned()));
+        assert_eq!(with(b"PK", "wso2carbon", "x"), KeyStoreFault::NotAKeyStore("store".to_owned()));
+        assert_eq!(with(&[0; 100], "wso2carbon", "x"), KeyStoreFault::NotAKeyStore("store".to_owned()));
         // The only key is meant by any name.
         opened("another");
+    }
+
+    /// The same key as keytool imports it, into a store as Java 8 wrote them and as Java 17 does.
+    fn pkcs12_stores() -> [Vec<u8>; 2] {
+        let texts =
+            [include_str!("../../tests/fixtures/keystore-legacy-p12.txt"), include_str!("../../tests/fixtures/keystore-modern-p12.txt")];
+        texts.map(|text| STANDARD.decode(text.replace('\n', "")).unwrap())
+    }
+
+    #[test]
+    fn keystores_of_type_pkcs12_open_by_both_ways_of_java() {
+        for bytes in pkcs12_stores() {
+            let with = |alias: &str, password: &str| read(&bytes, "store", alias, &secret(password), &secret(password));
+            let key = OldKey(vec![with("WSO2carbon", "wso2carbon").unwrap()]);
+            for text in [BARE, PADDED, OAEP] {
+                assert_eq!(key.open(text).as_deref(), Some("LBziGoGH5fZeHrqJbf1fbCfet6ka"));
+            }
+            let fault = |password: &str| with("wso2carbon", password).err();
+            assert_eq!(fault("other"), Some(KeyStoreFault::WrongPassword("store".to_owned())));
+            // The key's own password may be given as another; the store's is tried too.
+            assert!(read(&bytes, "store", "wso2carbon", &secret("wso2carbon"), &secret("keypass1")).is_ok());
+            assert!(matches!(read(&bytes[..500], "store", "", &secret("x"), &secret("x")).err(), Some(KeyStoreFault::NotAKeyStore(_))));
+        }
+    }
+
+    #[test]
+    fn the_registrys_own_keystore_is_tried_first_and_the_other_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.jks"), store()).unwrap();
+        let named = |location: &str| KeyStore {
+            location: location.to_owned(),
+            kind: None,
+            password: Some(secret("wso2carbon")),
+            alias: Some("wso2carbon".to_owned()),
+            key_password: Some(secret("keypass1")),
+        };
+        let (there, gone) = (named("${carbon.home}/a.jks"), named("gone.jks"));
+        assert_eq!(format!("{:?}", OldKey::of(&[&there, &there], folder.path(), None).unwrap()), "OldKey(1024, 1024 bits)");
+        assert_eq!(OldKey::of(&[&gone, &there], folder.path(), None).unwrap().open(BARE).as_deref(), Some("LBziGoGH5fZeHrqJbf1fbCfet6ka"));
+        assert_eq!(OldKey::of(&[&gone, &gone], folder.path(), None).unwrap_err(), KeyStoreFault::Unreadable("gone.jks".to_owned()));
+        assert_eq!(OldKey::of(&[], folder.path(), None).unwrap_err(), KeyStoreFault::NotNamed);
+    }
+
+    proptest! {
+        // Each costs some ten thousand rounds of key derivation.
+        #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_bytes_break_the_reader_of_pkcs12(which in 0_usize..2, at: prop::sample::Index, to: u8, cut: prop::sample::Index) {
+            let mut bytes = pkcs12_stores()[which].clone();
+            let at = at.index(bytes.len());
+            bytes[at] = to;
+            let _ = read(&bytes[..cut.index(bytes.len() + 1)], "store", "wso2carbon", &secret("wso2carbon"), &secret("wso2carbon"));
+        }
     }
 
     proptest! {
@@ -372,7 +466,7 @@ mod tests {
             for body in [&mut body, &mut damaged] {
                 let seal = sha1(&[&wide(&secret("wso2carbon")), b"Mighty Aphrodite", body]);
                 body.extend(seal);
-                let _ = read(body, "store", "wso2carbon", &secret("wso2carbon"), &secret("keypass1")).map(|key| key.open(BARE));
+                let _ = read(body, "store", "wso2carbon", &secret("wso2carbon"), &secret("keypass1")).map(|key| OldKey(vec![key]).open(BARE));
             }
             let _ = rsa(&bytes);
             let _ = unsealed(&bytes, b"x");

@@ -1,4 +1,4 @@
-//! Where an old database is: `h2:PATH`, `mysql://…`, `postgres://…` or `dump:FILE.sql`, and the JDBC addresses found in the
+//! Where an old database is: `h2:PATH`, `mysql://…`, `postgres://…`, `dump:FILE.sql` or `csv:FOLDER`, and the JDBC addresses found in the
 //! old configuration. A location shows itself without its password.
 
 use std::{
@@ -17,8 +17,10 @@ pub enum Location {
     MySql(Server),
     /// A running PostgreSQL.
     Postgres(Server),
-    /// The text `mysqldump` or `pg_dump` wrote.
+    /// The text `mysqldump` or `pg_dump` wrote, or an INSERT script of Oracle's or SQL Server's tools.
     Dump(PathBuf),
+    /// A folder with a file of comma-separated values for each table.
+    Csv(PathBuf),
 }
 
 /// How to reach a running database server.
@@ -69,6 +71,7 @@ impl fmt::Display for Location {
             Self::MySql(server) => write!(f, "mysql://{}", server.address()),
             Self::Postgres(server) => write!(f, "postgres://{}", server.address()),
             Self::Dump(path) => write!(f, "dump:{}", path.display()),
+            Self::Csv(path) => write!(f, "csv:{}", path.display()),
         }
     }
 }
@@ -78,7 +81,7 @@ impl fmt::Display for Location {
 pub enum LocationError {
     /// No such kind.
     #[error(
-        "a database is named h2:PATH, mysql://USER:PASSWORD@HOST:PORT/NAME, postgres://USER:PASSWORD@HOST:PORT/NAME or dump:FILE.sql; `{0}` is none of these"
+        "a database is named h2:PATH, mysql://USER:PASSWORD@HOST:PORT/NAME, postgres://USER:PASSWORD@HOST:PORT/NAME, dump:FILE.sql or csv:FOLDER; `{0}` is none of these"
     )]
     UnknownKind(String),
     /// No path or file behind the colon.
@@ -93,7 +96,9 @@ pub enum LocationError {
         missing: &'static str,
     },
     /// A JDBC address of a database we have no reader for.
-    #[error("jdbc:{0} databases cannot be read directly; give a dump of it as dump:FILE.sql, or copy it to MySQL or PostgreSQL")]
+    #[error(
+        "jdbc:{0} databases cannot be read directly; export its tables and give them as csv:FOLDER or dump:FILE.sql (docs/upgrade/sources.md has the commands)"
+    )]
     UnsupportedJdbc(String),
 }
 
@@ -107,6 +112,9 @@ impl Location {
         let text = text.trim();
         if let Some(path) = text.strip_prefix("h2:") {
             return non_empty(path, "h2").map(Self::H2);
+        }
+        if let Some(path) = text.strip_prefix("csv:") {
+            return non_empty(path, "csv").map(Self::Csv);
         }
         if let Some(path) = text.strip_prefix("dump:") {
             return non_empty(path, "dump").map(Self::Dump);

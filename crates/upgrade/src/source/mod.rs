@@ -1,9 +1,10 @@
 //! The old databases and files, read as they are and never written to.
 //!
-//! Four engines stand behind one [`Source`]: an H2 file, a running MySQL or PostgreSQL in a read-only snapshot, and the text of
-//! a dump. Each gives its tables and streams their rows; what rows mean is the business of [`crate::old`].
+//! Five engines stand behind one [`Source`]: an H2 file, a running MySQL or PostgreSQL in a read-only snapshot, the text of
+//! a dump, and a folder of CSV files. Each gives its tables and streams their rows; what rows mean is the business of [`crate::old`].
 
 pub mod clock;
+pub mod csv;
 pub mod dump;
 mod error;
 pub mod files;
@@ -11,6 +12,8 @@ mod h2;
 pub mod keystore;
 pub mod location;
 mod mysql;
+pub mod newer;
+mod pkcs12;
 mod postgres;
 mod row;
 mod rows;
@@ -77,6 +80,7 @@ enum Engine {
     MySql(mysql::MySql),
     Postgres(postgres::Postgres),
     Dump(Arc<dump::Dump>),
+    Csv(Arc<csv::Folder>),
 }
 
 impl Source {
@@ -107,6 +111,12 @@ impl Source {
                 let tables = dump.tables();
                 (Engine::Dump(Arc::new(dump)), tables)
             }
+            Location::Csv(path) => {
+                let path = path.clone();
+                let folder = blocking(&shown, move || csv::Folder::open(&path)).await??;
+                let tables = folder.tables();
+                (Engine::Csv(Arc::new(folder)), tables)
+            }
         };
         let tables = tables.into_iter().map(|t| (t.name.to_ascii_uppercase(), Arc::new(t))).collect();
         Ok(Self { shown, engine, tables, taken_at_ms: chrono::Utc::now().timestamp_millis() })
@@ -119,6 +129,7 @@ impl Source {
             Engine::MySql(_) => "mysql",
             Engine::Postgres(_) => "postgres",
             Engine::Dump(_) => "dump",
+            Engine::Csv(_) => "csv",
         }
     }
 
@@ -151,6 +162,7 @@ impl Source {
     pub fn notes(&self) -> Vec<String> {
         match &self.engine {
             Engine::Dump(dump) => dump.notes(),
+            Engine::Csv(folder) => folder.notes(),
             Engine::H2(h2) => h2.notes(),
             Engine::MySql(_) | Engine::Postgres(_) => Vec::new(),
         }
@@ -167,6 +179,7 @@ impl Source {
             Engine::MySql(mysql) => mysql.scan(table, &self.shown),
             Engine::Postgres(postgres) => postgres.scan(table, &self.shown),
             Engine::Dump(dump) => dump::scan(dump, table),
+            Engine::Csv(folder) => csv::scan(folder, table),
         }
     }
 
@@ -181,7 +194,7 @@ impl Source {
         match &self.engine {
             Engine::MySql(mysql) => mysql.sums(found, key, buckets, &self.shown).await.map(Some),
             Engine::Postgres(postgres) => postgres.sums(found, key, buckets, &self.shown).await.map(Some),
-            Engine::H2(_) | Engine::Dump(_) => Ok(None),
+            Engine::H2(_) | Engine::Dump(_) | Engine::Csv(_) => Ok(None),
         }
     }
 
@@ -192,7 +205,7 @@ impl Source {
         match &self.engine {
             Engine::MySql(mysql) => mysql.scan_some(found, of, &self.shown),
             Engine::Postgres(postgres) => postgres.scan_some(found, of, &self.shown),
-            Engine::H2(_) | Engine::Dump(_) => self.scan(table),
+            Engine::H2(_) | Engine::Dump(_) | Engine::Csv(_) => self.scan(table),
         }
     }
 
@@ -218,6 +231,7 @@ impl Source {
             Engine::MySql(mysql) => mysql.count(found, &self.shown).await,
             Engine::Postgres(postgres) => postgres.count(found, &self.shown).await,
             Engine::Dump(dump) => Ok(dump.count(&found.name)),
+            Engine::Csv(folder) => Ok(folder.count(&found.name)),
         }
     }
 }

@@ -27,17 +27,18 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Reads a declared SQL type name of H2, MySQL or PostgreSQL, in any case, with or without `(length)`.
+    /// Reads a declared SQL type name of any engine, in any case, with or without `(length)`.
     pub fn of_sql_type(declared: &str) -> Self {
         let word: String =
             declared.trim().chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>().to_ascii_lowercase();
         match word.as_str() {
             "int" | "integer" | "bigint" | "smallint" | "mediumint" | "tinyint" | "int2" | "int4" | "int8" | "serial" | "bigserial"
-            | "smallserial" | "identity" | "year" => Self::Int,
+            | "smallserial" | "identity" | "year" | "number" => Self::Int,
             "bool" | "boolean" => Self::Bool,
-            "timestamp" | "datetime" => Self::Timestamp,
+            "timestamp" | "datetime" | "datetime2" | "smalldatetime" | "date" => Self::Timestamp,
             "varchar" | "char" | "character" | "text" | "tinytext" | "mediumtext" | "longtext" | "clob" | "nvarchar" | "nchar"
-            | "varchar_ignorecase" | "enum" | "set" | "bpchar" | "name" | "uuid" | "json" | "jsonb" => Self::Text,
+            | "varchar2" | "nvarchar2" | "nclob" | "ntext" | "varchar_ignorecase" | "enum" | "set" | "bpchar" | "name" | "uuid"
+            | "json" | "jsonb" => Self::Text,
             "blob" | "tinyblob" | "mediumblob" | "longblob" | "binary" | "varbinary" | "bytea" | "bit" | "image" | "raw" => Self::Bytes,
             _ => Self::Other,
         }
@@ -244,7 +245,8 @@ fn parse_timestamp(text: &str) -> Result<Option<NaiveDateTime>, Misfit> {
     if date_part.starts_with("0000-") || date_part.get(5..7) == Some("00") || date_part.get(8..10) == Some("00") {
         return Ok(None);
     }
-    for format in ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"] {
+    // The last is DB2's.
+    for format in ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d-%H.%M.%S%.f"] {
         if let Ok(t) = NaiveDateTime::parse_from_str(text, format) {
             return Ok(Some(t));
         }

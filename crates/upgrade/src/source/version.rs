@@ -66,12 +66,15 @@ impl std::fmt::Display for Version {
 ///
 /// # Errors
 ///
-/// [`SourceError::NotApiManager`] without `AM_API`, [`SourceError::TooNew`] for a 3.x or 4.x database.
+/// [`SourceError::NotApiManager`] without `AM_API`, [`SourceError::AssessOnly`] for 3.0 to 4.0, [`SourceError::TooNew`] for what came after.
 pub fn detect(what: &str, has: impl Fn(&str, Option<&str>) -> bool) -> Result<Version, SourceError> {
     let table = |name| has(name, None);
     let column = |table, name| has(table, Some(name));
     if let Some((_, found)) = NEWER.iter().find(|((t, c), _)| has(t, *c)) {
         return Err(SourceError::TooNew { found: (*found).to_owned() });
+    }
+    if let Some((_, found)) = ASSESSED.iter().find(|((t, c), _)| has(t, *c)) {
+        return Err(SourceError::AssessOnly { found: (*found).to_owned() });
     }
     if !table("AM_API") {
         return Err(SourceError::NotApiManager { what: what.to_owned() });
@@ -101,7 +104,7 @@ pub fn detect(what: &str, has: impl Fn(&str, Option<&str>) -> bool) -> Result<Ve
 
 type Mark = (&'static str, Option<&'static str>);
 
-/// What only newer releases have, newest first, and what to call them.
+/// What only releases after 4.0 have, newest first, and what to call them.
 const NEWER: &[(Mark, &str)] = &[
     (("GOV_RULESET", None), "4.5 or later"),
     (("GOV_POLICY", None), "4.5 or later"),
@@ -109,8 +112,12 @@ const NEWER: &[(Mark, &str)] = &[
     (("AM_API_POLICY_MAPPING", None), "4.3 or later"),
     (("AM_API_ENVIRONMENT_KEYS", None), "4.2 or later"),
     (("AM_OPERATION_POLICY", None), "4.1 or later"),
-    (("AM_REVISION", None), "4.0 or later"),
-    (("AM_SERVICE_CATALOG", None), "4.0 or later"),
+];
+
+/// What only 3.0 to 4.0 have, newest first. They are looked at, not taken over.
+const ASSESSED: &[(Mark, &str)] = &[
+    (("AM_REVISION", None), "4.0"),
+    (("AM_SERVICE_CATALOG", None), "4.0"),
     (("AM_KEY_MANAGER", None), "3.2"),
     (("AM_SCOPE", None), "3.2"),
     (("AM_API_CATEGORIES", None), "3.1"),
@@ -157,8 +164,10 @@ mod tests {
     fn newer_and_foreign_databases_are_refused_by_name() {
         let error = detected(&["AM_API.API_TIER", "AM_REVISION.ID", "GOV_RULESET.ID"]).unwrap_err();
         assert_eq!(error, "this is an API Manager 4.5 or later database; `upgrade` takes over 1.8.0 to 2.6.0");
-        let error = detected(&["AM_API.API_TYPE"]).unwrap_err();
-        assert!(error.contains("3.0"), "{error}");
+        for (mark, version) in [("AM_API.API_TYPE", "3.0"), ("AM_SCOPE.NAME", "3.2"), ("AM_REVISION.ID", "4.0")] {
+            let error = detected(&["AM_API.API_TIER", mark]).unwrap_err();
+            assert!(error.contains(&format!("API Manager {version} database; `upgrade assess` tells")), "{error}");
+        }
         assert_eq!(detected(&["UM_USER.UM_ID"]).unwrap_err(), "h2:x holds no API Manager database: no table AM_API");
     }
 }

@@ -13,7 +13,7 @@ use super::{
     About, Carried, CarriedApi, Desk, contexts, definitions, endpoints, list, operations, policies::Limits, said, scopes::Scopes,
     sequences::Sequences,
 };
-use crate::old::apis::{Artifact, OldApi};
+use crate::old::apis::{Artifact, OldApi, in_registry};
 
 const TABLE: &str = "AM_API";
 
@@ -41,15 +41,10 @@ const KNOWN_FIELDS: &[&str] = &[
     "technicalOwnerEmail",
     "businessOwner",
     "businessOwnerEmail",
-    "apiOwner",
     "advertiseOnly",
-    "redirectURL",
     "vendor",
     "wsdl",
-    "wadl",
     "endpointConfig",
-    "endpointURL",
-    "sandboxURL",
     "endpointSecured",
     "endpointUsername",
     "endpointPpassword",
@@ -60,22 +55,25 @@ const KNOWN_FIELDS: &[&str] = &[
     "faultSequence",
     "responseCaching",
     "cacheTimeout",
-    "destinationStatsEnabled",
-    "environments",
     "productionTps",
     "sandboxTps",
     "corsConfiguration",
     "apiPolicy",
     "type",
-    "labels",
     "authorizationHeader",
     "apiSecurity",
     "enableSchemaValidation",
     "enableStore",
-    "testKey",
-    "monetizationStatus",
-    "monetizationProperties",
-    "deploymentEnvironments",
+];
+
+/// What a field says when nobody chose it; keeping that would only bury what somebody did choose.
+const UNCHOSEN: &[(&str, &[&str])] = &[
+    ("destinationStatsEnabled", &["disabled", "false"]),
+    ("environments", &["none"]),
+    ("testKey", &["null"]),
+    ("monetizationStatus", &["false", "null"]),
+    ("monetizationProperties", &["{}", "null"]),
+    ("deploymentEnvironments", &["null", "[]"]),
 ];
 
 pub(super) fn translate(
@@ -257,7 +255,7 @@ fn one(
     api.scopes = scopes.of_api(&old.scope_ids);
     let parsed = definitions::read(desk, old, &shown);
     operations::translate(desk, old, &mut api, definitions::operations(parsed.as_ref()), scopes, limits);
-    let definition = definitions::finished(desk, parsed.as_ref(), &api);
+    let definition = definitions::finished(desk, old, parsed.as_ref(), &api);
     let served =
         matches!(api.state, LifecycleState::Published | LifecycleState::Prototyped | LifecycleState::Deprecated | LifecycleState::Blocked);
     let deployed = served && !unread && get("overview_environments") != Some("none");
@@ -396,7 +394,11 @@ fn backend(desk: &mut Desk<'_>, old: &OldApi, artifact: &Artifact, api: &mut Api
         desk.warn(About::Api, "Check where its calls go.", origin, format!("{shown}: {repair}"));
     }
     api.endpoints = read.endpoints;
-    api.wsdl_url = get("overview_wsdl").map(str::to_owned);
+    api.wsdl_url = match (get("overview_wsdl"), &old.wsdl) {
+        // A link into the old registry leads nowhere any more; an address elsewhere stays.
+        (link, Some(_)) if link.is_none_or(|l| in_registry(l).is_some()) => Some(format!("/api/am/devportal/v2/apis/{}/wsdl", api.id)),
+        (link, _) => link.map(str::to_owned),
+    };
     api.kind = match (get("overview_type").and_then(ApiKind::parse), api.endpoints.kind()) {
         (Some(kind), _) if kind != ApiKind::Http => kind,
         (_, "wsdl") => ApiKind::Soap,
@@ -414,13 +416,35 @@ fn backend(desk: &mut Desk<'_>, old: &OldApi, artifact: &Artifact, api: &mut Api
     {
         desk.warn(About::Api, "Calls to it will fail until it is given a backend.", origin, format!("{shown}: {fault}"));
     }
-    let tps = |field: &str| get(field).and_then(|t| t.parse().ok());
-    api.max_tps = MaxTps { production: tps("overview_productionTps"), sandbox: tps("overview_sandboxTps") };
-    api.response_caching = get("overview_responseCaching").is_some_and(|c| c.eq_ignore_ascii_case("enabled"));
-    if let Some(seconds) = get("overview_cacheTimeout").and_then(|t| t.parse().ok()) {
+    let mut number = |field: &str| {
+        let text = get(field).filter(|t| !t.eq_ignore_ascii_case("null"))?;
+        let read = text.parse::<u64>().ok();
+        if read.is_none() {
+            let words = format!("{shown}: {} is {text}", field.trim_start_matches("overview_"));
+            desk.warn(About::Limit, "It is no whole number, so it is left out.", origin, words);
+        }
+        read
+    };
+    let production = number("overview_productionTps");
+    let sandbox = number("overview_sandboxTps");
+    api.max_tps = MaxTps { production, sandbox };
+    if let Some(seconds) = number("overview_cacheTimeout").and_then(|s| u32::try_from(s).ok()) {
         api.cache_timeout_secs = seconds;
     }
-    api.cors = get("overview_corsConfiguration").and_then(own_cors).or_else(|| site_cors(desk));
+    api.schema_validation = get("overview_enableSchemaValidation").is_some_and(|t| t.eq_ignore_ascii_case("true"));
+    api.enable_store = get("overview_enableStore").is_none_or(|t| !t.eq_ignore_ascii_case("false"));
+    api.response_caching = get("overview_responseCaching").is_some_and(|c| c.eq_ignore_ascii_case("enabled"));
+    let own = get("overview_corsConfiguration").filter(|t| *t != "null");
+    api.cors = own.and_then(own_cors);
+    if own.is_some() && api.cors.is_none() {
+        desk.warn(
+            About::Api,
+            "The old gateway's own answers to browsers are taken.",
+            origin,
+            format!("{shown}: its corsConfiguration does not read"),
+        );
+    }
+    api.cors = api.cors.take().or_else(|| site_cors(desk));
 }
 
 fn own_cors(text: &str) -> Option<Cors> {
@@ -482,22 +506,70 @@ fn rest_of_artifact(desk: &mut Desk<'_>, artifact: &Artifact, api: &mut Api, ori
             property_of(api, name, property.value.as_deref().unwrap_or_default());
         }
     }
-    let mut strange = Vec::new();
+    let advertised = api.advertise.advertised;
+    // A field may repeat; what stands in the table `overview` goes by its own name.
+    let mut unknown: Vec<(String, String)> = Vec::new();
     for (field, value) in &artifact.fields {
-        let Some(name) = field.strip_prefix("overview_") else { continue };
-        if !KNOWN_FIELDS.contains(&name) && !value.trim().is_empty() && property_of(api, &format!("source_{name}"), value) {
-            strange.push(name.to_owned());
+        let name = field.strip_prefix("overview_").unwrap_or(field);
+        let value = value.trim();
+        if value.is_empty() || has_home(field, name, value, artifact, advertised) {
+            continue;
         }
+        match unknown.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            Some((_, so_far)) if so_far == value => {}
+            Some((_, so_far)) => *so_far = format!("{so_far}, {value}"),
+            None => unknown.push((name.to_owned(), value.to_owned())),
+        }
+    }
+    let shown = format!("{} {}", api.name, api.version);
+    let mut strange = Vec::new();
+    for (name, value) in &unknown {
+        let kept = property_of(api, &format!("source_{name}"), value);
+        if !kept || value.chars().count() > PROPERTY_MAX_CHARS {
+            let words = format!("{shown}: {name} holds {} characters", value.chars().count());
+            desk.warn(
+                About::Api,
+                "No property takes so much: its beginning is carried at most, the rest stays in the old installation.",
+                origin,
+                words,
+            );
+        }
+        strange.push(name.as_str());
     }
     if !strange.is_empty() {
         desk.note(
             About::Api,
-            "Fields of the site's own are carried as additional properties.",
+            "Fields without a home here are carried as additional properties, source_ before their names.",
             origin,
-            format!("{} {}: {}", api.name, api.version, strange.join(", ")),
+            format!("{shown}: {}", strange.join(", ")),
         );
     }
 }
+
+/// Whether a field is carried as something better than a property.
+fn has_home(field: &str, name: &str, value: &str, artifact: &Artifact, advertised: bool) -> bool {
+    // The database's rows say what the artifact repeats of them in part.
+    if field.starts_with("URITemplate_") || (field.starts_with("overview_") && KNOWN_FIELDS.contains(&name)) {
+        return true;
+    }
+    let unchosen =
+        UNCHOSEN.iter().find(|(known, _)| *known == name).is_some_and(|(_, words)| words.iter().any(|w| w.eq_ignore_ascii_case(value)));
+    let same = |other: &str| artifact.get(other).is_some_and(|o| o.trim() == value);
+    unchosen
+        || match name {
+            "redirectURL" => advertised || value == "null",
+            "apiOwner" => advertised || value == "null" || same("overview_provider"),
+            // The endpoint itself, where nothing newer is there, or a copy of what the newer says.
+            "endpointURL" | "sandboxURL" => artifact.get("overview_endpointConfig").is_none_or(|config| {
+                let config = config.trim();
+                config == "null" || config.contains(value) || config.replace("\\/", "/").contains(value)
+            }),
+            _ => false,
+        }
+}
+
+/// Longest value of an additional property.
+const PROPERTY_MAX_CHARS: usize = 900;
 
 /// Whether it was added: names repeat in no letter case, and both parts have bounds.
 fn property_of(api: &mut Api, name: &str, value: &str) -> bool {
@@ -505,7 +577,7 @@ fn property_of(api: &mut Api, name: &str, value: &str) -> bool {
     if name.is_empty() || api.properties.iter().any(|p| p.name.eq_ignore_ascii_case(&name)) {
         return false;
     }
-    api.properties.push(Property { name, value: value.trim().chars().take(900).collect(), display: false });
+    api.properties.push(Property { name, value: value.trim().chars().take(PROPERTY_MAX_CHARS).collect(), display: false });
     true
 }
 

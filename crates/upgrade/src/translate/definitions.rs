@@ -6,14 +6,18 @@ use spec::Parsed;
 use super::{About, Desk, decoded};
 use crate::old::apis::OldApi;
 
+/// What becomes of a definition that does not read.
+const KEPT: &str = "One is made from the resources; the author's is kept as a file of the API.";
+
 /// The author's definition, read; `None` when there is none that can be.
 pub(super) fn read(desk: &mut Desk<'_>, old: &OldApi, shown: &str) -> Option<Parsed> {
-    const MENDED: &str = "The definition is carried mended.";
+    const MENDED: &str = "The definition is carried mended; the author's is kept as a file of the API.";
     if let Some(bytes) = &old.swagger {
         let origin = format!("swagger.json of {shown}");
         match spec::parse(&decoded(bytes)) {
             Ok(parsed) => {
                 if !parsed.repairs.is_empty() {
+                    remember(desk, old);
                     let words = parsed.repairs.iter().take(5).map(|r| format!("{} {}", r.place, r.what)).collect::<Vec<_>>().join("; ");
                     desk.note(About::Api, MENDED, origin, format!("{shown}: {words}"));
                 }
@@ -21,12 +25,8 @@ pub(super) fn read(desk: &mut Desk<'_>, old: &OldApi, shown: &str) -> Option<Par
             }
             Err(faults) => {
                 let why = faults.first().map(|f| f.description.clone()).unwrap_or_default();
-                desk.warn(
-                    About::Api,
-                    "The author's definition is lost; one is made from the resources.",
-                    origin,
-                    format!("{shown}: {why}"),
-                );
+                remember(desk, old);
+                desk.warn(About::Api, KEPT, origin, format!("{shown}: {why}"));
             }
         }
     }
@@ -49,10 +49,15 @@ pub(super) fn read(desk: &mut Desk<'_>, old: &OldApi, shown: &str) -> Option<Par
         }
         Err(faults) => {
             let why = faults.first().map(|f| f.description.clone()).unwrap_or_default();
-            desk.warn(About::Api, "The author's definition is lost; one is made from the resources.", origin, format!("{shown}: {why}"));
+            desk.warn(About::Api, KEPT, origin, format!("{shown}: {why}"));
             None
         }
     }
+}
+
+/// Has the definition kept as it was beside the one that is carried.
+fn remember(desk: &mut Desk<'_>, old: &OldApi) {
+    desk.mended.extend(old.swagger_file.iter().map(|f| (f.tenant_id, f.path.clone())));
 }
 
 /// The operations a definition lists.
@@ -61,19 +66,15 @@ pub(super) fn operations(parsed: Option<&Parsed>) -> &[Operation] {
 }
 
 /// The definition as kept: the author's, with the API written into it.
-pub(super) fn finished(desk: &mut Desk<'_>, parsed: Option<&Parsed>, api: &Api) -> Definition {
+pub(super) fn finished(desk: &mut Desk<'_>, old: &OldApi, parsed: Option<&Parsed>, api: &Api) -> Definition {
     let made = || spec::generate(api, spec::Version::V2);
     match parsed.map(|p| spec::apply(&p.definition(), api)) {
         Some(Ok(definition)) => definition,
         Some(Err(faults)) => {
             let why = faults.first().map(|f| f.description.clone()).unwrap_or_default();
             let shown = format!("{} {}", api.name, api.version);
-            desk.warn(
-                About::Api,
-                "The author's definition is lost; one is made from the resources.",
-                format!("definition of {shown}"),
-                why,
-            );
+            remember(desk, old);
+            desk.warn(About::Api, KEPT, format!("definition of {shown}"), why);
             made()
         }
         None => made(),

@@ -34,6 +34,10 @@ pub enum About {
     Application,
     /// An API.
     Api,
+    /// A document of an API, or another file of it.
+    Document,
+    /// A comment or rating.
+    Feedback,
     /// A user.
     User,
     /// A role or permission.
@@ -56,6 +60,8 @@ impl About {
             Self::Subscription => "subscription",
             Self::Application => "application",
             Self::Api => "API",
+            Self::Document => "document",
+            Self::Feedback => "comment or rating",
             Self::User => "user",
             Self::Role => "role",
             Self::Tenant => "tenant",

@@ -88,9 +88,8 @@ pub(super) fn translate(
     done
 }
 
-/// Where keys may be used from, by consumer key. From 2.0 on the old gateway no longer asked.
+/// Where keys may be used from, by consumer key. Whether it is asked for is a switch of the tenant, which the version sets.
 fn allowed_domains<'a>(desk: &mut Desk<'a>) -> HashMap<&'a str, Vec<String>> {
-    let enforced = !desk.old.version.has_policy_tables();
     let known: HashSet<&str> = desk.old.key_mappings.iter().filter_map(|m| m.consumer_key.as_deref()).collect();
     let mut found: HashMap<&str, Vec<String>> = HashMap::new();
     for row in &desk.old.key_domains {
@@ -102,20 +101,12 @@ fn allowed_domains<'a>(desk: &mut Desk<'a>) -> HashMap<&'a str, Vec<String>> {
             desk.ledger.skipped(DOMAINS, "its key is gone", 1);
         } else if domain.eq_ignore_ascii_case("ALL") {
             desk.ledger.merged(DOMAINS, 1);
-        } else if enforced {
+        } else {
             desk.ledger.merged(DOMAINS, 1);
             let list = found.entry(row.consumer_key.as_str()).or_default();
             if !list.iter().any(|d| d == domain) {
                 list.push(domain.to_owned());
             }
-        } else {
-            desk.ledger.skipped(DOMAINS, "the old gateway did not ask for it", 1);
-            desk.note(
-                About::Key,
-                "Not asked for by this version of the old gateway, and not here.",
-                format!("{DOMAINS} {domain}"),
-                "a key names the domains it may be used from",
-            );
         }
     }
     found

@@ -8,8 +8,12 @@ mod apis;
 mod applications;
 mod clients;
 mod contexts;
+mod continuity;
 mod definitions;
+mod documents;
 mod endpoints;
+mod feedback;
+mod files;
 mod finding;
 mod keys;
 mod ledger;
@@ -34,11 +38,12 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::{Datelike, NaiveDateTime};
 use db::lifecycle_events::LifecycleEvent;
 use model::{
-    AdvancedPolicy, Api, ApiScope, Application, ApplicationPolicy, Definition, KeyMapping, OAuthClient, ScopeBinding, StoredSequence,
-    SubscriptionPolicy, Tenant, TenantId, Timestamp, User,
+    AdvancedPolicy, Api, ApiScope, Application, ApplicationPolicy, Comment, Continuity, Definition, Document, KeyMapping, OAuthClient,
+    Rating, ScopeBinding, StoredSequence, SubscriptionPolicy, Tenant, TenantId, Timestamp, User,
 };
 
 pub use endpoints::EndpointMap;
+pub use files::WantedFile;
 pub use finding::{About, Finding, Severity};
 pub use ledger::{Account, Ledger};
 pub use names::Names;
@@ -195,6 +200,8 @@ pub struct CarriedApi {
 pub struct Translation {
     /// Beside the super tenant, which every installation has.
     pub tenants: Vec<Carried<Tenant>>,
+    /// What each tenant keeps of the old ways, the super tenant's first.
+    pub continuity: Vec<Carried<Continuity>>,
     /// Roles.
     pub roles: Vec<Carried<Role>>,
     /// One per tenant, the super tenant's first.
@@ -211,6 +218,14 @@ pub struct Translation {
     pub shared_scopes: Vec<Carried<SharedScope>>,
     /// APIs.
     pub apis: Vec<Carried<CarriedApi>>,
+    /// Documents of APIs, without their content.
+    pub documents: Vec<Carried<Document>>,
+    /// Comments on APIs.
+    pub comments: Vec<Carried<Comment>>,
+    /// Ratings of APIs.
+    pub ratings: Vec<Carried<Rating>>,
+    /// Contents of documents, thumbnails, WSDLs and originals, by where they are.
+    pub files: Vec<WantedFile>,
     /// Mediation sequences.
     pub sequences: Vec<Carried<StoredSequence>>,
     /// OAuth clients.
@@ -240,8 +255,10 @@ impl Translation {
 pub fn translate(input: &Input<'_>) -> Translation {
     let mut desk = Desk::new(input);
     installation(&mut desk);
+    strangers(&mut desk);
     left_behind::tell(&mut desk);
     let mut done = Translation { tenants: tenants::translate(&mut desk), ..Translation::default() };
+    done.continuity = continuity::translate(&mut desk, &done.tenants);
     let permissions = permissions::Effective::of(&mut desk);
     let mut roles = roles::translate(&mut desk, &permissions);
     desk.renamed = std::mem::take(&mut roles.renamed);
@@ -254,6 +271,11 @@ pub fn translate(input: &Input<'_>) -> Translation {
     done.apis = apis::translate(&mut desk, &mut scopes, &mut limits, &mut sequences);
     done.sequences = sequences.finish(&mut desk);
     done.shared_scopes = scopes.shared(&mut desk);
+    done.documents = documents::translate(&mut desk, &done.apis);
+    done.comments = feedback::comments(&mut desk, &done.apis);
+    done.ratings = feedback::ratings(&mut desk, &done.apis);
+    let mended = std::mem::take(&mut desk.mended);
+    done.files = files::translate(&mut desk, &done.apis, &done.documents, &mended);
     let clients = clients::translate(&mut desk, &done.users);
     let applications = applications::translate(&mut desk, &mut limits, &done.users);
     done.key_mappings = keys::translate(&mut desk, &applications, &clients);
@@ -277,6 +299,8 @@ struct Desk<'a> {
     ledger: Ledger,
     /// Roles that have another name here, by tenant and old name in lower case.
     renamed: HashMap<(TenantId, String), String>,
+    /// Definitions that are not carried as they were, by tenant and registry path.
+    mended: BTreeSet<(i64, String)>,
 }
 
 impl<'a> Desk<'a> {
@@ -293,7 +317,15 @@ impl<'a> Desk<'a> {
                 ledger.failed(&table, "unreadable", 1);
             }
         }
-        Self { input, old: input.old, names: Names::of(input.old, input.settings), findings: Vec::new(), ledger, renamed: HashMap::new() }
+        Self {
+            input,
+            old: input.old,
+            names: Names::of(input.old, input.settings),
+            findings: Vec::new(),
+            ledger,
+            renamed: HashMap::new(),
+            mended: BTreeSet::new(),
+        }
     }
 
     fn find(&mut self, severity: Severity, about: About, consequence: &'static str, origin: impl Into<String>, words: impl Into<String>) {
@@ -427,14 +459,27 @@ fn installation(desk: &mut Desk<'_>) {
     }
 }
 
+/// Tells of tables and columns nobody knows. What is empty is told too, but weighs less.
+fn strangers(desk: &mut Desk<'_>) {
+    for stranger in &desk.old.strangers {
+        let severity = if stranger.rows > 0 { Severity::Warning } else { Severity::Note };
+        let rows = stranger.rows;
+        let (consequence, words) = match stranger.columns.as_slice() {
+            [] => ("No version of the old product has such a table; it stays in the old installation.", format!("{rows} row(s)")),
+            own => (
+                "No version of the old product has such columns; what they hold stays in the old installation.",
+                format!("{} in {rows} row(s)", own.join(", ")),
+            ),
+        };
+        desk.find(severity, About::Installation, consequence, format!("{} of {}", stranger.table, stranger.source), words);
+    }
+}
+
 fn outside_tables(input: &Input<'_>) -> Vec<(&'static str, u64)> {
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     let old = input.old;
     let files = &old.tenant_files;
     let all = [
-        ("documents of APIs", old.apis.iter().map(|a| count(a.documents.len())).sum()),
-        ("thumbnails", count(old.apis.iter().filter(|a| a.icon.is_some()).count())),
-        ("stored WSDLs", count(old.apis.iter().filter(|a| a.wsdl.is_some()).count())),
         ("workflow settings", count(files.iter().filter(|f| f.workflow_extensions.is_some()).count())),
         ("sign-up settings", count(files.iter().filter(|f| f.sign_up.is_some()).count())),
         ("tenant configurations", count(files.iter().filter(|f| f.tenant_conf.is_some()).count())),

@@ -31,6 +31,8 @@ const BY_ROW: &[&str] = &[
     "AM_API_LC_EVENT",
     "AM_API_SCOPES",
     "AM_API_DEFAULT_VERSION",
+    "AM_API_COMMENTS",
+    "AM_API_RATINGS",
     "AM_SUBSCRIBER",
     "AM_APPLICATION",
     "AM_APPLICATION_ATTRIBUTES",
@@ -59,8 +61,6 @@ pub(super) fn fate(table: &str) -> Fate {
         return ByRow;
     }
     match table {
-        "AM_API_COMMENTS" => NotYet("comments"),
-        "AM_API_RATINGS" => NotYet("ratings"),
         "AM_WORKFLOWS" => NotYet("approvals"),
         "AM_EXTERNAL_STORES" => NotYet("publications to other stores"),
         "AM_SUBSCRIPTION_KEY_MAPPING" => NotYet("tokens of single subscriptions, as made before 1.4"),

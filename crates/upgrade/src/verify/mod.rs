@@ -1,6 +1,7 @@
 //! Compares the old installation with what stands in the new one, twice: each translated record field by field with the one stored
 //! under its id, and ([`straight`], [`rows`]) old cells with what callers would meet, past the translation, so that a fault in it shows.
 
+mod content;
 mod fields;
 mod rows;
 mod sequences;
@@ -103,6 +104,7 @@ pub async fn verify(translation: &Translation, input: &Input<'_>, site: &Site, d
         };
     }
     in_order!(translation, visit);
+    content::compare(&mut done, translation, input, site, db).await?;
     tokens(&mut done, translation, input, site, db).await?;
     straight::compare(&mut done, translation, input, site, db).await?;
     Ok(done)

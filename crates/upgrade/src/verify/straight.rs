@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use db::{Db, Tx, apis, applications, clients, tokens, users};
-use model::{ApiId, PRIMARY_STORE, StoredPassword};
+use model::{ApiId, PRIMARY_STORE, StoredPassword, TenantId};
 
 use super::{Compared, Difference, TOLD, Verification, rows, sequences};
 use crate::old::oauth::Tokens;
@@ -65,6 +65,7 @@ pub(super) async fn compare(
     addresses(done, translation, input, &mut tx).await?;
     secrets(done, translation, input, &mut tx).await?;
     application_numbers(done, translation, input, &applications::names_by_number(&mut tx).await?.into_iter().collect());
+    answers(done, input, &mut tx).await?;
     filed(done, translation, &mut tx).await?;
     rows::compare(done, translation, input, site, &mut tx).await?;
     sequences::compare(done, translation, input, &mut tx).await?;
@@ -72,10 +73,40 @@ pub(super) async fn compare(
     token_texts(done, translation, input, site, db).await
 }
 
+/// How errors look, whether keys' sites count and in which header backends find their token: told by the version's number and the settings.
+async fn answers(done: &mut Verification, input: &Input<'_>, tx: &mut Tx) -> db::Result<()> {
+    let mut question = Question::new("answers and backend tokens of tenants");
+    let version = input.old.version.as_str();
+    let negotiates = version.starts_with("2.");
+    let jwt = input.settings.map(|s| &s.backend_jwt).filter(|jwt| jwt.enabled);
+    let header = jwt.map_or("none", |jwt| jwt.header.as_deref().map(str::trim).filter(|h| !h.is_empty()).unwrap_or("X-JWT-Assertion"));
+    let others = input.old.tenants.iter().filter_map(|t| i32::try_from(t.id).ok().map(TenantId));
+    for tenant in std::iter::once(TenantId::SUPER).chain(others) {
+        if db::tenants::find(tx, tenant).await?.is_none() {
+            continue;
+        }
+        let found = db::continuity::find(tx, tenant).await?;
+        let format = found.as_ref().map(|f| f.error_format.name());
+        let is = format.as_deref().map(|name| match name.split_once('-') {
+            Some(("xml", of)) if version.starts_with(of) => "XML of the version",
+            Some(("accept", of)) if of.starts_with("2.") => "by Accept, as 2.x",
+            _ => name,
+        });
+        let key = tenant.to_string();
+        question.ask(&key, "form of errors", if negotiates { "by Accept, as 2.x" } else { "XML of the version" }, is);
+        let asked = found.as_ref().map(|f| if f.domain_restriction { "asked for" } else { "not asked for" });
+        question.ask(&key, "sites of keys", if negotiates { "not asked for" } else { "asked for" }, asked);
+        let told = found.as_ref().map(|f| f.backend_jwt.as_ref().map_or("none", |jwt| jwt.header.as_str()));
+        question.ask(&key, "header of the backend token", header, told);
+    }
+    question.close(done);
+    Ok(())
+}
+
 async fn passwords(done: &mut Verification, input: &Input<'_>, tx: &mut Tx) -> db::Result<()> {
     let mut question = Question::new("stored passwords of users");
     for old in &input.old.users {
-        let Some(tenant) = i32::try_from(old.tenant_id).ok().map(model::TenantId) else { continue };
+        let Some(tenant) = i32::try_from(old.tenant_id).ok().map(TenantId) else { continue };
         if db::tenants::find(tx, tenant).await?.is_none() {
             continue;
         }

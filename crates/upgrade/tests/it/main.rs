@@ -5,6 +5,7 @@
 // Code elsewhere knows the crate by this name.
 extern crate tidegate_upgrade as upgrade;
 
+mod content;
 mod corners;
 mod drift;
 mod planned;
@@ -15,4 +16,5 @@ mod samples;
 mod scale;
 mod taking;
 mod taking_over;
+mod untouched;
 mod widely;

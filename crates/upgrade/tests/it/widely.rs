@@ -60,6 +60,13 @@ pub(crate) async fn content(db: &Db) -> String {
         out.push(format!("{api:?} {:?}", db::apis::definition(tx, api.id).await.unwrap()));
         out.push(format!("{} {:?}", api.id, db::lifecycle_events::list(tx, api.id).await.unwrap()));
         each(&mut out, db::deployments::list(tx, api.id).await.unwrap());
+        each(&mut out, db::documents::list(tx, api.id).await.unwrap());
+        each(&mut out, db::comments::list(tx, api.id, 1000, 0).await.unwrap().items);
+        each(&mut out, db::ratings::list(tx, api.id, 1000, 0).await.unwrap().items);
+        for file in db::files::list(tx, api.id).await.unwrap() {
+            let (head, bytes) = db::files::read(tx, api.id, &file.place).await.unwrap().unwrap();
+            out.push(format!("{head:?} {}", db::files::sha256(&bytes)));
+        }
     }
     each(&mut out, db::applications::list_all(tx).await.unwrap());
     each(&mut out, db::key_mappings::list_all(tx).await.unwrap());
@@ -118,6 +125,15 @@ async fn all_faults_together_are_taken_over_and_told() {
         (About::Api, "no JSON and has been mended"),
         (About::Tenant, "closed.example is inactive"),
         (About::Api, "no lifecycle history"),
+        (About::Document, "document Getting Started of Orders has no content"),
+        (About::Document, "document Reference of Orders has no content"),
+        (About::Document, "its bytes are gone"),
+        (About::Api, "names the thumbnail"),
+        (About::Api, "costCentre, remarks, audit_owner"),
+        (About::Api, "remarks holds"),
+        (About::Feedback, "is not between 1 and 5"),
+        (About::Feedback, "its subscriber is gone"),
+        (About::Feedback, "1 row(s) of APIs that are gone"),
         (About::Api, "answers from scripts"),
         (About::Limit, "Gold of tenant -1234 is 20 requests per 1 min, not 5000 requests per 1 min"),
     ] {

@@ -70,6 +70,9 @@ pub enum Problem {
     /// An escape or a hex digit that does not exist.
     #[error("a malformed {0}")]
     Malformed(&'static str),
+    /// A function around a value that tools do not write, or none we know.
+    #[error("a value calls {0}, which is not read; export the table as CSV instead (csv:FOLDER)")]
+    UnknownFunction(String),
     /// The file is not the one that was opened.
     #[error("the file changed while it was being read")]
     Changed,

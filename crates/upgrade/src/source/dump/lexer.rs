@@ -1,4 +1,5 @@
-//! The words, names, strings and numbers of a dump, in the spelling of `mysqldump` and of `pg_dump`.
+//! The words, names, strings and numbers of a dump, in the spelling of `mysqldump`, of `pg_dump`, and of the INSERT scripts that the
+//! tools of Oracle and SQL Server write. What these two wrap around values is read in [`super::expression`].
 
 use std::path::PathBuf;
 
@@ -18,6 +19,10 @@ const COMMENT_KEPT_BYTES: usize = 512;
 pub(super) enum Dialect {
     MySql,
     Postgres,
+    /// SQL Developer's and SQLcl's scripts.
+    Oracle,
+    /// Management Studio's scripts: statements end with their line, batches with `GO`.
+    SqlServer,
 }
 
 /// A value as written, before its column says what it is.
@@ -58,7 +63,7 @@ impl Lexer {
         self.cursor.next().map_err(|e| self.fail(e))
     }
 
-    fn must(&mut self, what: &'static str, since: u64) -> Result<u8, DumpError> {
+    pub(super) fn must(&mut self, what: &'static str, since: u64) -> Result<u8, DumpError> {
         match self.next()? {
             Some(byte) => Ok(byte),
             None => Err(self.fail(Problem::Unfinished { what, since })),
@@ -66,7 +71,11 @@ impl Lexer {
     }
 
     fn backslash_escapes(&self) -> bool {
-        self.dialect != Some(Dialect::Postgres)
+        matches!(self.dialect, Some(Dialect::MySql) | None)
+    }
+
+    pub(super) fn is_script(&self) -> bool {
+        matches!(self.dialect, Some(Dialect::Oracle | Dialect::SqlServer))
     }
 
     /// Skips white space and comments; hands each comment's beginning to `seen`.
@@ -90,12 +99,16 @@ impl Lexer {
                     let text = self.rest_of_line()?;
                     seen(&text, since);
                 }
-                Some(b'#') if self.dialect != Some(Dialect::Postgres) => {
+                Some(b'#') if matches!(self.dialect, Some(Dialect::MySql) | None) => {
                     self.rest_of_line()?;
                 }
                 Some(b'/') => {
                     let since = self.cursor.line();
                     self.next()?;
+                    // Alone on its line it makes Oracle's tools run what stood before it.
+                    if self.dialect == Some(Dialect::Oracle) && self.peek()?.is_none_or(|b| b.is_ascii_whitespace()) {
+                        continue;
+                    }
                     if self.peek()? != Some(b'*') {
                         return Err(self.fail(Problem::Expected("a statement")));
                     }
@@ -108,7 +121,7 @@ impl Lexer {
         }
     }
 
-    fn blank(&mut self) -> Result<(), DumpError> {
+    pub(super) fn blank(&mut self) -> Result<(), DumpError> {
         self.skip_blank(|_, _| {})
     }
 
@@ -169,7 +182,11 @@ impl Lexer {
 
     fn name_part(&mut self) -> Result<String, DumpError> {
         let since = self.cursor.line();
-        let quote = self.peek()?.filter(|b| *b == b'`' || *b == b'"');
+        let quote = match self.peek()? {
+            Some(quote @ (b'`' | b'"')) => Some(quote),
+            Some(b'[') if self.dialect == Some(Dialect::SqlServer) => Some(b']'),
+            _ => None,
+        };
         let mut name = Vec::new();
         if let Some(quote) = quote {
             self.next()?;
@@ -221,6 +238,9 @@ impl Lexer {
 
     /// Consumes to the end of the statement, past its `;`. With `keep`, gives the text without comments.
     pub(super) fn statement(&mut self, keep: bool, since: u64) -> Result<String, DumpError> {
+        if self.dialect == Some(Dialect::SqlServer) {
+            return self.batch(since);
+        }
         let mut kept = Vec::new();
         loop {
             let byte = self.must("a statement", since)?;
@@ -239,7 +259,7 @@ impl Lexer {
                     self.rest_of_comment(since)?;
                     kept.push(b' ');
                 }
-                b'$' if self.dialect != Some(Dialect::MySql) => self.dollar_quoted(since)?,
+                b'$' if !matches!(self.dialect, Some(Dialect::MySql | Dialect::Oracle)) => self.dollar_quoted(since)?,
                 byte if keep => kept.push(byte),
                 _ => {}
             }
@@ -248,6 +268,47 @@ impl Lexer {
             }
         }
         Ok(String::from_utf8_lossy(&kept).into_owned())
+    }
+
+    /// Consumes to the line `GO`, past it, or to the end of the file. Rows in between would be lost, and are refused.
+    fn batch(&mut self, since: u64) -> Result<String, DumpError> {
+        let mut kept = String::new();
+        while self.peek()?.is_some() {
+            let line = self.whole_line(since)?;
+            let mut words = line.split_whitespace();
+            match words.next() {
+                Some(word) if word.eq_ignore_ascii_case("GO") && words.next().is_none_or(|count| count.parse::<u32>().is_ok()) => break,
+                Some(word) if word.eq_ignore_ascii_case("INSERT") => {
+                    return Err(self.fail_at(since, Problem::Expected("the line GO between a statement and the rows behind it")));
+                }
+                _ => {}
+            }
+            kept.push_str(&line);
+            kept.push('\n');
+            if kept.len() > STATEMENT_MAX_BYTES {
+                return Err(self.fail_at(since, Problem::TooLarge { what: "a statement", max: STATEMENT_MAX_BYTES }));
+            }
+        }
+        Ok(kept)
+    }
+
+    fn whole_line(&mut self, since: u64) -> Result<String, DumpError> {
+        let mut line = Vec::new();
+        if !self.cursor.run_until(b"\n", Some(&mut line), STATEMENT_MAX_BYTES).map_err(|e| self.fail(e))? {
+            return Err(self.fail_at(since, Problem::TooLarge { what: "a line", max: STATEMENT_MAX_BYTES }));
+        }
+        self.next()?;
+        Ok(String::from_utf8_lossy(&line).into_owned())
+    }
+
+    /// Consumes to the line `/`, past it: the end of what Oracle programs in its own language.
+    pub(super) fn program(&mut self, since: u64) -> Result<(), DumpError> {
+        while self.peek()?.is_some() {
+            if self.rest_of_line()?.trim() == "/" {
+                return Ok(());
+            }
+        }
+        Err(self.fail(Problem::Unfinished { what: "a trigger, procedure or function (the line / is missing)", since }))
     }
 
     fn quoted_in_statement(&mut self, quote: u8, mut kept: Option<&mut Vec<u8>>, since: u64) -> Result<(), DumpError> {
@@ -304,6 +365,9 @@ impl Lexer {
 
     /// One value of an INSERT. Without `keep` it is checked but not held.
     pub(super) fn literal(&mut self, keep: bool) -> Result<Literal, DumpError> {
+        if self.is_script() {
+            return self.expression(keep);
+        }
         self.blank_in_row()?;
         let literal = match self.peek()? {
             Some(b'\'') => Literal::Text(self.string(keep, self.backslash_escapes())?),
@@ -332,7 +396,7 @@ impl Lexer {
         Ok(())
     }
 
-    fn number(&mut self, keep: bool) -> Result<Literal, DumpError> {
+    pub(super) fn number(&mut self, keep: bool) -> Result<Literal, DumpError> {
         let mut text = String::new();
         while let Some(b) = self.peek()?.filter(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.')) {
             self.next()?;
@@ -380,7 +444,7 @@ impl Lexer {
     }
 
     /// Hex digits up to `end`, or up to the first byte that is none.
-    fn hex_digits(&mut self, keep: bool, end: Option<u8>) -> Result<Vec<u8>, DumpError> {
+    pub(super) fn hex_digits(&mut self, keep: bool, end: Option<u8>) -> Result<Vec<u8>, DumpError> {
         let mut bytes = Vec::new();
         let mut high: Option<u8> = None;
         let mut count = 0_usize;
@@ -426,7 +490,7 @@ impl Lexer {
     }
 
     /// A quoted text; adjacent `''` is one quote.
-    fn string(&mut self, keep: bool, backslash: bool) -> Result<Vec<u8>, DumpError> {
+    pub(super) fn string(&mut self, keep: bool, backslash: bool) -> Result<Vec<u8>, DumpError> {
         let since = self.cursor.line();
         self.next()?;
         let stops: &[u8] = if backslash { b"'\\" } else { b"'" };

@@ -1,4 +1,5 @@
-//! The text `mysqldump` or `pg_dump` wrote, read without a server.
+//! The text `mysqldump` or `pg_dump` wrote, or a script with the tables and rows of an Oracle or SQL Server database, read without a
+//! server.
 //!
 //! Opening reads the file once from end to end: it proves the dump whole, learns the tables and notes where each table's rows
 //! stand. A scan then goes straight to those places. Rows are never held beyond the batch on its way, so a dump may be far
@@ -6,8 +7,10 @@
 
 mod cursor;
 mod error;
+mod expression;
 mod lexer;
 mod schema;
+mod script;
 
 use std::{
     collections::BTreeMap,
@@ -57,8 +60,8 @@ struct Indexed {
 struct Segment {
     place: Place,
     form: Form,
-    /// For each value, the column it belongs to.
-    columns: Vec<usize>,
+    /// For each value, the column it belongs to. Shared by the many statements of a script that name the same columns.
+    columns: Arc<[usize]>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,8 +81,11 @@ impl Dump {
     pub fn open(path: &Path, reading: Reading) -> Result<Self, DumpError> {
         let opened = File::open(path).and_then(|file| file.metadata().map(|m| (file, m.len())));
         let (file, length) = opened.map_err(|e| DumpError { path: path.to_owned(), line: 0, problem: e.into() })?;
+        let mut cursor = Cursor::new(file);
+        let told = cursor.beginning().map(script::told);
+        let told = told.map_err(|e| DumpError { path: path.to_owned(), line: 0, problem: e.into() })?;
         let mut index = Index {
-            lexer: Lexer::new(Cursor::new(file), path.to_owned(), None),
+            lexer: Lexer::new(cursor, path.to_owned(), told),
             tables: BTreeMap::new(),
             open_header: None,
             closed: false,
@@ -110,7 +116,12 @@ impl Dump {
     /// What an operator should know about this dump.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        if !self.closed {
+        if !self.closed && matches!(self.dialect, Dialect::Oracle | Dialect::SqlServer) {
+            notes.push(format!(
+                "{}: scripts of this kind end without a closing line, so nothing proves that it is whole; compare the numbers of rows with the database's",
+                self.path.display()
+            ));
+        } else if !self.closed {
             notes.push(format!(
                 "{}: the dump carries no closing line (made with --compact or --skip-comments?), so nothing proves that it is whole",
                 self.path.display()
@@ -390,6 +401,8 @@ fn next_tuple(lexer: &mut Lexer) -> Result<bool, DumpError> {
             lexer.next()?;
             Ok(false)
         }
+        // SQL Server's end with their line; what follows is the next statement.
+        _ if lexer.dialect == Some(Dialect::SqlServer) => Ok(false),
         // `ON CONFLICT DO NOTHING` and the like.
         Some(b) if b.is_ascii_alphabetic() => lexer.statement(false, since).map(|_| false),
         Some(_) => Err(lexer.fail(Problem::Expected("`,` or `;` after a row"))),
@@ -423,6 +436,10 @@ impl Index {
                 }
                 // A command of psql, such as \connect or \restrict.
                 Some(b'\\') => {
+                    self.lexer.rest_of_line()?;
+                }
+                // A name in brackets has no word before it; none begins a statement.
+                Some(b'@') if self.lexer.is_script() => {
                     self.lexer.rest_of_line()?;
                 }
                 Some(_) => {
@@ -474,6 +491,9 @@ impl Index {
     }
 
     fn statement(&mut self, word: &str, since: u64) -> Result<(), DumpError> {
+        if self.lexer.is_script() && script::is_one_line(word) {
+            return self.lexer.rest_of_line().map(drop);
+        }
         match word {
             "INSERT" | "REPLACE" => self.insert(since),
             "COPY" => self.copy(since),
@@ -507,7 +527,24 @@ impl Index {
     }
 
     fn create(&mut self, since: u64) -> Result<(), DumpError> {
-        let text = self.lexer.statement(true, since)?;
+        let text = if self.lexer.dialect == Some(Dialect::Oracle) {
+            let mut words = String::new();
+            // CREATE OR REPLACE EDITIONABLE TRIGGER at most.
+            loop {
+                self.lexer.blank()?;
+                let word = self.lexer.word()?;
+                if script::is_program(&word) {
+                    return self.lexer.program(since);
+                }
+                words.push_str(&word);
+                words.push(' ');
+                if !matches!(word.as_str(), "OR" | "REPLACE" | "EDITIONABLE" | "NONEDITIONABLE" | "FORCE") {
+                    break words + &self.lexer.statement(true, since)?;
+                }
+            }
+        } else {
+            self.lexer.statement(true, since)?
+        };
         let Some(declared) = schema::create_table(&text) else { return Ok(()) };
         if self.lexer.dialect.is_none() {
             let mysql = text.contains('`') || text.to_ascii_uppercase().contains("ENGINE");
@@ -524,6 +561,9 @@ impl Index {
     fn insert(&mut self, since: u64) -> Result<(), DumpError> {
         loop {
             self.lexer.blank_in_row()?;
+            if self.lexer.dialect == Some(Dialect::SqlServer) && self.lexer.peek()? == Some(b'[') {
+                break;
+            }
             match self.lexer.word()?.as_str() {
                 "INTO" => break,
                 "" => return Err(self.lexer.fail_at(since, Problem::Expected("INSERT INTO"))),
@@ -612,6 +652,11 @@ impl Index {
                 }
                 columns
             }
+        };
+        let columns: Vec<usize> = columns;
+        let columns = match indexed.segments.last().map(|before| &before.columns) {
+            Some(same) if **same == *columns => Arc::clone(same),
+            _ => columns.into(),
         };
         Ok(Segment { place: self.lexer.cursor.place(), form, columns })
     }

@@ -35,7 +35,7 @@ pub(super) fn create_table(text: &str) -> Option<Declared> {
     let mut utc_moved = Vec::new();
     for item in items(scan.rest) {
         let mut item = Scan { rest: item };
-        let quoted = item.rest.trim_start().starts_with(['`', '"']);
+        let quoted = item.rest.trim_start().starts_with(['`', '"', '[']);
         let Some(first) = item.name() else { continue };
         // A quoted word is a column even when it reads like a constraint.
         if !quoted && is_constraint(&first) {
@@ -99,6 +99,10 @@ impl Scan<'_> {
 
     fn word(&mut self) -> Option<String> {
         self.rest = self.rest.trim_start();
+        // SQL Server's tools quote types as they quote names.
+        if self.rest.starts_with('[') {
+            return self.name().map(|name| name.to_ascii_uppercase());
+        }
         let end = self.rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at_checked(end)?;
         self.rest = rest;
@@ -108,7 +112,8 @@ impl Scan<'_> {
     fn name(&mut self) -> Option<String> {
         self.rest = self.rest.trim_start();
         let quote = self.rest.chars().next()?;
-        if quote == '`' || quote == '"' {
+        if quote == '`' || quote == '"' || quote == '[' {
+            let quote = if quote == '[' { ']' } else { quote };
             let inner = self.rest.get(1..)?;
             let end = inner.find(quote)?;
             let name = inner.get(..end)?;

@@ -196,3 +196,90 @@ proptest! {
         let _outcome = read_with(&text, Reading::default());
     }
 }
+
+const ORACLE: &str = "--------------------------------------------------------\n--  File created - Wednesday\n--------------------------------------------------------\n  CREATE TABLE \"APIM\".\"T\" \n   (\t\"ID\" NUMBER(*,0), \n\t\"NAME\" VARCHAR2(100 BYTE), \n\t\"DATA\" BLOB, \n\t\"AT\" TIMESTAMP (6), \n\t\"TEXT\" CLOB\n   ) SEGMENT CREATION DEFERRED \n  TABLESPACE \"USERS\" ;\nREM INSERTING into APIM.T\nSET DEFINE OFF;\nSET SQLBLANKLINES ON\n";
+
+#[test]
+fn oracle_scripts_come_as_written() {
+    let text = format!(
+        "{ORACLE}Insert into APIM.T (ID,NAME,DATA,AT,TEXT) values (1,'it''s; a \\ back-slash',TO_BLOB(HEXTORAW('CAFE'))||HEXTORAW('00ff'),to_timestamp('01-JUL-15 10.11.12.345000000 PM','DD-MON-RR HH.MI.SSXFF AM'),TO_CLOB('first ')|| TO_CLOB(q'[second's]')\n || CHR(10) || to_clob(N'third'));\nInsert into APIM.T (ID,NAME,DATA,AT,TEXT) values (2,null,EMPTY_BLOB(),to_date('2015-07-01 22:11:12','YYYY-MM-DD HH24:MI:SS'),UNISTR('\\00e4'));\nprompt done;\nCREATE OR REPLACE EDITIONABLE TRIGGER \"APIM\".\"T_TRIG\" BEFORE INSERT ON T FOR EACH ROW\nBEGIN\n  INSERT INTO LOG VALUES ('it');\n  SELECT S.nextval INTO :NEW.ID FROM dual;\nEND;\n/\nALTER TRIGGER \"APIM\".\"T_TRIG\" ENABLE;\n/\nInsert into T (NAME,ID) values (q'{{a }} b}}',-3);\nCOMMIT;\n"
+    );
+    let rows = read(&text).unwrap();
+    assert_eq!(rows.len(), 3);
+    assert_eq!(rows[0].text("NAME").unwrap().unwrap(), "it's; a \\ back-slash");
+    assert_eq!(rows[0].bytes("DATA").unwrap().unwrap(), [0xca, 0xfe, 0, 0xff]);
+    assert_eq!(rows[0].timestamp("AT").unwrap().unwrap().to_string(), "2015-07-01 22:11:12.345");
+    assert_eq!(rows[0].text("TEXT").unwrap().unwrap(), "first second's\nthird");
+    assert_eq!((rows[1].text("NAME").unwrap(), rows[1].bytes("DATA").unwrap()), (None, Some(Vec::new())));
+    assert_eq!(rows[1].timestamp("AT").unwrap().unwrap().to_string(), "2015-07-01 22:11:12");
+    assert_eq!(rows[1].text("TEXT").unwrap().unwrap(), "ä");
+    assert_eq!((rows[2].int("ID").unwrap(), rows[2].text("NAME").unwrap().as_deref()), (Some(-3), Some("a } b")));
+}
+
+#[test]
+fn oracle_scripts_that_mean_something_else_are_refused() {
+    let with = |value: &str| read(&format!("{ORACLE}Insert into T (ID,AT) values (1,{value});\n")).unwrap_err();
+    assert!(with("APIM.SECRET('x')").contains("expected"));
+    assert!(with("DECODE(1,2)").contains("calls DECODE, which is not read"));
+    assert!(with("to_date('01-JUL-15')").contains("expected a format"));
+    assert!(with("to_date('1 juillet','DD MONTH')").contains("malformed date"));
+    assert!(with("'a' || HEXTORAW('41')").contains("joined"));
+    let cut = format!("{ORACLE}Insert into T (ID,NAME) values (1,'cut");
+    assert!(read(&cut).unwrap_err().contains("ends inside a quoted text"));
+    assert!(read(&format!("{ORACLE}CREATE TRIGGER X BEGIN NULL; END;\n")).unwrap_err().contains("the line / is missing"));
+}
+
+const SQL_SERVER: &str = "USE [apim]\r\nGO\r\n/****** Object:  Table [dbo].[T]    Script Date: 1/1/2016 ******/\r\nSET ANSI_NULLS ON\r\nGO\r\nSET QUOTED_IDENTIFIER ON\r\nGO\r\nCREATE TABLE [dbo].[T](\r\n\t[ID] [int] IDENTITY(1,1) NOT NULL,\r\n\t[NAME] [nvarchar](100) NULL,\r\n\t[DATA] [varbinary](max) NULL,\r\n\t[AT] [datetime2](7) NULL,\r\n\t[OK] [bit] NULL,\r\n CONSTRAINT [PK_T] PRIMARY KEY CLUSTERED \r\n(\r\n\t[ID] ASC\r\n)WITH (PAD_INDEX = OFF) ON [PRIMARY]\r\n) ON [PRIMARY] TEXTIMAGE_ON [PRIMARY]\r\nGO\r\nSET IDENTITY_INSERT [dbo].[T] ON \r\n";
+
+fn sql_server() -> String {
+    format!(
+        "{SQL_SERVER}INSERT [dbo].[T] ([ID], [NAME], [DATA], [AT], [OK]) VALUES (1, N'it''s\r\nGO\r\n\\ ä 😀', 0xCAFE00, CAST(N'2015-07-01T22:11:12.3450000' AS DateTime2), 1)\r\nINSERT [dbo].[T] ([ID], [NAME], [DATA], [AT], [OK]) VALUES (2, NULL, CONVERT(varbinary(max), 0x00FF, 1), CAST(N'2015-07-01 22:11:12' AS DateTime), 0), (-3, N'a' + CHAR(10) + N'b', NULL, NULL, NULL);\r\nGO\r\nSET IDENTITY_INSERT [dbo].[T] OFF\r\nGO\r\nALTER TABLE [dbo].[T] ADD  DEFAULT ('x') FOR [NAME]\r\nGO\r\n"
+    )
+}
+
+fn is_sql_server(rows: &[Row]) {
+    assert_eq!(rows.len(), 3);
+    assert_eq!(rows[0].text("NAME").unwrap().unwrap(), "it's\r\nGO\r\n\\ ä 😀");
+    assert_eq!(rows[0].bytes("DATA").unwrap().unwrap(), [0xca, 0xfe, 0]);
+    assert_eq!(rows[0].timestamp("AT").unwrap().unwrap().to_string(), "2015-07-01 22:11:12.345");
+    assert_eq!((rows[0].bool("OK").unwrap(), rows[1].bool("OK").unwrap(), rows[2].bool("OK").unwrap()), (Some(true), Some(false), None));
+    assert_eq!(rows[1].bytes("DATA").unwrap().unwrap(), [0, 0xff]);
+    assert_eq!((rows[2].int("ID").unwrap(), rows[2].text("NAME").unwrap().as_deref()), (Some(-3), Some("a\nb")));
+}
+
+#[test]
+fn sql_server_scripts_come_as_written_in_both_encodings() {
+    let text = sql_server();
+    is_sql_server(&read(&text).unwrap());
+    for big_endian in [false, true] {
+        let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+        let bytes: Vec<u8> = units.flat_map(|unit| if big_endian { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect();
+        is_sql_server(&read_with(&bytes, Reading::default()).unwrap());
+    }
+    let lost = format!("{SQL_SERVER}ALTER TABLE [dbo].[T] NOCHECK\r\nINSERT [dbo].[T] ([ID]) VALUES (1)\r\n");
+    assert!(read(&lost).unwrap_err().contains("the line GO between"));
+}
+
+#[test]
+fn rows_far_into_a_utf_16_file_are_found_again() {
+    // Pairs of units fall on every place of a block's end.
+    let mut text = format!("x{SQL_SERVER}").split_off(1);
+    for id in 0..40_000 {
+        text.push_str(&format!("INSERT [dbo].[T] ([ID], [NAME]) VALUES ({id}, N'😀{}ä😀')\r\n", "y".repeat(id % 7)));
+    }
+    let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+    let bytes: Vec<u8> = units.flat_map(u16::to_le_bytes).collect();
+    let rows = read_with(&bytes, Reading::default()).unwrap();
+    assert_eq!(rows.len(), 40_000);
+    for (id, row) in rows.iter().enumerate() {
+        assert_eq!(row.int("ID").unwrap(), Some(id as i64));
+        assert_eq!(row.text("NAME").unwrap().unwrap(), format!("😀{}ä😀", "y".repeat(id % 7)));
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_script_breaks_the_reader(tail in "(Insert into T|INSERT \\[dbo\\]|values|\\(|\\)|'|,|;|GO\n|/\n|q'\\[|TO_DATE|CAST|0x|1|\\||\n| ){0,40}", oracle: bool) {
+        let _ = read(&format!("{}{tail}", if oracle { ORACLE } else { SQL_SERVER }));
+    }
+}

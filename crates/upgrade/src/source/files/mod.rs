@@ -17,7 +17,7 @@ pub use extras::Extras;
 use model::Secret;
 pub use settings::{BackendJwt, GatewayCors, GatewayEnvironment, KeyStore, Settings};
 
-use super::{Element, Location, SourceError, parse_xml};
+use super::{Element, Location, SourceError, newer, parse_xml};
 
 /// The largest file read from an installation.
 const FILE_MAX_BYTES: u64 = 32 * 1024 * 1024;
@@ -82,20 +82,14 @@ impl Home {
     ///
     /// # Errors
     ///
-    /// [`SourceError::NotAHome`], [`SourceError::TooNew`] for a 3.x or 4.x folder, and what cannot be read.
+    /// [`SourceError::NotAHome`], [`SourceError::AssessOnly`] for a folder of 3.0 to 4.0, [`SourceError::TooNew`] for a later one, and what cannot be read.
     pub fn open(root: &Path) -> Result<Self, SourceError> {
         let conf = root.join("repository/conf");
         if !conf.is_dir() {
             return Err(SourceError::NotAHome { path: root.to_owned(), reason: "it has no repository/conf".into() });
         }
         let product_version = product_version(root)?;
-        let newer = product_version.as_deref().filter(|v| !v.starts_with("1.") && !v.starts_with("2."));
-        if let Some(found) = newer {
-            return Err(SourceError::TooNew { found: found.to_owned() });
-        }
-        if conf.join("deployment.toml").is_file() {
-            return Err(SourceError::TooNew { found: product_version.unwrap_or_else(|| "3.0 or later".into()) });
-        }
+        newer::refuse_folder(&conf, product_version.as_deref())?;
         let mut documents = BTreeMap::new();
         for (name, places) in DOCUMENTS {
             for place in *places {
@@ -198,7 +192,7 @@ impl Home {
 }
 
 /// A bounded read; `None` when there is no such file.
-fn read(path: &Path) -> Result<Option<Vec<u8>>, SourceError> {
+pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, SourceError> {
     let file = |cause| SourceError::File { path: path.to_owned(), cause };
     match std::fs::metadata(path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -215,7 +209,7 @@ fn document(path: &Path) -> Result<Option<Element>, SourceError> {
 }
 
 /// The dotted number in `bin/version.txt`.
-fn product_version(root: &Path) -> Result<Option<String>, SourceError> {
+pub(super) fn product_version(root: &Path) -> Result<Option<String>, SourceError> {
     let Some(bytes) = read(&root.join("bin/version.txt"))? else { return Ok(None) };
     let text = String::from_utf8_lossy(&bytes);
     let number = |word: &str| -> Option<String> {
@@ -293,7 +287,11 @@ mod tests {
         let (_a, newer) = home(&[("repository/conf/deployment.toml", ""), ("bin/version.txt", "WSO2 API Manager v4.5.0\n")]);
         assert!(matches!(newer, Err(SourceError::TooNew { found }) if found == "4.5.0"));
         let (_b, newer) = home(&[("repository/conf/deployment.toml", "")]);
-        assert!(matches!(newer, Err(SourceError::TooNew { found }) if found == "3.0 or later"));
+        assert!(matches!(newer, Err(SourceError::AssessOnly { found }) if found == "3.0 to 4.0"));
+        let (_d, newer) = home(&[("repository/conf/deployment.toml", ""), ("bin/version.txt", "WSO2 API Manager v4.0.0\n")]);
+        assert!(matches!(newer, Err(SourceError::AssessOnly { found }) if found == "4.0.0"));
+        let (_e, newer) = home(&[("repository/conf/deployment.toml", ""), ("bin/version.txt", "WSO2 API Manager v4.0.1\n")]);
+        assert!(matches!(newer, Err(SourceError::TooNew { found }) if found == "4.0.1"));
         let (_c, foreign) = home(&[("readme", "")]);
         assert!(matches!(foreign, Err(SourceError::NotAHome { .. })));
     }

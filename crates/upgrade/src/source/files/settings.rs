@@ -18,6 +18,8 @@ pub struct Settings {
     pub email_user_names: bool,
     /// carbon.xml `Security/KeyStore`, the primary one.
     pub key_store: Option<KeyStore>,
+    /// carbon.xml `Security/RegistryKeyStore`, which encrypts where it is named.
+    pub registry_key_store: Option<KeyStore>,
     /// carbon.xml `Security/TrustStore`.
     pub trust_store: Option<KeyStore>,
     /// api-manager.xml `EncryptPersistedTokens`.
@@ -70,6 +72,13 @@ pub struct Settings {
     pub user_store: BTreeMap<String, String>,
     /// registry.xml `staticConfiguration/versioningTags`.
     pub versions_tags: Option<bool>,
+}
+
+impl Settings {
+    /// The keystores that may hold the key of what is encrypted, in the order to try them.
+    pub fn key_stores(&self) -> Vec<&KeyStore> {
+        self.registry_key_store.iter().chain(&self.key_store).collect()
+    }
 }
 
 /// A Java keystore as configured.
@@ -128,6 +137,16 @@ pub struct BackendJwt {
     pub algorithm: Option<String>,
     /// Class that fetches further claims.
     pub claims_retriever: Option<String>,
+    /// Class that makes the token.
+    pub generator: Option<String>,
+    /// `SecurityContextTTL`, how long it is good for up to 1.10, in minutes.
+    pub context_minutes: Option<i64>,
+    /// `TokenCacheExpiry`, how long it is good for from 2.0 on where validated tokens are remembered, in seconds.
+    pub cache_seconds: Option<i64>,
+    /// `JWTExpiryTime`, the same where they are not.
+    pub expiry_seconds: Option<i64>,
+    /// Whether the gateway or the key manager remembers validated tokens (from 2.0 on).
+    pub tokens_cached: bool,
 }
 
 pub(super) fn read(documents: &BTreeMap<String, Element>) -> Settings {
@@ -155,6 +174,7 @@ fn carbon(root: &Element, settings: &mut Settings) {
     settings.port_offset = root.text_at(&["Ports", "Offset"]).and_then(|t| t.parse().ok());
     settings.email_user_names = truth(anywhere(root, "EnableEmailUserName")).unwrap_or(false);
     settings.key_store = root.at(&["Security", "KeyStore"]).and_then(key_store);
+    settings.registry_key_store = root.at(&["Security", "RegistryKeyStore"]).and_then(key_store);
     settings.trust_store = root.at(&["Security", "TrustStore"]).and_then(key_store);
 }
 
@@ -200,12 +220,18 @@ fn api_manager(root: &Element, settings: &mut Settings) {
     let block = root.descendants().into_iter().find(|e| e.name == "JWTConfiguration" || e.name == "APIConsumerAuthentication");
     if let Some(block) = block {
         let text = |names: &[&str]| names.iter().find_map(|n| block.text_at(&[n])).map(str::to_owned);
+        let number = |name: &str| anywhere(root, name).and_then(|t| t.parse().ok());
         settings.backend_jwt = BackendJwt {
             enabled: truth(text(&["EnableJWTGeneration", "EnableTokenGeneration"]).as_deref()).unwrap_or(false),
             header: text(&["JWTHeader", "SecurityContextHeader"]),
             dialect: text(&["ConsumerDialectURI"]),
             algorithm: text(&["SignatureAlgorithm"]),
             claims_retriever: text(&["ClaimsRetrieverImplClass"]),
+            generator: text(&["JWTGeneratorImpl", "TokenGeneratorImpl"]),
+            context_minutes: number("SecurityContextTTL"),
+            cache_seconds: number("TokenCacheExpiry"),
+            expiry_seconds: number("JWTExpiryTime"),
+            tokens_cached: ["EnableGatewayTokenCache", "EnableKeyManagerTokenCache"].iter().any(|n| truth(anywhere(root, n)) == Some(true)),
         };
     }
 }

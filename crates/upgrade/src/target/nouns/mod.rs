@@ -4,6 +4,9 @@
 mod apis;
 mod applications;
 mod clients;
+mod continuity;
+mod documents;
+mod feedback;
 mod keys;
 mod policies;
 mod roles;

@@ -54,6 +54,7 @@ pub(crate) fn installation() -> Installation {
         tenant_files: Vec::new(),
         registry: Registry::default(),
         encryption: Encryption::default(),
+        strangers: Vec::new(),
         counts: Vec::new(),
         unreadable: Vec::new(),
         notes: Vec::new(),

@@ -1,0 +1,244 @@
+//! From a document to a program. Every mediator either becomes a step that does what it did, or is an obstacle; none is passed over.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::body_use;
+use crate::expression::{Expression, Text};
+use crate::library::{Library, Source};
+use crate::mediators::{self, unsupported};
+use crate::message::Direction;
+use crate::obstacle::{Note, Obstacle};
+use crate::pattern::Pattern;
+use crate::program::{Action, Block, BlockId, BodyUse, Program, Step};
+use crate::xml::{self, Element};
+
+/// Most blocks in one program, all it names included.
+const MAX_BLOCKS: usize = 5000;
+
+/// Compiles a sequence, with all it names.
+///
+/// # Errors
+/// Everything in it, or in what it names, that cannot run here; each with its place, the reason and what to use instead.
+pub fn compile(source: &Source, library: &Library) -> Result<Program, Vec<Obstacle>> {
+    let mut work = Work {
+        library,
+        file: Arc::clone(&source.file),
+        blocks: Vec::new(),
+        named: BTreeMap::new(),
+        obstacles: Vec::new(),
+        notes: Vec::new(),
+        entries: library.texts(),
+    };
+    let entry = work.document(source);
+    if !work.obstacles.is_empty() {
+        return Err(work.obstacles);
+    }
+    let mut program = Program { blocks: work.blocks, entry, body: BodyUse::default(), notes: work.notes, entries: work.entries };
+    program.body = body_use::of(&program);
+    Ok(program)
+}
+
+/// A compilation under way.
+pub(crate) struct Work<'l> {
+    pub(crate) library: &'l Library,
+    file: Arc<str>,
+    blocks: Vec<Block>,
+    named: BTreeMap<String, BlockId>,
+    obstacles: Vec<Obstacle>,
+    notes: Vec<Note>,
+    entries: BTreeMap<String, Arc<str>>,
+}
+
+impl Work<'_> {
+    /// Notes that something cannot run.
+    pub(crate) fn obstacle(&mut self, element: &Element, subject: &str, reason: &str, suggestion: &str) {
+        self.obstacles.push(Obstacle {
+            file: Arc::clone(&self.file),
+            line: element.line,
+            mediator: element.name.clone(),
+            subject: xml::shortened(subject),
+            reason: reason.to_owned(),
+            suggestion: suggestion.to_owned(),
+        });
+    }
+
+    /// Notes that something runs otherwise.
+    pub(crate) fn note(&mut self, element: &Element, says: &str) {
+        self.notes.push(Note { file: Arc::clone(&self.file), line: element.line, mediator: element.name.clone(), says: says.to_owned() });
+    }
+
+    /// An attribute that must be there.
+    pub(crate) fn needed<'e>(&mut self, element: &'e Element, name: &str) -> Option<&'e str> {
+        let value = element.attribute(name).filter(|value| !value.trim().is_empty());
+        if value.is_none() {
+            self.obstacle(
+                element,
+                "",
+                &format!("The attribute '{name}' is missing."),
+                "Write it; the old product refused the sequence too.",
+            );
+        }
+        value
+    }
+
+    pub(crate) fn expression(&mut self, element: &Element, text: &str) -> Option<Expression> {
+        Expression::compile(text, element).map_err(|why| self.bad_expression(element, text, &why)).ok()
+    }
+
+    pub(crate) fn json_expression(&mut self, element: &Element, text: &str) -> Option<Expression> {
+        Expression::json(text).map_err(|why| self.bad_expression(element, text, &why)).ok()
+    }
+
+    pub(crate) fn text(&mut self, element: &Element, text: &str) -> Option<Text> {
+        Text::compile(text, element).map_err(|why| self.bad_expression(element, text, &why)).ok()
+    }
+
+    pub(crate) fn pattern(&mut self, element: &Element, text: &str) -> Option<Pattern> {
+        Pattern::compile(text)
+            .map_err(|why| {
+                self.obstacle(element, text, &format!("The regular expression cannot be run: {why}."), "Write it another way.");
+            })
+            .ok()
+    }
+
+    fn bad_expression(&mut self, element: &Element, text: &str, why: &str) {
+        let suggestion = "Write it with XPath 1.0 and the functions and variables of sequences, or as a JSON path.";
+        self.obstacle(element, text, &format!("The expression cannot be run: {why}."), suggestion);
+    }
+
+    fn open_block(&mut self) -> BlockId {
+        self.blocks.push(Block::default());
+        BlockId(self.blocks.len() - 1)
+    }
+
+    fn document(&mut self, source: &Source) -> BlockId {
+        let id = self.open_block();
+        let outer = std::mem::replace(&mut self.file, Arc::clone(&source.file));
+        match xml::read(&source.text) {
+            Err(fault) => self.unread(fault.line, &format!("The document is not XML: {}.", fault.what)),
+            Ok(root) if root.name != "sequence" => self.unread(root.line, &format!("<{}> is no sequence.", xml::shortened(&root.name))),
+            Ok(root) => self.fill(id, &root),
+        }
+        self.file = outer;
+        id
+    }
+
+    fn unread(&mut self, line: u32, reason: &str) {
+        self.obstacles.push(Obstacle {
+            file: Arc::clone(&self.file),
+            line,
+            mediator: "sequence".to_owned(),
+            subject: String::new(),
+            reason: reason.to_owned(),
+            suggestion: "Mend the document.".to_owned(),
+        });
+    }
+
+    /// A block of the mediators inside an element.
+    pub(crate) fn block(&mut self, holder: &Element) -> BlockId {
+        let id = self.open_block();
+        self.fill(id, holder);
+        id
+    }
+
+    /// A block of the mediators inside an element, or of the sequence that its attribute `sequence` names.
+    pub(crate) fn branch(&mut self, holder: &Element) -> Option<BlockId> {
+        match holder.attribute("sequence") {
+            Some(key) => self.by_name(holder, key.trim()),
+            None => Some(self.block(holder)),
+        }
+    }
+
+    /// A block that does nothing.
+    pub(crate) fn empty_block(&mut self) -> BlockId {
+        self.open_block()
+    }
+
+    fn fill(&mut self, id: BlockId, holder: &Element) {
+        if self.blocks.len() > MAX_BLOCKS {
+            self.obstacle(holder, "", "The sequence and all it names are too large.", "Divide it.");
+            return;
+        }
+        let on_error = match holder.attribute("onError").map(str::trim).filter(|key| !key.is_empty()) {
+            Some(key) if holder.name == "sequence" => self.by_name(holder, key),
+            _ => None,
+        };
+        let mut steps = Vec::new();
+        for element in holder.elements().filter(|e| e.name != "description") {
+            if let Some((mediator, action)) = self.action(element) {
+                steps.push(Step { file: Arc::clone(&self.file), line: element.line, mediator, action });
+            }
+        }
+        if let Some(block) = self.blocks.get_mut(id.0) {
+            block.steps = steps;
+            block.on_error = on_error;
+        }
+    }
+
+    /// A sequence of the library.
+    pub(crate) fn by_name(&mut self, element: &Element, key: &str) -> Option<BlockId> {
+        if let Some(known) = self.named.get(key) {
+            return Some(*known);
+        }
+        if key.starts_with('{') {
+            self.obstacle(element, key, "The sequence is chosen while the message runs.", "Use a <switch> that names each sequence.");
+            return None;
+        }
+        let Some(source) = self.library.sequence(key).cloned() else {
+            self.obstacle(element, key, "No sequence of this name was found.", "Add the sequence, or take the reference out.");
+            return None;
+        };
+        // Named before it is read, so that one which names itself ends here.
+        self.named.insert(key.to_owned(), BlockId(self.blocks.len()));
+        Some(self.document(&source))
+    }
+
+    fn action(&mut self, element: &Element) -> Option<(&'static str, Action)> {
+        let holder = |work: &mut Self, direction| Some(Action::Directed(direction, work.block(element)));
+        let (mediator, action) = match element.name.as_str() {
+            "sequence" => {
+                let block = match element.attribute("key") {
+                    Some(key) => self.by_name(element, key.trim())?,
+                    None => self.block(element),
+                };
+                ("sequence", Some(Action::Block(block)))
+            }
+            "in" => ("in", holder(self, Direction::Request)),
+            "out" => ("out", holder(self, Direction::Response)),
+            "drop" => ("drop", Some(Action::Drop)),
+            "respond" => ("respond", Some(Action::Respond)),
+            "loopback" => ("loopback", Some(Action::Loopback)),
+            "send" => ("send", mediators::call::compile_send(self, element)),
+            "call" => ("call", mediators::call::compile_call(self, element)),
+            "callout" => ("callout", mediators::call::compile_callout(self, element)),
+            "property" => ("property", mediators::property::compile(self, element)),
+            "propertyGroup" => ("propertyGroup", mediators::property::compile_group(self, element)),
+            "header" => ("header", mediators::header::compile(self, element)),
+            "log" => ("log", mediators::log::compile(self, element)),
+            "filter" => ("filter", mediators::route::compile_filter(self, element)),
+            "switch" => ("switch", mediators::route::compile_switch(self, element)),
+            "payloadFactory" => ("payloadFactory", mediators::payload_factory::compile(self, element)),
+            "makefault" => ("makefault", mediators::make_fault::compile(self, element)),
+            "enrich" => ("enrich", mediators::enrich::compile(self, element)),
+            "script" => ("script", mediators::script::compile(self, element)),
+            "foreach" => ("foreach", mediators::loops::compile_foreach(self, element)),
+            "iterate" => ("iterate", mediators::loops::compile_iterate(self, element)),
+            "clone" => ("clone", mediators::loops::compile_clone(self, element)),
+            "class" => ("class", mediators::class::compile(self, element)),
+            "cache" => ("cache", unsupported::compile_cache(self, element)),
+            "builder" => {
+                self.note(element, "Bodies are read by their content type; builder classes are not needed.");
+                ("builder", Some(Action::Nothing))
+            }
+            _ => {
+                unsupported::explain(self, element);
+                return None;
+            }
+        };
+        action.map(|action| (mediator, action))
+    }
+}
+
+#[cfg(test)]
+mod tests;

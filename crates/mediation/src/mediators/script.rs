@@ -1,0 +1,666 @@
+//! `script`: JavaScript over the message, in an engine of its own for every run, so that nothing stays from one message to the next.
+//!
+//! The engine has no files, no network, no clock and no Java. Its memory, its stack and its number of steps are bounded; a script that passes
+//! a bound is a failure of the mediator. The old engines' own dialect (E4X: XML written as code) and Java classes are named as obstacles.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rquickjs::context::EvalOptions;
+use rquickjs::{Context, Ctx, Exception, Function, Object, Runtime, Value as JsValue};
+
+use crate::compile::Work;
+use crate::expression::{ADDRESSING, Means};
+use crate::failure::Failure;
+use crate::json::Json;
+use crate::limits::Limits;
+use crate::log::{Log, LogLevel};
+use crate::message::{Direction, Envelope, Message, Scope, Value, Xml, bounds, soap_format};
+use crate::pattern::Pattern;
+use crate::program::Action;
+use crate::tree::Tree;
+use crate::xml::Element;
+
+/// A script, checked to be one.
+pub(crate) struct Script {
+    source: Arc<str>,
+    /// Function of the script to call with the message; without one the script itself runs.
+    function: Option<String>,
+}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Script").field("function", &self.function).finish_non_exhaustive()
+    }
+}
+
+/// Longest script, in bytes.
+const MAX_SOURCE: usize = 256 * 1024;
+/// Stack of the engine, in bytes; well within a thread's.
+const STACK: usize = 192 * 1024;
+
+/// What stands on `mc`, and nothing else.
+const METHODS: [&str; 37] = [
+    "addHeader",
+    "getEnvelopeXML",
+    "getFaultTo",
+    "getFrom",
+    "getJsonText",
+    "getMessageID",
+    "getPayloadJSON",
+    "getPayloadText",
+    "getPayloadXML",
+    "getProperty",
+    "getPropertyKeySet",
+    "getReplyTo",
+    "getServiceLog",
+    "getSoapAction",
+    "getTo",
+    "getWSAAction",
+    "isDoingGET",
+    "isDoingPOX",
+    "isFaultResponse",
+    "isResponse",
+    "isSOAP11",
+    "jsonObject",
+    "removeProperty",
+    "setDoingPOX",
+    "setFaultResponse",
+    "setFaultTo",
+    "setFrom",
+    "setJsonObject",
+    "setJsonText",
+    "setMessageID",
+    "setPayloadJSON",
+    "setPayloadXML",
+    "setProperty",
+    "setReplyTo",
+    "setResponse",
+    "setTo",
+    "setWSAAction",
+];
+
+/// The message as the script sees it. `__…` are given by us and taken away before the script runs.
+const PRELUDE: &str = r#"(function (g) {
+  var h = g.__host, now = g.__now, seed = g.__seed >>> 0;
+  delete g.__host; delete g.__now; delete g.__seed;
+  var Real = g.Date;
+  function Day() {
+    if (!new.target) { return new Real(now).toString(); }
+    var a = arguments.length ? Array.prototype.slice.call(arguments) : [now];
+    return Reflect.construct(Real, a, new.target === Day ? Real : new.target);
+  }
+  Day.prototype = Real.prototype; Real.prototype.constructor = Day;
+  Day.now = function () { return now; }; Day.parse = Real.parse; Day.UTC = Real.UTC;
+  g.Date = Day;
+  g.Math.random = function () {
+    seed = (seed + 0x6D2B79F5) >>> 0;
+    var t = seed; t = Math.imul(t ^ (t >>> 15), t | 1); t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+  if (g.performance) { delete g.performance; }
+  function words(v) { return v === null || v === undefined ? null : String(v); }
+  function xml(text) {
+    var own = {
+      toString: function () { return text; }, toXMLString: function () { return text; }, valueOf: function () { return text; },
+      length: function () { return text.length; }
+    };
+    return new Proxy(own, { get: function (o, k) {
+      if (k === Symbol.toPrimitive) { return function () { return text; }; }
+      if (k === '__xml') { return true; }
+      if (typeof k === 'symbol' || Object.prototype.hasOwnProperty.call(o, k)) { return o[k]; }
+      if (k in String.prototype && typeof String.prototype[k] === 'function') { return String.prototype[k].bind(text); }
+      throw new Error('E4X (.' + String(k) + ' of XML) is not run here');
+    } });
+  }
+  function decode(v) {
+    if (v === null || v === undefined) { return null; }
+    var k = v.charAt(0), rest = v.substring(1);
+    return k === 'n' ? Number(rest) : k === 'b' ? rest === 'true' : k === 'x' ? xml(rest) : k === 'j' ? JSON.parse(rest) : rest;
+  }
+  function put(key, value, scope) {
+    var kind = 's', text;
+    if (value === null || value === undefined) { h.remove(words(key), words(scope) || ''); return; }
+    if (typeof value === 'number') { kind = 'n'; text = String(value); }
+    else if (typeof value === 'boolean') { kind = 'b'; text = String(value); }
+    else if (typeof value === 'object' && value.__xml) { kind = 'x'; text = value.toString(); }
+    else if (typeof value === 'object' && !(value instanceof String)) { kind = 'j'; text = JSON.stringify(value); }
+    else { text = String(value); }
+    h.set(words(key), kind + text, words(scope) || '');
+  }
+  function address(name) {
+    var v = h.address(name);
+    if (v === null || v === undefined) { return null; }
+    return { getAddress: function () { return v; }, toString: function () { return v; } };
+  }
+  function say(level) { return function (v) { h.log(level, String(v)); }; }
+  function json(v) { return typeof v === 'string' || v instanceof String ? String(v) : JSON.stringify(v); }
+  var service = { trace: say(0), debug: say(1), info: say(2), warn: say(3), error: say(4), fatal: say(4),
+    isDebugEnabled: function () { return false; }, isTraceEnabled: function () { return false; }, isInfoEnabled: function () { return true; } };
+  var mc = {
+    getProperty: function (a, b) { return b === undefined ? decode(h.get(words(a), '')) : decode(h.get(words(a), words(b))); },
+    setProperty: put,
+    removeProperty: function (key, scope) { h.remove(words(key), words(scope) || ''); },
+    getPropertyKeySet: function () { return JSON.parse(h.names()); },
+    getPayloadJSON: function () { var t = h.json(); return t === null || t === undefined ? null : JSON.parse(t); },
+    getJsonText: function () { var t = h.json(); return t === undefined ? null : t; },
+    jsonObject: function () { return this.getPayloadJSON(); },
+    setPayloadJSON: function (v) { h.setJson(json(v)); },
+    setJsonText: function (c, v) { h.setJson(json(v === undefined ? c : v)); return true; },
+    setJsonObject: function (c, v) { h.setJson(json(v === undefined ? c : v)); return true; },
+    getPayloadXML: function () { return xml(h.xml()); },
+    setPayloadXML: function (v) { h.setXml(String(v)); },
+    getEnvelopeXML: function () { return xml(h.envelope()); },
+    getPayloadText: function () { return h.text(); },
+    addHeader: function (must, content) { h.header(!!must, String(content)); },
+    getTo: function () { return address('To'); }, setTo: function (v) { h.setAddress('To', words(v)); },
+    getFrom: function () { return address('From'); }, setFrom: function (v) { h.setAddress('From', words(v)); },
+    getReplyTo: function () { return address('ReplyTo'); }, setReplyTo: function (v) { h.setAddress('ReplyTo', words(v)); },
+    getFaultTo: function () { return address('FaultTo'); }, setFaultTo: function (v) { h.setAddress('FaultTo', words(v)); },
+    getWSAAction: function () { var v = h.address('Action'); return v === undefined ? null : v; },
+    setWSAAction: function (v) { h.setAddress('Action', words(v)); },
+    getSoapAction: function () { var v = h.address('Action'); return v === undefined ? null : v; },
+    getMessageID: function () { return h.address('MessageID'); }, setMessageID: function (v) { h.setAddress('MessageID', words(v)); },
+    isResponse: function () { return h.isResponse(); }, setResponse: function (v) { h.setResponse(!!v); },
+    isFaultResponse: function () { return false; }, setFaultResponse: function () {},
+    isDoingPOX: function () { return h.protocol() === 'pox'; }, setDoingPOX: function () {},
+    isDoingGET: function () { return false; }, isSOAP11: function () { return h.protocol() === 'soap11'; },
+    getServiceLog: function () { return service; }
+  };
+  g.mc = mc;
+  g.print = g.println = say(2);
+  g.log = service;
+})(globalThis);
+"#;
+
+pub(crate) fn compile(work: &mut Work<'_>, element: &Element) -> Option<Action> {
+    let language = element.attribute("language").unwrap_or("js").trim().to_ascii_lowercase();
+    if !matches!(language.as_str(), "js" | "javascript" | "nashornjs" | "nashorn" | "rhinojs" | "ecmascript") {
+        work.obstacle(element, &language, "Only JavaScript runs here.", "Write the script in JavaScript.");
+        return None;
+    }
+    let mut source = String::new();
+    for include in element.elements().filter(|e| e.name == "include") {
+        let key = work.needed(include, "key")?.trim();
+        source.push_str(&entry(work, include, key)?);
+        source.push('\n');
+    }
+    let function = match element.attribute("key").map(str::trim) {
+        Some(key) => {
+            source.push_str(&entry(work, element, key)?);
+            Some(element.attribute("function").unwrap_or("mediate").trim().to_owned())
+        }
+        None => {
+            source.push_str(&element.text());
+            None
+        }
+    };
+    if source.len() > MAX_SOURCE {
+        work.obstacle(element, "", "The script is too long.", "Divide it.");
+        return None;
+    }
+    if let Some((reason, suggestion)) = foreign(&source) {
+        work.obstacle(element, "", &reason, suggestion);
+        return None;
+    }
+    if let Err(what) = check(&source) {
+        let why = if looks_like_e4x(&source) {
+            format!("The script writes XML as code (E4X), which only the old engine knew: {what}.")
+        } else {
+            format!("The script is not JavaScript that runs here: {what}.")
+        };
+        work.obstacle(element, "", &why, "Use JSON and strings: mc.getPayloadJSON(), mc.setPayloadXML('<a>…</a>'); or <payloadFactory>.");
+        return None;
+    }
+    Some(Action::Script(Script { source: Arc::from(source), function }))
+}
+
+fn entry(work: &mut Work<'_>, element: &Element, key: &str) -> Option<String> {
+    let found = work.library.entry(key).map(|source| source.text.to_string());
+    if found.is_none() {
+        work.obstacle(element, key, "No entry of this name was found.", "Add the script, or write it into the sequence.");
+    }
+    found
+}
+
+/// The text of a script without its comments and quoted texts, so that words in them mean nothing.
+fn code_only(source: &str) -> String {
+    let mut out = String::with_capacity(source.len());
+    let mut letters = source.chars().peekable();
+    while let Some(c) = letters.next() {
+        match c {
+            '/' if letters.peek() == Some(&'/') => {
+                letters.by_ref().take_while(|c| *c != '\n').for_each(drop);
+                out.push('\n');
+            }
+            '/' if letters.peek() == Some(&'*') => {
+                letters.next();
+                let mut before = ' ';
+                for inner in letters.by_ref() {
+                    if before == '*' && inner == '/' {
+                        break;
+                    }
+                    before = inner;
+                }
+                out.push(' ');
+            }
+            '"' | '\'' => {
+                out.push(c);
+                while let Some(inner) = letters.next() {
+                    if inner == '\\' {
+                        letters.next();
+                    } else if inner == c || inner == '\n' {
+                        break;
+                    }
+                }
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// What the script asks for that is not here.
+fn foreign(source: &str) -> Option<(String, &'static str)> {
+    let code = code_only(source);
+    let has = |pattern: &str| Pattern::anywhere(pattern).is_ok_and(|p| p.matches(&code).unwrap_or(false));
+    if has(
+        r"\b(importPackage|importClass|JavaImporter|JavaAdapter|Packages|loadClass)\b|\bJava\.(type|extend|from|to|super)\b|\bnew\s+(java|javax|org|com|net)\.|\b(java|javax)\.[a-z]+\.|\borg\.(apache|wso2|json|mozilla)\.",
+    ) {
+        return Some((
+            "The script uses Java classes, which do not run here.".to_owned(),
+            "Use JavaScript's own: JSON, Date, RegExp, encodeURIComponent; log with mc.getServiceLog().",
+        ));
+    }
+    if has(
+        r"\bnew\s+XML(List)?\s*\(|\bdefault\s+xml\s+namespace\b|getPayloadXML\s*\(\s*\)\s*(\.\.|\.@|\.\*|\.(?!toString|toXMLString|replace|indexOf|split|substring|match|trim|length|valueOf)[A-Za-z_])|::\w",
+    ) {
+        return Some((
+            "The script walks through XML as code (E4X), which only the old engine knew.".to_owned(),
+            "Read values with <property expression=…> first, or convert to JSON and use mc.getPayloadJSON().",
+        ));
+    }
+    let mut rest = code.as_str();
+    while let Some(at) = rest.find("mc.") {
+        let before = rest.get(..at).and_then(|before| before.chars().next_back());
+        rest = rest.get(at + 3..).unwrap_or_default();
+        if before.is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '$' | '.')) {
+            continue;
+        }
+        let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        if !name.is_empty() && !METHODS.contains(&name.as_str()) {
+            return Some((
+                format!("The script calls mc.{name}, which reaches into the old product."),
+                "Use the message's properties and body only: mc.getProperty, mc.setProperty, mc.getPayloadJSON, mc.setPayloadJSON, mc.setPayloadXML.",
+            ));
+        }
+    }
+    None
+}
+
+fn looks_like_e4x(source: &str) -> bool {
+    let code = code_only(source);
+    Pattern::anywhere(r"[=(,:]\s*<[A-Za-z{]|\.@|\.\.\w|\bfor\s+each\b").is_ok_and(|p| p.matches(&code).unwrap_or(false))
+}
+
+fn engine(bytes: usize, turns: u32) -> Result<(Runtime, Context), rquickjs::Error> {
+    let runtime = Runtime::new()?;
+    runtime.set_memory_limit(bytes);
+    runtime.set_max_stack_size(STACK);
+    let mut left = turns;
+    runtime.set_interrupt_handler(Some(Box::new(move || {
+        left = left.saturating_sub(1);
+        left == 0
+    })));
+    let context = Context::full(&runtime)?;
+    Ok((runtime, context))
+}
+
+fn sloppy() -> EvalOptions {
+    let mut options = EvalOptions::default();
+    options.strict = false;
+    options
+}
+
+fn what(ctx: &Ctx<'_>, error: &rquickjs::Error) -> String {
+    if !matches!(error, rquickjs::Error::Exception) {
+        return error.to_string();
+    }
+    let caught = ctx.catch();
+    match caught.as_exception() {
+        Some(exception) => exception.message().unwrap_or_default(),
+        None => caught.as_string().and_then(|s| s.to_string().ok()).unwrap_or_else(|| "an error without words".to_owned()),
+    }
+}
+
+/// Whether the engine can read the script.
+fn check(source: &str) -> Result<(), String> {
+    let (_runtime, context) = engine(Limits::default().script_bytes, 50).map_err(|e| e.to_string())?;
+    context.with(|ctx| {
+        let wrapped = format!("void function () {{{source}\n}}");
+        ctx.eval_with_options::<JsValue<'_>, _>(wrapped, sloppy()).map(|_| ()).map_err(|e| what(&ctx, &e))
+    })
+}
+
+/// The message while a script has it.
+struct Lent {
+    message: Message,
+    limits: Limits,
+    lines: Vec<(LogLevel, String)>,
+    log_bytes: usize,
+    /// A failure of ours that the script only sees as an error.
+    failure: Option<Failure>,
+}
+
+type Shared = Rc<RefCell<Lent>>;
+
+impl Lent {
+    /// Makes a script's error of a failure, and keeps the failure.
+    fn failed(&mut self, ctx: &Ctx<'_>, failure: Failure) -> rquickjs::Error {
+        let error = Exception::throw_message(ctx, &failure.message);
+        self.failure = Some(failure);
+        error
+    }
+}
+
+impl Script {
+    /// Runs it. `false` when the script says that the sequence is to stop.
+    pub(crate) fn run(&self, message: &mut Message, means: &mut Means<'_>, log: &mut Log) -> Result<bool, Failure> {
+        let wrong = |what: String| Failure {
+            detail: what.clone(),
+            ..Failure::new(&format!("The script engine returned an error executing inlined js script: {what}"))
+        };
+        let (runtime, context) = engine(means.limits.script_bytes, means.limits.script_turns).map_err(|e| wrong(e.to_string()))?;
+        let lent = Lent {
+            message: std::mem::replace(message, Message::request("", "")),
+            limits: means.limits.clone(),
+            lines: Vec::new(),
+            log_bytes: means.limits.log_bytes,
+            failure: None,
+        };
+        let shared: Shared = Rc::new(RefCell::new(lent));
+        let done = context.with(|ctx| self.evaluate(&ctx, &shared).map_err(|e| what(&ctx, &e)));
+        // The engine holds the other references.
+        drop(context);
+        drop(runtime);
+        let failure = {
+            let mut lent = shared.borrow_mut();
+            *message = std::mem::replace(&mut lent.message, Message::request("", ""));
+            for (level, text) in lent.lines.drain(..) {
+                log.add(level, text, message);
+            }
+            lent.failure.take()
+        };
+        match (done, failure) {
+            (Ok(go_on), _) => Ok(go_on),
+            (Err(_), Some(failure)) => Err(failure),
+            (Err(what), None) => Err(wrong(what)),
+        }
+    }
+
+    fn evaluate(&self, ctx: &Ctx<'_>, shared: &Shared) -> Result<bool, rquickjs::Error> {
+        let globals = ctx.globals();
+        let (now, seed) = {
+            let lent = shared.borrow();
+            let now = lent.message.now.as_millis();
+            let seed = lent.message.message_id.bytes().fold(now as u32, |seed, byte| seed.wrapping_mul(31).wrapping_add(u32::from(byte)));
+            (now as f64, seed)
+        };
+        globals.set("__now", now)?;
+        globals.set("__seed", seed)?;
+        globals.set("__host", host(ctx, shared)?)?;
+        ctx.eval_with_options::<(), _>(PRELUDE, sloppy())?;
+        let value: JsValue<'_> = ctx.eval_with_options(self.source.as_bytes(), sloppy())?;
+        let value = match &self.function {
+            Some(function) => {
+                let function: Function<'_> = globals.get(function.as_str())?;
+                let mc: Object<'_> = globals.get("mc")?;
+                function.call((mc,))?
+            }
+            None => value,
+        };
+        Ok(value.as_bool().unwrap_or(true))
+    }
+}
+
+fn host<'js>(ctx: &Ctx<'js>, shared: &Shared) -> Result<Object<'js>, rquickjs::Error> {
+    let host = Object::new(ctx.clone())?;
+    let own = || Rc::clone(shared);
+    let lent = own();
+    host.set(
+        "get",
+        Function::new(ctx.clone(), move |name: String, scope: String| -> Option<String> {
+            let lent = lent.borrow();
+            let scope = Scope::named(&scope)?;
+            let value = lent.message.property(scope, &name)?;
+            Some(match &value {
+                Value::Integer(_) | Value::Double(_) => format!("n{value}"),
+                Value::Bool(_) => format!("b{value}"),
+                Value::Xml(_) => format!("x{value}"),
+                Value::Json(json) => format!("j{json}"),
+                Value::Text(text) => format!("s{text}"),
+            })
+        })?,
+    )?;
+    let lent = own();
+    host.set(
+        "set",
+        Function::new(ctx.clone(), move |ctx: Ctx<'js>, name: String, text: String, scope: String| -> Result<(), rquickjs::Error> {
+            let mut lent = lent.borrow_mut();
+            let Some(scope) = Scope::named(&scope) else { return Err(Exception::throw_message(&ctx, "there is no such scope")) };
+            if text.len() > lent.limits.body_bytes {
+                return Err(Exception::throw_message(&ctx, "the value is too long"));
+            }
+            let (kind, text) = text.split_at(1);
+            let nesting = lent.limits.nesting;
+            let value = match kind {
+                "n" => match text.parse::<f64>() {
+                    // Whole numbers read as such, whatever the engine keeps them in.
+                    Ok(number) if number.fract() == 0.0 && number.abs() < 9e15 => Value::Integer(number as i64),
+                    Ok(number) => Value::Double(number),
+                    Err(_) => Value::Text(text.to_owned()),
+                },
+                "b" => Value::Bool(text == "true"),
+                "x" => match Tree::read(text, &bounds(&lent.limits)) {
+                    Ok(tree) => Value::Xml(Xml(Arc::new(tree))),
+                    Err(_) => Value::Text(text.to_owned()),
+                },
+                "j" => Json::parse(text, nesting).map_or_else(|_| Value::Text(text.to_owned()), Value::Json),
+                _ => Value::Text(text.to_owned()),
+            };
+            lent.message.set_property(scope, &name, value).map_err(|failure| lent.failed(&ctx, failure))?;
+            Ok(())
+        })?,
+    )?;
+    let lent = own();
+    host.set(
+        "remove",
+        Function::new(ctx.clone(), move |name: String, scope: String| {
+            if let Some(scope) = Scope::named(&scope) {
+                lent.borrow_mut().message.remove_property(scope, &name);
+            }
+        })?,
+    )?;
+    let lent = own();
+    host.set(
+        "names",
+        Function::new(ctx.clone(), move || -> String {
+            let lent = lent.borrow();
+            Json::Array(lent.message.properties.iter(Scope::Default).map(|(name, _)| Json::Text(name.to_owned())).collect()).to_string()
+        })?,
+    )?;
+    let lent = own();
+    host.set(
+        "json",
+        Function::new(ctx.clone(), move |ctx: Ctx<'js>| -> Result<Option<String>, rquickjs::Error> {
+            let mut lent = lent.borrow_mut();
+            let limits = lent.limits.clone();
+            let text = lent.message.payload.json(&limits).map(|json| json.map(|json| json.to_string()));
+            text.map_err(|failure| lent.failed(&ctx, failure))
+        })?,
+    )?;
+    let lent = own();
+    host.set(
+        "setJson",
+        Function::new(ctx.clone(), move |ctx: Ctx<'js>, text: String| -> Result<(), rquickjs::Error> {
+            let mut lent = lent.borrow_mut();
+            if text.len() > lent.limits.body_bytes {
+                return Err(Exception::throw_message(&ctx, "the body is too long"));
+            }
+            let Ok(json) = Json::parse(&text, lent.limits.nesting) else {
+                return Err(Exception::throw_message(&ctx, "the payload is not JSON"));
+            };
+            lent.message.payload.set_json(json);
+            Ok(())
+        })?,
+    )?;
+    let lent = own();
+    host.set(
+        "xml",
+        Function::new(ctx.clone(), move |ctx: Ctx<'js>| -> Result<String, rquickjs::Error> {
+            let mut lent = lent.borrow_mut();
+            let limits = lent.limits.clone();
+            let text = lent.message.payload.xml(&limits).map(|envelope| {
+                envelope.content().map(|content| {
+                    let cut = envelope.tree.cut(&[content]);
+                    cut.text(cut.document())
+                })
+            });
+            text.map(Option::unwrap_or_default).map_err(|failure| lent.failed(&ctx, failure))
+        })?,
+    )?;
+    let lent = own();
+    host.set(
+        "setXml",
+        Function::new(ctx.clone(), move |ctx: Ctx<'js>, text: String| -> Result<(), rquickjs::Error> {
+            let mut lent = lent.borrow_mut();
+            let limits = lent.limits.clone();
+            let Ok(tree) = Tree::read(&text, &bounds(&limits)) else {
+                return Err(Exception::throw_message(&ctx, "the payload is not XML"));
+            };
+            let done = match tree.root().and_then(|root| soap_format(&tree, root)) {
+                Some(format) => {
+                    lent.message.payload.set_envelope(Envelope { tree: Arc::new(tree), format });
+                    Ok(())
+                }
+                None => lent.message.payload.set_xml(&tree, &limits),
+            };
+            done.map_err(|failure| lent.failed(&ctx, failure))
+        })?,
+    )?;
+    let lent = own();
+    host.set(
+        "envelope",
+        Function::new(ctx.clone(), move |ctx: Ctx<'js>| -> Result<String, rquickjs::Error> {
+            let mut lent = lent.borrow_mut();
+            let limits = lent.limits.clone();
+            let text = lent.message.payload.xml(&limits).map(|envelope| envelope.tree.text(envelope.tree.document()));
+            text.map_err(|failure| lent.failed(&ctx, failure))
+        })?,
+    )?;
+    let lent = own();
+    host.set(
+        "text",
+        Function::new(ctx.clone(), move |ctx: Ctx<'js>| -> Result<String, rquickjs::Error> {
+            let mut lent = lent.borrow_mut();
+            let limits = lent.limits.clone();
+            let is_json = lent.message.payload.is_json();
+            let text = if is_json {
+                lent.message.payload.shown(&limits)
+            } else {
+                lent.message
+                    .payload
+                    .xml(&limits)
+                    .map(|envelope| envelope.content().map(|c| envelope.tree.string_value(c)).unwrap_or_default())
+            };
+            text.map_err(|failure| lent.failed(&ctx, failure))
+        })?,
+    )?;
+    let lent = own();
+    host.set(
+        "header",
+        Function::new(ctx.clone(), move |ctx: Ctx<'js>, must: bool, text: String| -> Result<(), rquickjs::Error> {
+            let mut lent = lent.borrow_mut();
+            let limits = lent.limits.clone();
+            let Ok(block) = Tree::read(&text, &bounds(&limits)) else {
+                return Err(Exception::throw_message(&ctx, "the header is not XML"));
+            };
+            let added = lent.message.payload.xml_mut(&limits).map(|envelope| {
+                let namespace = envelope.tree.root().and_then(|root| envelope.tree.tag(root)).and_then(|tag| tag.namespace.clone());
+                if let (Some(header), Some(root)) = (envelope.make_header(), block.root()) {
+                    let tree = envelope.tree_mut();
+                    let copy = tree.graft(&block, root);
+                    if must && let Some(tag) = tree.tag_mut(copy) {
+                        tag.attributes.push(crate::tree::TagAttribute {
+                            prefix: Some(Arc::from("soapenv")),
+                            name: Arc::from("mustUnderstand"),
+                            namespace,
+                            value: "1".to_owned(),
+                        });
+                    }
+                    tree.append(header, copy);
+                }
+            });
+            added.map_err(|failure| lent.failed(&ctx, failure))
+        })?,
+    )?;
+    let lent = own();
+    host.set(
+        "address",
+        Function::new(ctx.clone(), move |name: String| -> Option<String> {
+            let lent = lent.borrow();
+            match name.as_str() {
+                "To" => lent.message.to.clone(),
+                "MessageID" => Some(lent.message.message_id.clone()),
+                name => lent.message.property(Scope::Default, &format!("{ADDRESSING}{name}")).map(|v| v.to_string()),
+            }
+        })?,
+    )?;
+    let lent = own();
+    host.set(
+        "setAddress",
+        Function::new(ctx.clone(), move |name: String, value: Option<String>| {
+            let mut lent = lent.borrow_mut();
+            match (name.as_str(), value) {
+                ("To", value) => lent.message.to = value,
+                ("MessageID", value) => lent.message.message_id = value.unwrap_or_default(),
+                (name, Some(value)) => lent.message.properties.set(Scope::Default, format!("{ADDRESSING}{name}"), value),
+                (name, None) => lent.message.properties.remove(Scope::Default, &format!("{ADDRESSING}{name}")),
+            }
+        })?,
+    )?;
+    let lent = own();
+    host.set("isResponse", Function::new(ctx.clone(), move || lent.borrow().message.direction == Direction::Response)?)?;
+    let lent = own();
+    host.set(
+        "setResponse",
+        Function::new(ctx.clone(), move |is: bool| {
+            lent.borrow_mut().message.direction = if is { Direction::Response } else { Direction::Request };
+        })?,
+    )?;
+    let lent = own();
+    host.set("protocol", Function::new(ctx.clone(), move || lent.borrow().message.payload.protocol())?)?;
+    let lent = own();
+    host.set(
+        "log",
+        Function::new(ctx.clone(), move |level: u32, text: String| {
+            let mut lent = lent.borrow_mut();
+            let level = match level {
+                0 => LogLevel::Trace,
+                1 => LogLevel::Debug,
+                2 => LogLevel::Info,
+                3 => LogLevel::Warn,
+                _ => LogLevel::Error,
+            };
+            // What is over would not be kept anyway.
+            if lent.log_bytes > 0 {
+                lent.log_bytes = lent.log_bytes.saturating_sub(text.len() + 64);
+                lent.lines.push((level, text));
+            }
+        })?,
+    )?;
+    Ok(host)
+}

@@ -1,0 +1,488 @@
+//! Running a program over a message: a stack of blocks and places in them, so that a run can stop at an outside call and go on with the answer.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::endpoint::{Endpoint, Target, absolute_to};
+use crate::expression::{Expression, Means, find};
+use crate::failure::Failure;
+use crate::json::Json;
+use crate::jsonpath;
+use crate::limits::Limits;
+use crate::log::{Log, LogLine};
+use crate::mediators::loops::Loop;
+use crate::message::{Direction, Fault, Headers, Message};
+use crate::program::{Action, BlockId, Program, Step};
+use crate::tree::NodeId;
+use crate::xpath::Found;
+
+/// What came of a run, or of the part of it up to a call.
+#[derive(Debug)]
+pub struct Ran {
+    /// How it ended.
+    pub end: End,
+    /// What its `log` mediators said, in order, for the gateway's log. Credentials are masked.
+    pub log: Vec<LogLine>,
+}
+
+/// How a run ended. In every case but [`End::Call`] the message is as it is to be sent.
+#[derive(Debug)]
+pub enum End {
+    /// Through to its end: the message goes its way (request: on to the next sequence and the backend; answer: on to the client).
+    Continue,
+    /// The message is the answer; nothing else is to run but what adds headers to every answer. Without [`Message::status`] it is 200.
+    Respond,
+    /// The message is a request to this place instead of the API's backend; its answer goes through the answer sequences.
+    Send(Target),
+    /// A request with `<send/>` and no address of its own: to the API's backend at once, later sequences are not run.
+    SendToBackend,
+    /// Nothing more happens. A client that waits gets 202 without body, as the old product did.
+    Drop,
+    /// The request skips the backend and goes to the answer sequences as it stands.
+    Loopback,
+    /// An outside call has to be made first. Make it, then [`Suspended::resume`].
+    Call(Box<Call>),
+    /// A mediator failed and no `onError` was there: run the API's fault sequence. [`Message::set_fault`] is done.
+    Fault(Fault),
+}
+
+/// An outside call.
+#[derive(Debug)]
+pub struct Call {
+    /// What to send.
+    pub request: CallRequest,
+    /// What waits for the answer.
+    pub resume: Suspended,
+}
+
+/// A request to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallRequest {
+    /// Where to; `None` is the API's own backend.
+    pub target: Option<Target>,
+    /// Verb.
+    pub method: String,
+    /// Headers, `Content-Type` included; `Host`, `Content-Length` and hop headers are the sender's business.
+    pub headers: Headers,
+    /// Body; `None` when none.
+    pub body: Option<Bytes>,
+}
+
+/// What a call answered.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers.
+    pub headers: Headers,
+    /// Body, whole; one longer than [`Limits::body_bytes`] is a fault.
+    pub body: Bytes,
+}
+
+/// A run that waits for an answer. Dropping it ends the run.
+#[derive(Debug)]
+pub struct Suspended {
+    run: Run,
+}
+
+impl Suspended {
+    /// Goes on with the answer, which becomes the message's body and headers; or with what kept the call from being answered, which the
+    /// sequence's `onError` or the API's fault sequence sees (codes as the gateway gives for its backends: 101503, 101504, …).
+    pub fn resume(mut self, message: &mut Message, answer: Result<Answer, Fault>) -> Ran {
+        let program = Arc::clone(&self.run.program);
+        let Some(step) = self.run.last_step(&program) else { return self.run.ended(End::Continue, message) };
+        let done = match (answer, &step.action) {
+            (Ok(answer), Action::Call(call)) => {
+                self.run.with_means(|means, _| call.answered(answer, message, means)).map_err(|f| placed(f, step))
+            }
+            (Ok(_), _) => Ok(()),
+            (Err(fault), _) => Err(Fault { detail: format!("{} ({})", place(step), fault.detail), ..fault }),
+        };
+        if let (Ok(()), Action::Call(call)) = (&done, &step.action)
+            && let Some(receive) = call.receive
+        {
+            message.direction = Direction::Response;
+            self.run.handlers.clear();
+            self.run.stack = vec![Frame { block: receive, next: 0 }];
+            self.run.detached = true;
+        }
+        match done {
+            Ok(()) => self.run.go(message),
+            Err(fault) => match self.run.caught(fault, message) {
+                Some(end) => self.run.ended(end, message),
+                None => self.run.go(message),
+            },
+        }
+    }
+}
+
+impl Program {
+    /// Runs it. `message` is changed in place.
+    pub fn run(self: &Arc<Self>, message: &mut Message, limits: &Limits) -> Ran {
+        let content_type = message.content_type().map(str::to_owned);
+        message.payload.fix_type(content_type.as_deref());
+        let run = Run {
+            program: Arc::clone(self),
+            stack: vec![Frame { block: self.entry, next: 0 }],
+            handlers: Vec::new(),
+            detached: false,
+            steps: 0,
+            visits: limits.visits,
+            log: Log::new(limits.log_bytes),
+            limits: limits.clone(),
+            sent: None,
+        };
+        run.go(message)
+    }
+}
+
+#[derive(Debug)]
+struct Run {
+    program: Arc<Program>,
+    limits: Limits,
+    stack: Vec<Frame>,
+    /// `onError` sequences further out than the one that runs now.
+    handlers: Vec<BlockId>,
+    /// An `onError` or `receive` sequence runs: what it came from does not go on, and when it ends without sending, nothing is sent.
+    detached: bool,
+    steps: u32,
+    visits: u64,
+    log: Log,
+    /// A message that was sent while mediators were still to run, and how.
+    sent: Option<(Box<Message>, End)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    block: BlockId,
+    next: usize,
+}
+
+/// What to do after a step.
+enum Flow {
+    Next,
+    Enter(BlockId),
+    /// Is sent, and what follows runs.
+    Sent(End),
+    End(End),
+}
+
+fn place(step: &Step) -> String {
+    format!("{}:{}: <{}>", step.file, step.line, step.mediator)
+}
+
+fn placed(failure: Failure, step: &Step) -> Fault {
+    let detail = if failure.detail.is_empty() { place(step) } else { format!("{}: {}", place(step), failure.detail) };
+    Fault { code: failure.code, message: failure.message, detail }
+}
+
+impl Run {
+    fn ended(self, end: End, message: &mut Message) -> Ran {
+        // What was sent stays as it was sent; nothing after it can call it back but a fault.
+        let end = match (end, self.sent) {
+            (End::Continue | End::Drop | End::Respond | End::SendToBackend | End::Loopback, Some((sent, how))) => {
+                *message = *sent;
+                how
+            }
+            (end, _) => end,
+        };
+        Ran { end, log: self.log.lines }
+    }
+
+    fn with_means<T>(&mut self, work: impl FnOnce(&mut Means<'_>, &mut Log) -> T) -> T {
+        let program = Arc::clone(&self.program);
+        let mut means = Means { limits: &self.limits, visits: &mut self.visits, entries: &program.entries };
+        work(&mut means, &mut self.log)
+    }
+
+    fn last_step<'p>(&self, program: &'p Program) -> Option<&'p Step> {
+        let frame = self.stack.last()?;
+        program.block(frame.block)?.steps.get(frame.next.checked_sub(1)?)
+    }
+
+    fn go(mut self, message: &mut Message) -> Ran {
+        match self.walk(message) {
+            Walked::Ended(end) => {
+                let end = match end {
+                    End::Call(_) | End::Fault(_) => end,
+                    // The body is only made into bytes once, when all is done.
+                    end => match message.close_body(&self.limits) {
+                        Ok(()) => end,
+                        Err(failure) => {
+                            let fault = Fault { code: failure.code, message: failure.message, detail: failure.detail };
+                            message.set_fault(&fault);
+                            End::Fault(fault)
+                        }
+                    },
+                };
+                self.ended(end, message)
+            }
+            Walked::Call(request) => {
+                let log = std::mem::replace(&mut self.log, Log::new(0));
+                // Lines go out with the part of the run that wrote them; the bound is for all.
+                let left = log.left();
+                self.log = Log::new(left);
+                Ran { end: End::Call(Box::new(Call { request, resume: Suspended { run: self } })), log: log.lines }
+            }
+        }
+    }
+
+    fn walk(&mut self, message: &mut Message) -> Walked {
+        let program = Arc::clone(&self.program);
+        loop {
+            let Some(frame) = self.stack.last_mut() else {
+                return Walked::Ended(if self.detached { End::Drop } else { End::Continue });
+            };
+            let Some(step) = program.block(frame.block).and_then(|block| block.steps.get(frame.next)) else {
+                self.stack.pop();
+                continue;
+            };
+            frame.next += 1;
+            self.steps += 1;
+            let done = if self.steps > self.limits.steps {
+                Err(Failure::new("The sequence ran too many mediators"))
+            } else if let Action::Call(call) = &step.action {
+                match self.with_means(|means, _| call.request(message, means)) {
+                    Ok(request) => return Walked::Call(request),
+                    Err(failure) => Err(failure),
+                }
+            } else {
+                self.step(step, message)
+            };
+            let failure = match done {
+                Ok(Flow::Next) => continue,
+                Ok(Flow::Enter(block)) if self.stack.len() < self.limits.depth => {
+                    self.stack.push(Frame { block, next: 0 });
+                    continue;
+                }
+                Ok(Flow::Enter(_)) => Failure::new("Sequences are nested too deeply"),
+                Ok(Flow::End(end)) => return Walked::Ended(end),
+                Ok(Flow::Sent(end)) => match self.keep(&program, message, end) {
+                    Ok(None) => continue,
+                    Ok(Some(end)) => return Walked::Ended(end),
+                    Err(failure) => failure,
+                },
+                Err(failure) => failure,
+            };
+            if let Some(end) = self.caught(placed(failure, step), message) {
+                return Walked::Ended(end);
+            }
+        }
+    }
+
+    /// Keeps a message that was sent, if anything but dropping follows. `Some` when nothing does.
+    fn keep(&mut self, program: &Program, message: &mut Message, end: End) -> Result<Option<End>, Failure> {
+        let rest = |frame: &Frame| program.block(frame.block).and_then(|block| block.steps.get(frame.next..)).unwrap_or_default();
+        let over = self
+            .stack
+            .iter()
+            .rev()
+            .flat_map(|frame| rest(frame).iter())
+            .all(|step| matches!(step.action, Action::Drop | Action::Nothing | Action::Send(_)));
+        if over {
+            return Ok(Some(end));
+        }
+        message.close_body(&self.limits)?;
+        if self.sent.is_none() {
+            self.sent = Some((Box::new(message.clone()), end));
+        }
+        Ok(None)
+    }
+
+    /// Takes a fault to the nearest `onError`; without one it ends the run.
+    fn caught(&mut self, fault: Fault, message: &mut Message) -> Option<End> {
+        message.set_fault(&fault);
+        let program = Arc::clone(&self.program);
+        let inner = self.stack.iter().filter_map(|frame| program.block(frame.block).and_then(|block| block.on_error));
+        self.handlers.extend(inner);
+        self.stack.clear();
+        // A bound that is passed is passed for the handler too, but for a few steps to say so.
+        let Some(handler) = self.handlers.pop().filter(|_| self.steps <= self.limits.steps) else { return Some(End::Fault(fault)) };
+        self.detached = true;
+        self.stack.push(Frame { block: handler, next: 0 });
+        None
+    }
+
+    fn step(&mut self, step: &Step, message: &mut Message) -> Result<Flow, Failure> {
+        Ok(match &step.action {
+            Action::Block(block) => Flow::Enter(*block),
+            Action::Directed(direction, block) => {
+                if message.direction == *direction {
+                    Flow::Enter(*block)
+                } else {
+                    Flow::Next
+                }
+            }
+            Action::Nothing => Flow::Next,
+            Action::Drop => Flow::End(End::Drop),
+            Action::Respond => {
+                message.direction = Direction::Response;
+                Flow::End(End::Respond)
+            }
+            Action::Loopback => Flow::End(End::Loopback),
+            Action::Send(endpoint) => Flow::Sent(sent_to(endpoint.as_ref(), message)?),
+            // The loop itself stops at calls.
+            Action::Call(_) => Flow::Next,
+            Action::Property(properties) => {
+                self.with_means(|means, _| properties.iter().try_for_each(|property| property.run(message, means)))?;
+                Flow::Next
+            }
+            Action::Header(header) => {
+                self.with_means(|means, _| header.run(message, means))?;
+                Flow::Next
+            }
+            Action::Log(log) => {
+                self.with_means(|means, lines| log.run(message, means, lines))?;
+                Flow::Next
+            }
+            Action::Filter(filter) => Flow::Enter(self.with_means(|means, _| filter.choose(message, means))?),
+            Action::Switch(switch) => Flow::Enter(self.with_means(|means, _| switch.choose(message, means))?),
+            Action::Payload(factory) => {
+                self.with_means(|means, _| factory.run(message, means))?;
+                Flow::Next
+            }
+            Action::MakeFault(fault) => {
+                self.with_means(|means, _| fault.run(message, means))?;
+                Flow::Next
+            }
+            Action::Enrich(enrich) => {
+                self.with_means(|means, _| enrich.run(message, means))?;
+                Flow::Next
+            }
+            Action::Script(script) => {
+                if self.with_means(|means, log| script.run(message, means, log))? {
+                    Flow::Next
+                } else {
+                    Flow::End(End::Drop)
+                }
+            }
+            Action::Own(own) => match self.with_means(|means, _| own.run(message, means))? {
+                Some(block) => Flow::Enter(block),
+                None => Flow::Next,
+            },
+            Action::Loop(looped) => {
+                self.over_parts(looped, message)?;
+                if looped.goes_on { Flow::Next } else { Flow::End(End::Drop) }
+            }
+            Action::Clone(clones) => {
+                for block in &clones.blocks {
+                    let mut copy = message.clone();
+                    self.inside(*block, &mut copy)?;
+                }
+                if clones.goes_on { Flow::Next } else { Flow::End(End::Drop) }
+            }
+        })
+    }
+
+    /// Runs a block over a copy or part. It cannot leave the gateway; the compiler saw to that, except through a sequence by name.
+    fn inside(&mut self, block: BlockId, copy: &mut Message) -> Result<(), Failure> {
+        if self.stack.len() >= self.limits.depth {
+            return Err(Failure::new("Sequences are nested too deeply"));
+        }
+        // Each copy inside a copy takes a place, so that the depth of this function is bounded as well.
+        let outer = std::mem::take(&mut self.stack);
+        let bound = self.limits.depth;
+        self.limits.depth = bound.saturating_sub(outer.len());
+        self.stack.push(Frame { block, next: 0 });
+        let (handlers, detached, sent) = (std::mem::take(&mut self.handlers), self.detached, self.sent.take());
+        let walked = self.walk(copy);
+        self.stack = outer;
+        self.limits.depth = bound;
+        (self.handlers, self.detached, self.sent) = (handlers, detached, sent);
+        match walked {
+            Walked::Ended(End::Fault(fault)) => Err(Failure { code: fault.code, message: fault.message, detail: fault.detail }),
+            Walked::Ended(End::Continue | End::Drop) => Ok(()),
+            Walked::Ended(_) | Walked::Call(_) => Err(Failure::new("A copy of the message cannot be sent")),
+        }
+    }
+
+    fn over_parts(&mut self, looped: &Loop, message: &mut Message) -> Result<(), Failure> {
+        match &looped.over {
+            Expression::XPath(path) => {
+                let Found::Nodes(nodes, trees) = self.with_means(|means, _| find(path, message, means))? else { return Ok(()) };
+                let Some(tree) = trees.first() else { return Ok(()) };
+                let places: Vec<NodeId> =
+                    nodes.iter().filter(|at| at.tree == 0 && at.attribute.is_none() && tree.tag(at.id).is_some()).map(|at| at.id).collect();
+                for id in places {
+                    let mut part = self.part(message)?;
+                    part.payload.set_xml(&tree.cut(&[id]), &self.limits)?;
+                    self.inside(looped.block, &mut part)?;
+                    if looped.puts_back {
+                        let envelope = part.payload.xml(&self.limits)?;
+                        let made = envelope.content().map(|content| envelope.tree.cut(&[content]));
+                        let whole = message.payload.xml_mut(&self.limits)?.tree_mut();
+                        if let (Some(made), Some(parent), Some(place)) = (made, whole.parent(id), whole.place(id))
+                            && let Some(root) = made.root()
+                        {
+                            let copy = whole.graft(&made, root);
+                            whole.insert(parent, place, copy);
+                            whole.detach(id);
+                        }
+                    }
+                }
+            }
+            Expression::Json(path, _) => {
+                let Some(root) = message.payload.json(&self.limits)?.map(std::borrow::Cow::into_owned) else { return Ok(()) };
+                let too_much = |_| Failure::new("The expressions of the sequence looked at too much");
+                let mut places = path.paths(&root, &mut self.visits).map_err(too_much)?;
+                // A path to one array means its items.
+                if let [only] = places.as_slice()
+                    && let Some(Json::Array(items)) = jsonpath::at(&root, only)
+                {
+                    let inside = |i: usize| only.iter().cloned().chain([jsonpath::Key::Index(i)]).collect();
+                    places = (0..items.len()).map(inside).collect();
+                }
+                for place in places {
+                    let Some(value) = jsonpath::at(&root, &place).cloned() else { continue };
+                    let mut part = self.part(message)?;
+                    part.payload.set_json(value);
+                    self.inside(looped.block, &mut part)?;
+                    if looped.puts_back
+                        && let Some(made) = part.payload.json(&self.limits)?.map(std::borrow::Cow::into_owned)
+                        && let Some(whole) = message.payload.json_mut(&self.limits)?
+                        && let Some(there) = jsonpath::at_mut(whole, &place)
+                    {
+                        *there = made;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A message like this one with nothing in its body.
+    fn part(&mut self, message: &Message) -> Result<Message, Failure> {
+        self.steps += 1;
+        if self.steps > self.limits.steps {
+            return Err(Failure::new("The sequence ran too many mediators"));
+        }
+        let content_type = message.content_type().map(str::to_owned);
+        // The body is the dear part of a message; the copy is made without it.
+        let mut part = message.without_body();
+        part.payload.fix_type(content_type.as_deref());
+        Ok(part)
+    }
+}
+
+enum Walked {
+    Ended(End),
+    Call(CallRequest),
+}
+
+fn sent_to(endpoint: Option<&Endpoint>, message: &Message) -> Result<End, Failure> {
+    if message.direction == Direction::Response {
+        return Ok(End::Respond);
+    }
+    let target = match endpoint {
+        Some(endpoint) => endpoint.target(message)?,
+        None => match absolute_to(message).map(Endpoint::to) {
+            Some(endpoint) => endpoint.target(message)?,
+            None => None,
+        },
+    };
+    Ok(target.map_or(End::SendToBackend, End::Send))
+}
+
+#[cfg(test)]
+mod tests;
