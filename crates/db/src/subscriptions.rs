@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use model::{ApiId, ApplicationId, Subscription, SubscriptionId, SubscriptionState};
 
 use crate::outbox::{Thing, changed};
-use crate::sql::{Row, Sql, Value, args, rows_per_statement};
+use crate::sql::{Row, Sql, Value, args, evenly, rows_per_statement};
 use crate::{Page, Result, Tx};
 
 const HEAD: &str = "INSERT INTO subscription (id, application, api, plan, requested_plan, state, updated_at, created_at)";
@@ -40,7 +40,7 @@ pub async fn find_for(tx: &mut Tx, application: ApplicationId, api: ApiId) -> Re
 /// As [`find`], for many at once: in the order of the ids, those that are not there left open.
 pub async fn find_many(tx: &mut Tx, ids: &[SubscriptionId]) -> Result<Vec<Option<Subscription>>> {
     let mut found = HashMap::with_capacity(ids.len());
-    for some in ids.chunks(rows_per_statement(1)) {
+    for some in evenly(ids, rows_per_statement(1)) {
         let mut sql = Sql::new("SELECT * FROM subscription WHERE id IN ");
         sql.list(some.iter().copied());
         for row in tx.rows_sql(sql).await? {
@@ -54,7 +54,7 @@ pub async fn find_many(tx: &mut Tx, ids: &[SubscriptionId]) -> Result<Vec<Option
 /// As [`find_for`], for many applications and APIs at once.
 pub async fn find_many_for(tx: &mut Tx, places: &[(ApplicationId, ApiId)]) -> Result<Vec<Option<Subscription>>> {
     let mut found = HashMap::with_capacity(places.len());
-    for some in places.chunks(rows_per_statement(2)) {
+    for some in evenly(places, rows_per_statement(2)) {
         let mut sql = Sql::new("SELECT * FROM subscription WHERE (application, api) IN (VALUES ");
         for (n, (application, api)) in some.iter().enumerate() {
             if n > 0 {

@@ -10,7 +10,7 @@ use model::{IssuedToken, Secret, Timestamp, TokenHolder, TokenId, TokenState, To
 use crate::codec::{from_json, to_json};
 use crate::outbox::{Thing, changed};
 use crate::seal::hash;
-use crate::sql::{Row, Sql, Value, args, rows_per_statement};
+use crate::sql::{Row, Sql, Value, args, evenly, rows_per_statement};
 use crate::{Error, Result, Sealer, Tx};
 
 const ACCESS: &str = "token.access_sealed";
@@ -60,7 +60,7 @@ pub async fn find_by_refresh(tx: &mut Tx, text: &str) -> Result<Option<IssuedTok
 pub async fn find_many_by_access(tx: &mut Tx, texts: &[&str]) -> Result<Vec<Option<IssuedToken>>> {
     let hashes: Vec<String> = texts.iter().map(|text| hash(text)).collect();
     let mut found = HashMap::with_capacity(hashes.len());
-    for some in hashes.chunks(rows_per_statement(1)) {
+    for some in evenly(&hashes, rows_per_statement(1)) {
         let mut sql = Sql::new("SELECT * FROM token WHERE access_hash IN ");
         sql.list(some);
         for row in tx.rows_sql(sql).await? {
@@ -74,7 +74,7 @@ pub async fn find_many_by_access(tx: &mut Tx, texts: &[&str]) -> Result<Vec<Opti
 pub async fn holders_of_refresh(tx: &mut Tx, texts: &[&str]) -> Result<Vec<Option<TokenId>>> {
     let hashes: Vec<String> = texts.iter().map(|text| hash(text)).collect();
     let mut found = HashMap::with_capacity(hashes.len());
-    for some in hashes.chunks(rows_per_statement(1)) {
+    for some in evenly(&hashes, rows_per_statement(1)) {
         let mut sql = Sql::new("SELECT id, refresh_hash FROM token WHERE refresh_hash IN ");
         sql.list(some);
         for row in tx.rows_sql(sql).await? {
@@ -136,7 +136,7 @@ pub async fn yield_refresh(tx: &mut Tx, id: TokenId, state: TokenState) -> Resul
 /// Removes tokens, for who takes back what was carried; how many there were. Those still active are noted in the outbox as revoked.
 pub async fn delete_many(tx: &mut Tx, ids: &[TokenId]) -> Result<u64> {
     let mut done = 0;
-    for some in ids.chunks(rows_per_statement(1)) {
+    for some in evenly(ids, rows_per_statement(1)) {
         let mut sql = Sql::new("DELETE FROM token WHERE id IN ");
         sql.list(some.iter().copied()).push(" RETURNING jti, access_hash, state");
         let rows = tx.rows_sql(sql).await?;

@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, Postgres, Sqlite, Transaction};
 use tokio::sync::watch;
 
 use crate::outbox::{self, Change};
-use crate::sql::{Row, Sql, Value, args, rows_per_statement};
+use crate::sql::{Row, Sql, Value, args, evenly, rows_per_statement};
 use crate::{Error, Result, Sealer};
 
 /// An open transaction. Dropping it rolls back.
@@ -145,17 +145,15 @@ impl Tx {
     /// `INSERT` of many rows in as few statements as their number allows. `head` ends before `VALUES`; each row has the same number of values.
     pub(crate) async fn insert_rows(&mut self, head: &'static str, rows: Vec<Vec<Value>>) -> Result<u64> {
         let Some(columns) = rows.first().map(Vec::len) else { return Ok(0) };
-        let at_once = rows_per_statement(columns);
-        let mut rows = rows.into_iter().peekable();
         let mut done = 0;
-        while rows.peek().is_some() {
+        for some in evenly(&rows, rows_per_statement(columns)) {
             let mut sql = Sql::new(head);
             sql.push(" VALUES ");
-            for (n, row) in rows.by_ref().take(at_once).enumerate() {
+            for (n, row) in some.iter().enumerate() {
                 if n > 0 {
                     sql.push(", ");
                 }
-                sql.list(row);
+                sql.list(row.iter().cloned());
             }
             done += self.run_sql(sql).await?;
         }
