@@ -17,7 +17,7 @@ use crate::plan::{PlanError, TOKEN_BATCH, in_order};
 use crate::source::Site;
 use crate::target::nouns::{Noun, refresh_holder, without_refresh};
 use crate::translate::tokens::{Outcome, TokenDesk};
-use crate::translate::{Carried, Input, Translation};
+use crate::translate::{Carried, Input, Records, Translation};
 
 /// Differences told one by one; beyond them only counts are kept.
 const TOLD: usize = 200;
@@ -111,12 +111,18 @@ pub async fn verify(translation: &Translation, input: &Input<'_>, site: &Site, d
     Ok(done)
 }
 
-async fn compare_all<T: Noun>(done: &mut Verification, db: &Db, items: &[Carried<T>]) -> db::Result<()> {
-    let mut compared = Compared { kind: T::KIND, ..Compared::default() };
+async fn compare_all<R: Records>(done: &mut Verification, db: &Db, items: &R) -> db::Result<()>
+where
+    R::Of: Noun,
+{
+    let mut compared = Compared { kind: R::Of::KIND, ..Compared::default() };
     let mut tx = db.read().await?;
-    for item in items {
-        let found = item.value.find(&mut tx).await?;
-        compare(done, &mut compared, &item.key, &item.value, found.as_ref());
+    for from in (0..items.count()).step_by(TOKEN_BATCH) {
+        let some = items.records(from, TOKEN_BATCH);
+        let found = R::Of::find_many(&mut tx, &some.iter().map(|item| &item.value).collect::<Vec<_>>()).await?;
+        for (item, found) in some.iter().zip(&found) {
+            compare(done, &mut compared, &item.key, &item.value, found.as_ref());
+        }
     }
     done.kinds.push(compared);
     Ok(())
@@ -136,6 +142,10 @@ fn compare<T: Noun>(done: &mut Verification, compared: &mut Compared, key: &str,
         return;
     };
     compared.target += 1;
+    if expected == found {
+        compared.equal += 1;
+        return;
+    }
     if expected.has_lived_on(found) {
         compared.lived_on += 1;
         return;
@@ -163,22 +173,29 @@ async fn tokens(done: &mut Verification, translation: &Translation, input: &Inpu
             break;
         }
         let mut tx = db.read().await?;
+        let mut expected: Vec<Carried<IssuedToken>> = Vec::new();
         for old in &batch {
-            let Outcome::Carried(mut token) = desk.translate(old) else { continue };
-            let found = token.value.find(&mut tx).await?;
-            if found.as_ref().is_some_and(|f| f.refresh.is_none()) && refresh_holder(&mut tx, &token.value).await?.is_some() {
-                done.without_refresh += 1;
-                token.value = without_refresh(token.value);
+            if let Outcome::Carried(token) = desk.translate(old) {
+                expected.push(*token);
             }
-            let key: String = token.key.chars().take(12).collect();
-            compare(done, &mut compared, &key, &token.value, found.as_ref());
+        }
+        let found = IssuedToken::find_many(&mut tx, &expected.iter().map(|token| &token.value).collect::<Vec<_>>()).await?;
+        let texts: Vec<&str> = expected.iter().map(|t| t.value.refresh.as_ref().map_or("", |r| r.expose().as_str())).collect();
+        let holders = db::tokens::holders_of_refresh(&mut tx, &texts).await?;
+        for ((token, found), holder) in expected.into_iter().zip(found).zip(holders) {
+            let Carried { key, mut value } = token;
+            if found.as_ref().is_some_and(|f| f.refresh.is_none()) && refresh_holder(&mut tx, &value).await?.is_some() {
+                done.without_refresh += 1;
+                value = without_refresh(value);
+            }
+            let key: String = key.chars().take(12).collect();
+            compare(done, &mut compared, &key, &value, found.as_ref());
             // The refresh token must lead to the same row.
-            if let (Some(text), Some(found)) = (&token.value.refresh, &found) {
-                let by_refresh = db::tokens::find_by_refresh(&mut tx, text.expose()).await?;
-                if by_refresh.map(|t| t.id) != Some(found.id) {
-                    let (source, target) = ("leads to its token".to_owned(), "does not".to_owned());
-                    done.differ(Difference { kind: compared.kind, key, field: "refresh token".into(), source, target });
-                }
+            if let (Some(_), Some(found)) = (&value.refresh, &found)
+                && holder != Some(found.id)
+            {
+                let (source, target) = ("leads to its token".to_owned(), "does not".to_owned());
+                done.differ(Difference { kind: compared.kind, key, field: "refresh token".into(), source, target });
             }
         }
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use db::policies::{advanced, application, subscription};
 use db::{Tx, apis, applications, subscriptions};
-use model::{ApiId, AuthType, Limit, Operation, Quota, TenantId, TimeUnit, UNLIMITED};
+use model::{ApiId, ApplicationId, AuthType, Limit, Operation, Quota, TenantId, TimeUnit, UNLIMITED};
 
 use super::straight::Question;
 use super::{Verification, rules};
@@ -320,9 +320,9 @@ async fn subscription_rows(done: &mut Verification, site: &Site, carried: &HashM
             owned.extend(number(&row, "APPLICATION_ID"));
         }
     }
-    let here: HashMap<i64, model::ApplicationId> = applications::list_all(tx).await?.into_iter().map(|a| (a.number, a.id)).collect();
-    // The oldest row of an application and an API is the one that holds.
-    let mut oldest: BTreeMap<(i64, i64), (i64, String, String)> = BTreeMap::new();
+    // The oldest row of an application and an API is the one that holds. Millions of rows have few words between them.
+    let mut words: Vec<String> = Vec::new();
+    let mut oldest: HashMap<(i64, i64), (i64, u32)> = HashMap::new();
     let mut rows = api.scan("AM_SUBSCRIPTION");
     while let Some(row) = rows.next().await? {
         let place = number(&row, "APPLICATION_ID").zip(number(&row, "API_ID"));
@@ -340,18 +340,30 @@ async fn subscription_rows(done: &mut Verification, site: &Site, carried: &HashM
             Some(_) => "ON_HOLD",
         };
         let tier = text(&row, "TIER_ID").unwrap_or_else(|| UNLIMITED.to_owned());
-        let at = oldest.entry(place).or_insert_with(|| (id, state.to_owned(), tier.clone()));
-        if id < at.0 {
-            *at = (id, state.to_owned(), tier);
+        let ought = format!("{state}, {tier}");
+        let at = words.iter().position(|w| *w == ought).unwrap_or_else(|| {
+            words.push(ought);
+            words.len() - 1
+        });
+        let here = (id, u32::try_from(at).unwrap_or(u32::MAX));
+        let held = oldest.entry(place).or_insert(here);
+        if id < held.0 {
+            *held = here;
         }
     }
-    for ((application, api), (id, state, tier)) in oldest {
-        let found = match here.get(&application).zip(carried.get(&api)) {
-            Some((application, api)) => subscriptions::find_for(tx, *application, *api).await?,
-            None => None,
-        };
-        let is = found.map(|s| format!("{}, {}", s.state.name(), s.plan));
-        question.ask(&format!("AM_SUBSCRIPTION {id}"), "state and plan", &format!("{state}, {tier}"), is.as_deref());
+    let mut oldest: Vec<((i64, i64), (i64, u32))> = oldest.into_iter().collect();
+    oldest.sort_unstable();
+    let here: HashMap<i64, ApplicationId> = applications::ids_by_number(tx).await?.into_iter().collect();
+    for some in oldest.chunks(1_000) {
+        let places: Vec<Option<(ApplicationId, ApiId)>> =
+            some.iter().map(|((application, api), _)| here.get(application).copied().zip(carried.get(api).copied())).collect();
+        let known: Vec<(ApplicationId, ApiId)> = places.iter().flatten().copied().collect();
+        let mut found = subscriptions::find_many_for(tx, &known).await?.into_iter();
+        for ((_, (id, ought)), place) in some.iter().zip(places) {
+            let is = place.and_then(|_| found.next().flatten()).map(|s| format!("{}, {}", s.state.name(), s.plan));
+            let ought = usize::try_from(*ought).ok().and_then(|at| words.get(at)).map_or("", String::as_str);
+            question.ask(&format!("AM_SUBSCRIPTION {id}"), "state and plan", ought, is.as_deref());
+        }
     }
     question.close(done);
     Ok(())

@@ -14,6 +14,7 @@ mod roads;
 mod rolled_back;
 mod rules;
 mod samples;
+mod scale;
 mod taking;
 mod taking_over;
 mod untouched;
