@@ -1,6 +1,7 @@
 //! Installs and starts what a fresh Debian or Ubuntu machine lacks.
 
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -98,6 +99,20 @@ pub(crate) fn mariadb() -> anyhow::Result<()> {
         as_root(&["mariadb", "-e", "ALTER USER root@localhost IDENTIFIED BY ''; FLUSH PRIVILEGES"])?;
     }
     wait("MariaDB on 127.0.0.1:3306", || Ok(mariadb_answers()))
+}
+
+/// OpenLDAP's `slapd` and its tools. Tests start servers of their own and do not touch one that Debian's package may have started.
+pub(crate) fn slapd() -> anyhow::Result<()> {
+    // Debian puts it where only root looks.
+    let has_server = sh::has("slapd") || Path::new("/usr/sbin/slapd").is_file();
+    let mut missing = Vec::new();
+    if !has_server {
+        missing.push("slapd");
+    }
+    if !sh::has("ldapmodify") {
+        missing.push("ldap-utils");
+    }
+    packages(&missing)
 }
 
 /// Whether any program takes connections at this port of 127.0.0.1.

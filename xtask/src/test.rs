@@ -27,6 +27,7 @@ pub(crate) fn run(words: &Test) -> anyhow::Result<()> {
         needs::programs(&[("curl", "curl")])?;
         needs::postgres()?;
         needs::mariadb()?;
+        needs::slapd()?;
     }
     // nextest runs test binaries side by side; plain cargo does the same work where it is not installed.
     let nextest = sh::succeeds("cargo", &["nextest", "--version"]);

@@ -321,7 +321,7 @@ pub(crate) fn refused(error: ChangeError) -> Refusal {
         ChangeError::UnknownTenant(domain) => Refusal::NotFound { what: "Tenant", id: domain },
         ChangeError::UnknownRole(role) => entry::ROLE_UNKNOWN.with(format!("There is no role '{role}'.")),
         ChangeError::Exists(name) => Refusal::Conflict(format!("There is already a user '{name}'.")),
-        ChangeError::NameNotAllowed | ChangeError::PasswordNotAllowed => Refusal::Bad(error.to_string()),
+        ChangeError::NameNotAllowed | ChangeError::PasswordNotAllowed | ChangeError::KeptElsewhere(_) => Refusal::Bad(error.to_string()),
         ChangeError::Store(error) => error.into(),
         ChangeError::Current(_) | ChangeError::Hashing(_) => error.into(),
     }

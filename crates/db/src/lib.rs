@@ -44,6 +44,7 @@ pub mod signing_keys;
 pub mod subscriptions;
 pub mod tenants;
 pub mod tokens;
+pub mod user_stores;
 pub mod users;
 
 pub use error::{Cause, Error};

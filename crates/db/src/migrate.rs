@@ -31,6 +31,7 @@ macro_rules! step {
 const MIGRATIONS: &[Migration] = &[
     step!(1, "house", "0001_house"),
     step!(2, "content", "0002_content"),
+    step!(4, "user_stores", "0004_user_stores"),
     step!(5, "continuity", "0005_continuity"),
     step!(6, "journal", "0006_journal"),
     step!(9, "sequences", "0009_sequences"),

@@ -51,6 +51,18 @@ pub async fn find(tx: &mut Tx, tenant: TenantId, store: &str, name: &str) -> Res
     Ok(read_all(tx, &rows).await?.pop())
 }
 
+/// Those of a store whose names are one of these in any letter case, by name.
+pub async fn list_alike(tx: &mut Tx, tenant: TenantId, store: &str, names: &[&str]) -> Result<Vec<User>> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::new("SELECT * FROM account WHERE tenant = ");
+    sql.bind(tenant).push(" AND store = ").bind(store).push(" AND name_fold IN ").list(names.iter().map(|name| fold(name)));
+    sql.push(" ORDER BY name");
+    let rows = tx.rows_sql(sql).await?;
+    read_all(tx, &rows).await
+}
+
 /// By id.
 pub async fn find_by_id(tx: &mut Tx, id: UserId) -> Result<Option<User>> {
     let rows = tx.rows("SELECT * FROM account WHERE id = $1", args![id]).await?;

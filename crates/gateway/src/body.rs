@@ -37,6 +37,8 @@ pub(crate) enum BodyFault {
 pub(crate) enum RequestBody {
     #[default]
     Empty,
+    /// All of it, made or held by a mediation sequence; never empty until it is sent.
+    Whole(Bytes),
     Client {
         incoming: Incoming,
         stall: Stall,
@@ -89,6 +91,8 @@ impl Body for RequestBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
+            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Client { incoming, stall, meter } => match Pin::new(incoming).poll_frame(cx) {
                 Poll::Ready(frame) => {
                     stall.over();
@@ -105,6 +109,7 @@ impl Body for RequestBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
+            Self::Whole(bytes) => bytes.is_empty(),
             Self::Client { incoming, .. } => incoming.is_end_stream(),
         }
     }
@@ -112,6 +117,7 @@ impl Body for RequestBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Client { incoming, .. } => incoming.size_hint(),
         }
     }

@@ -12,6 +12,7 @@ mod hops;
 mod listener;
 #[doc(hidden)]
 pub mod measure;
+mod mediated;
 mod opaque;
 mod path;
 mod pipeline;
@@ -29,7 +30,7 @@ pub use gateway::{Gateway, SetupFault};
 pub use listener::Door;
 pub use opaque::{FoundToken, NoOpaqueTokens, OpaqueTokens, Unavailable};
 pub use record::{CallRecord, CalledApi, CallingApplication};
-pub use snapshot::{AddressFault, Change, CompileFault, Deployed, Issuer, Signer, Snapshot};
+pub use snapshot::{AddressFault, Change, CompileFault, Deployed, Issuer, Sequences, Signer, Snapshot};
 pub use tls::TlsFault;
 pub use token_paths::KeyDesk;
 pub use traffic::IpRange;

@@ -11,6 +11,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
+use mediation::Limits;
 use model::{KeyType, Timestamp};
 use token::Jwt;
 
@@ -18,9 +19,10 @@ use crate::body::{AnswerBody, BackendBody, Content, Meter, RequestBody};
 use crate::clock::Now;
 use crate::gateway::Gateway;
 use crate::listener::Peer;
+use crate::mediated;
 use crate::record::{CallEnd, CallRecord, CalledApi, CallingApplication};
 use crate::respond::{self, Answer, AuthRefusal, Refusal};
-use crate::snapshot::{ApiEntry, CorsRules, Snapshot, Verb, Verbs};
+use crate::snapshot::{ApiEntry, CorsRules, Programs, Snapshot, Verb, Verbs};
 use crate::steps::authenticate::{self, Verified};
 use crate::steps::authorize::{self, Caller};
 use crate::steps::tell::{Passing, Told};
@@ -62,6 +64,10 @@ impl Call {
     pub(crate) fn correlation(&self) -> &HeaderValue {
         &self.correlation
     }
+
+    pub(crate) fn caller(&self) -> Option<&Caller> {
+        self.caller.as_ref()
+    }
 }
 
 /// A call that may pass: everything the backend step needs.
@@ -75,6 +81,8 @@ pub(crate) struct Plan {
     owed: throttle::Owed,
     /// What the backend is told of the caller.
     told: Option<Box<Told>>,
+    /// Mediation sequences on its way.
+    programs: Option<Arc<Programs>>,
 }
 
 /// How the first half of the decisions ended.
@@ -143,6 +151,21 @@ async fn run(
         .then(|| Box::new(Meter { gateway: Arc::clone(&peer.gateway), owed: std::mem::take(&mut plan.owed), bytes: 0 }));
     let body = RequestBody::new(body, gateway.config.stall_timeout, meter);
     let config = &gateway.config;
+    if let Some(programs) = &plan.programs {
+        let way = mediated::Way {
+            gateway,
+            peer,
+            parts,
+            api: &plan.api,
+            programs,
+            backends,
+            key_type: plan.key_type,
+            rest: plan.path.get(plan.rest_at..).unwrap_or_default(),
+            told: plan.told.as_deref(),
+            limits: Limits::default(),
+        };
+        return Box::pin(way.walk(call, body)).await;
+    }
     let request = forward::Request {
         method: &parts.method,
         rest: plan.path.get(plan.rest_at..).unwrap_or_default(),
@@ -275,6 +298,7 @@ pub(crate) fn begin(
         rest_at,
         owed,
         told,
+        programs: snapshot.programs(api).cloned(),
         path: target.path.into_owned(),
     }))
 }

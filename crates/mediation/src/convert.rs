@@ -1,5 +1,5 @@
-//! JSON as XML and back, by the old product's rules with its default settings: `jsonObject`, `jsonArray` and `jsonElement` around what has no
-//! name, neighbours of one name are an array, attributes are members with `@`, and words that look like numbers or truths are such.
+//! JSON as XML and back, by the old product's rules with its default settings: `jsonObject`, `jsonArray` and `jsonElement` around what has
+//! no name, neighbours of one name are an array, attributes are members with `@`, and words that look like numbers or truths are such.
 
 use std::collections::HashMap;
 

@@ -28,6 +28,10 @@ pub(crate) struct Endpoint {
     /// `None` for `<default/>`: the message's own `To`.
     uri: Option<Vec<Piece>>,
     method: Option<String>,
+    /// The rest of the request's path is not put behind the address: so it is where an HTTP endpoint names a verb.
+    whole: bool,
+    /// Values are decoded, and keep what an address may hold.
+    legacy: bool,
     timeout: Option<Duration>,
     name: String,
 }
@@ -102,7 +106,7 @@ impl Endpoint {
         let (uri, method) = match kind.name.as_str() {
             "http" => (kind.attribute("uri-template").or_else(|| kind.attribute("uri")), kind.attribute("method")),
             "address" => (kind.attribute("uri"), None),
-            "default" => return Some(Self { uri: None, method: None, timeout, name }),
+            "default" => return Some(Self { uri: None, method: None, whole: false, legacy: false, timeout, name }),
             "wsdl" => {
                 work.obstacle(
                     mediator,
@@ -126,23 +130,37 @@ impl Endpoint {
             work.obstacle(mediator, &name, "The endpoint has no address.", "Write its address.");
             return None;
         };
-        let uri = uri.strip_prefix("legacy-encoding:").unwrap_or(uri);
+        let (legacy, uri) = uri.strip_prefix("legacy-encoding:").map_or((false, uri), |uri| (true, uri));
         let pieces = if kind.name == "http" { template(uri) } else { Some(vec![Piece::Plain(uri.to_owned())]) };
         let Some(pieces) = pieces else {
             work.obstacle(mediator, uri, "The address template cannot be read.", "Close every brace, and use names in them only.");
             return None;
         };
-        Some(Self { uri: Some(pieces), method: method.map(|m| m.trim().to_ascii_uppercase()), timeout, name })
+        Some(Self {
+            uri: Some(pieces),
+            method: method.map(|m| m.trim().to_ascii_uppercase()),
+            whole: method.is_some(),
+            legacy,
+            timeout,
+            name,
+        })
     }
 
     pub(crate) fn to(uri: &str) -> Self {
-        Self { uri: Some(vec![Piece::Plain(uri.to_owned())]), method: None, timeout: None, name: String::new() }
+        Self {
+            uri: Some(vec![Piece::Plain(uri.to_owned())]),
+            method: None,
+            whole: false,
+            legacy: false,
+            timeout: None,
+            name: String::new(),
+        }
     }
 
     /// The place for one message; `None` for the API's own backend.
     pub(crate) fn target(&self, message: &Message) -> Result<Option<Target>, Failure> {
         let mut uri = match &self.uri {
-            Some(pieces) => expanded(pieces, message),
+            Some(pieces) => expanded(pieces, self.legacy, message),
             None => match absolute_to(message) {
                 Some(to) => to.to_owned(),
                 None => return Ok(None),
@@ -151,11 +169,24 @@ impl Endpoint {
         if !is_absolute(&uri) {
             return Err(Failure { code: 0, detail: uri, ..Failure::new("Unexpected error during sending message out") });
         }
-        if self.uri.is_some() && !message.url_postfix.is_empty() {
-            uri.push_str(&message.url_postfix);
+        if !self.whole {
+            append_postfix(&mut uri, &message.url_postfix);
         }
         Ok(Some(Target { uri, method: self.method.clone(), timeout: self.timeout, name: self.name.clone() }))
     }
+}
+
+/// Puts the rest of the request's path behind an address, with one slash between them.
+fn append_postfix(uri: &mut String, postfix: &str) {
+    if postfix.is_empty() {
+        return;
+    }
+    if uri.ends_with('/') && postfix.starts_with(['/', '?']) {
+        uri.pop();
+    } else if !uri.ends_with('/') && !postfix.starts_with(['/', '?']) {
+        uri.push('/');
+    }
+    uri.push_str(postfix);
 }
 
 /// The message's `To`, if a sequence made it a place.
@@ -200,7 +231,7 @@ fn template(uri: &str) -> Option<Vec<Piece>> {
     Some(pieces)
 }
 
-fn expanded(pieces: &[Piece], message: &Message) -> String {
+fn expanded(pieces: &[Piece], legacy: bool, message: &Message) -> String {
     let mut out = String::new();
     for piece in pieces {
         let (operator, names) = match piece {
@@ -229,15 +260,31 @@ fn expanded(pieces: &[Piece], message: &Message) -> String {
                 out.push_str(name.strip_prefix("uri.var.").or_else(|| name.strip_prefix("query.param.")).unwrap_or(name));
                 out.push('=');
             }
-            // What came out of an address is encoded already; the old product decoded before it encoded.
             let value = value.to_string();
+            // A whole address at the front keeps its shape, as does what the author wants kept.
+            if (kept == RESERVED || out.is_empty()) && !legacy {
+                encode_around(&value, &mut out);
+                continue;
+            }
+            // What came out of an address is encoded already, so it is decoded before it is encoded.
             let plain = percent_decode_str(&value).decode_utf8().map_or_else(|_| value.clone(), std::borrow::Cow::into_owned);
-            // A whole address at the front keeps its shape.
-            let kept = if out.is_empty() { RESERVED } else { kept };
-            out.extend(utf8_percent_encode(&plain, kept));
+            out.extend(utf8_percent_encode(&plain, if legacy { RESERVED } else { kept }));
         }
     }
     out
+}
+
+/// Encodes what an address may not hold and leaves what is encoded.
+fn encode_around(value: &str, out: &mut String) {
+    let mut rest = value;
+    while let Some(at) = rest.find('%') {
+        let (before, after) = rest.split_at(at);
+        out.extend(utf8_percent_encode(before, RESERVED));
+        let triplet = after.get(..3).filter(|t| t.bytes().skip(1).all(|b| b.is_ascii_hexdigit()));
+        out.push_str(triplet.unwrap_or("%25"));
+        rest = after.get(triplet.map_or(1, str::len)..).unwrap_or_default();
+    }
+    out.extend(utf8_percent_encode(rest, RESERVED));
 }
 
 #[cfg(test)]
@@ -250,9 +297,24 @@ mod tests {
         message.properties.set(Scope::Default, "uri.var.host", "backend:8080");
         message.properties.set(Scope::Default, "uri.var.id", "a b/c%20d");
         message.properties.set(Scope::Default, "query.param.q", "1&2");
-        let made = |text: &str| expanded(&template(text).unwrap(), &message);
+        message.properties.set(Scope::Default, "uri.var.url", "http://h/a?b=c%2Fd e");
+        let made = |text: &str| expanded(&template(text).unwrap(), false, &message);
+        assert_eq!(made("{uri.var.url}"), "http://h/a?b=c%2Fd%20e");
+        assert_eq!(made("http://g/{+uri.var.id}"), "http://g/a%20b/c%20d");
+        assert_eq!(expanded(&template("http://g/{uri.var.id}").unwrap(), true, &message), "http://g/a%20b/c%20d");
         assert_eq!(made("https://{+uri.var.host}/v/{uri.var.id}"), "https://backend:8080/v/a%20b%2Fc%20d");
         assert_eq!(made("http://h/{uri.var.missing}x{?query.param.q,uri.var.none}"), "http://h/x?q=1%262");
+        for (uri, postfix, whole) in [
+            ("http://h", "/a", "http://h/a"),
+            ("http://h/", "/a", "http://h/a"),
+            ("http://h/", "?a", "http://h?a"),
+            ("http://h", "a", "http://h/a"),
+            ("http://h", "", "http://h"),
+        ] {
+            let mut made = uri.to_owned();
+            append_postfix(&mut made, postfix);
+            assert_eq!(made, whole);
+        }
         assert!(template("http://h/{a").is_none() && template("http://h/a}").is_none() && template("http://h/{}").is_none());
     }
 }

@@ -1,4 +1,5 @@
-//! JSON as the old product treated it: order kept, and numbers as they were written (`1.0` stays `1.0`, a twenty-digit id keeps its digits).
+//! JSON as the old product treated it: order kept, and numbers as they were written (`1.0` stays `1.0`, a twenty-digit id keeps its
+//! digits).
 
 use std::fmt;
 

@@ -3,6 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use quick_xml::Reader;
+use quick_xml::events::Event;
+
+use crate::xml;
+
 /// A text and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
@@ -19,11 +24,23 @@ impl Source {
     }
 }
 
+/// Which of the old product's mediation engines sequences were written for. Where they differ is said at the variants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dialect {
+    /// Of 1.8 and 1.9: a `payloadFactory` leaves the message's type as it was, so that an XML format answers a JSON request in JSON unless a
+    /// `messageType` follows.
+    V1,
+    /// Of 1.10, 2.x and later: a `payloadFactory` makes the message one of its own type.
+    #[default]
+    V2,
+}
+
 /// Sequences, endpoints and entries by the key that a sequence uses for them.
 ///
 /// A key with a registry prefix (`gov:/apimgt/x.xml`, `conf:/x.xml`) is looked up as written, so add the text under that spelling.
 #[derive(Debug, Clone, Default)]
 pub struct Library {
+    dialect: Dialect,
     sequences: BTreeMap<String, Source>,
     endpoints: BTreeMap<String, Source>,
     entries: BTreeMap<String, Source>,
@@ -34,6 +51,19 @@ impl Library {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Says which engine the sequences were written for; [`Dialect::V2`] without.
+    #[must_use]
+    pub fn with_dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
+    /// Which engine the sequences were written for.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// Adds a sequence that `<sequence key="…"/>` and `onError="…"` can name. The document's own `name` is not looked at: the key counts.
@@ -57,6 +87,14 @@ impl Library {
         self
     }
 
+    /// Adds a `<localEntry key="…">` document under its own key: what stands inside, as text or as XML. One that is no such document, or is
+    /// empty because it names a `src`, adds nothing.
+    #[must_use]
+    pub fn with_local_entry(self, document: &Source) -> Self {
+        let Some((key, text)) = local_entry(&document.text) else { return self };
+        self.with_entry(key, Source::new(Arc::clone(&document.file), text))
+    }
+
     /// A sequence; a registry resource may be one too.
     #[must_use]
     pub fn sequence(&self, key: &str) -> Option<&Source> {
@@ -78,5 +116,56 @@ impl Library {
     #[must_use]
     pub fn entry(&self, key: &str) -> Option<&Source> {
         self.entries.get(key)
+    }
+}
+
+/// Key and content of a local entry.
+fn local_entry(document: &str) -> Option<(String, String)> {
+    let root = xml::read(document).ok().filter(|root| root.name == "localEntry")?;
+    let key = root.attribute("key")?.to_owned();
+    if root.elements().next().is_none() {
+        let text: String =
+            root.children.iter().filter_map(|node| if let xml::Node::Text(text) = node { Some(text.as_str()) } else { None }).collect();
+        let text = text.trim();
+        return (!text.is_empty()).then(|| (key, text.to_owned()));
+    }
+    // XML is kept as the author wrote it: from the end of the root's start tag to the beginning of its end tag.
+    let document = document.trim_start_matches('\u{feff}');
+    let mut reader = Reader::from_str(document);
+    let (mut depth, mut from) = (0_usize, 0_usize);
+    loop {
+        let at = usize::try_from(reader.buffer_position()).ok()?;
+        match reader.read_event().ok()? {
+            Event::Start(_) => {
+                depth += 1;
+                if depth == 1 {
+                    from = usize::try_from(reader.buffer_position()).ok()?;
+                }
+            }
+            Event::End(_) => {
+                depth = depth.checked_sub(1)?;
+                if depth == 0 {
+                    return Some((key, document.get(from..at)?.trim().to_owned()));
+                }
+            }
+            Event::Eof => return None,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_local_entry_is_what_stands_inside() {
+        let library = |text: &str| Library::new().with_local_entry(&Source::new("f", text));
+        let of = |text: &str| library(text).entry("k").map(|s| s.text.to_string());
+        assert_eq!(of("<localEntry xmlns='u' key='k'> a &lt; <![CDATA[b<c]]> </localEntry>").as_deref(), Some("a < b<c"));
+        assert_eq!(of("\u{feff}<localEntry key='k'>\n <a><b>x</b></a> </localEntry>").as_deref(), Some("<a><b>x</b></a>"));
+        for none in ["<localEntry key='k' src='file:x'/>", "<other key='k'>x</other>", "<localEntry>x</localEntry>", "torn<"] {
+            assert_eq!(of(none), None, "{none}");
+        }
     }
 }

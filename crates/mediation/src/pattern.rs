@@ -1,7 +1,7 @@
 //! Java's regular expressions, as filters and switches have them: the whole text must match.
 //!
-//! Look-ahead, back references and possessive repetition are Java's and stand in the stock sequences, so the engine backtracks where it must;
-//! how often is bounded by count, and a pattern that reaches the bound is a failure of the mediator, never a busy gateway.
+//! Look-ahead, back references and possessive repetition are Java's and stand in the stock sequences, so the engine backtracks where it
+//! must; how often is bounded by count, and a pattern that reaches the bound is a failure of the mediator, never a busy gateway.
 
 use fancy_regex::{Regex, RegexBuilder};
 

@@ -1,4 +1,5 @@
-//! Running a program over a message: a stack of blocks and places in them, so that a run can stop at an outside call and go on with the answer.
+//! Running a program over a message: a stack of blocks and places in them, so that a run can stop at an outside call and go on with the
+//! answer.
 
 use std::sync::Arc;
 
@@ -419,6 +420,7 @@ impl Run {
                             whole.insert(parent, place, copy);
                             whole.detach(id);
                         }
+                        message.payload.fits(&self.limits)?;
                     }
                 }
             }
@@ -444,6 +446,7 @@ impl Run {
                         && let Some(there) = jsonpath::at_mut(whole, &place)
                     {
                         *there = made;
+                        message.payload.fits(&self.limits)?;
                     }
                 }
             }

@@ -26,6 +26,7 @@ mod subscription;
 mod tenant;
 mod time;
 mod user;
+mod user_store;
 
 pub use api::{
     AccessControl, Advertise, Api, ApiKind, ApiScope, AuthType, BusinessInformation, Cors, EndpointImplementation, MaxTps,
@@ -60,3 +61,4 @@ pub use subscription::{KeyMapping, KeyMappingMode, KeyState, KeyType, Subscripti
 pub use tenant::{SUPER_TENANT_DOMAIN, Tenant};
 pub use time::Timestamp;
 pub use user::{EVERYONE, PRIMARY_STORE, User, UserName};
+pub use user_store::{UserStore, UserStoreKind};

@@ -1,14 +1,14 @@
 //! The files of `repository/conf`: only the elements someone taking over the site reads.
 
 use crate::artifacts::xml;
-use crate::site::Site;
+use crate::site::{SUPER_TENANT, Site};
 use crate::write::{Link, Links};
 
 /// (path below the home folder, text)
 pub(crate) fn files(site: &Site, links: &Links) -> Vec<(String, String)> {
     let conf =
         |name: &str, text: String| (format!("repository/conf/{name}"), format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{text}"));
-    vec![
+    let mut files = vec![
         ("bin/version.txt".to_owned(), "WSO2 API Manager-1.9.1\n".to_owned()),
         conf("datasources/master-datasources.xml", datasources(links)),
         conf("api-manager.xml", api_manager(site)),
@@ -16,7 +16,16 @@ pub(crate) fn files(site: &Site, links: &Links) -> Vec<(String, String)> {
         conf("registry.xml", REGISTRY.to_owned()),
         conf("identity.xml", IDENTITY.to_owned()),
         conf("carbon.xml", carbon(site)),
-    ]
+    ];
+    for store in site.user_stores.iter().filter(|store| !store.is_primary()) {
+        let folder = match store.tenant {
+            SUPER_TENANT => "repository/deployment/server/userstores".to_owned(),
+            tenant => format!("repository/tenants/{tenant}/userstores"),
+        };
+        let text = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}\n", store.xml());
+        files.push((format!("{folder}/{}.xml", store.domain.to_lowercase().replace('.', "_")), text));
+    }
+    files
 }
 
 fn datasources(links: &Links) -> String {
@@ -73,7 +82,7 @@ fn api_manager(site: &Site) -> String {
 
 fn user_management(site: &Site) -> String {
     let password = site.users.iter().find(|u| u.name == "admin").map(|u| xml(&u.password)).unwrap_or_default();
-    format!(
+    let text = format!(
         "<UserManager>\n    <Realm>\n        <Configuration>\n            <AddAdmin>true</AddAdmin>\n            <AdminRole>admin</AdminRole>\n            <AdminUser>\n                \
          <UserName>admin</UserName>\n                <Password>{password}</Password>\n            </AdminUser>\n            <EveryOneRoleName>everyone</EveryOneRoleName>\n            \
          <Property name=\"dataSource\">jdbc/WSO2UM_DB</Property>\n        </Configuration>\n        \
@@ -85,7 +94,11 @@ fn user_management(site: &Site) -> String {
          <Property name=\"RolenameJavaRegEx\">^[\\S]{{3,30}}$</Property>\n            <Property name=\"SharedGroupEnabled\">false</Property>\n        </UserStoreManager>\n        \
          <AuthorizationManager class=\"org.wso2.carbon.user.core.authorization.JDBCAuthorizationManager\">\n            \
          <Property name=\"AdminRoleManagementPermissions\">/permission</Property>\n            <Property name=\"AuthorizationCacheEnabled\">true</Property>\n        </AuthorizationManager>\n    </Realm>\n</UserManager>\n"
-    )
+    );
+    let Some(primary) = site.user_stores.iter().find(|store| store.is_primary()) else { return text };
+    let (before, rest) = text.split_once("<UserStoreManager").unwrap_or((&text, ""));
+    let (_, after) = rest.split_once("</UserStoreManager>").unwrap_or(("", rest));
+    format!("{before}{}{after}", primary.xml())
 }
 
 const REGISTRY: &str = "<wso2registry>\n    <currentDBConfig>wso2registry</currentDBConfig>\n    <readOnly>false</readOnly>\n    <enableCache>true</enableCache>\n    \

@@ -38,7 +38,7 @@ pub use schema::{Column, ColumnType, Database, Table, tables};
 pub use seed::{password_digest, salt};
 pub use site::{
     Api, Application, Balance, Client, Comment, Document, DocumentSource, Endpoint, Key, Resource, Role, Scope, Site, Status, Subscription,
-    Tenant, Tier, Token, TokenKind, User, Workflow,
+    Tenant, Tier, Token, TokenKind, User, UserStore, Workflow,
 };
 pub use write::{Dialect, Link, Links, WriteError, Written};
 

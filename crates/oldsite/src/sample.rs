@@ -48,6 +48,7 @@ impl Site {
                 comment(1, "erin", "Could the list be paged?\nTen at a time would do."),
                 comment(10, "tina@acme.com", "Très utile – merci!"),
             ],
+            user_stores: Vec::new(),
             dirt: Vec::new(),
         };
         site.roles = roles();

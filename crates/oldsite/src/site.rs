@@ -46,8 +46,63 @@ pub struct Site {
     /// (API id, user with tenant, stars)
     pub ratings: Vec<(i32, String, i32)>,
     pub comments: Vec<Comment>,
+    /// User stores that other servers keep.
+    pub user_stores: Vec<UserStore>,
     /// Faults to put into the rows.
     pub dirt: Vec<Dirt>,
+}
+
+/// A user store that another server keeps.
+#[derive(Debug, Clone)]
+pub struct UserStore {
+    pub tenant: i32,
+    /// Its domain; `PRIMARY` puts it into user-mgt.xml in place of the JDBC store.
+    pub domain: String,
+    /// The class below `org.wso2.carbon.user.core.`, or a whole class name.
+    pub class: String,
+    /// Attributes (such as `encrypted="true"`), name and value of each property.
+    pub properties: Vec<(String, String, String)>,
+    /// Roles of the store with the permissions they were given.
+    pub roles: Vec<(String, Vec<String>)>,
+    /// Users of the store with an internal role each, without its prefix.
+    pub held: Vec<(String, String)>,
+}
+
+impl UserStore {
+    /// One without roles, whose properties have no attributes.
+    pub fn new(domain: &str, class: &str, properties: &[(&str, &str)]) -> Self {
+        let owned = |(name, value): &(&str, &str)| (String::new(), (*name).to_owned(), (*value).to_owned());
+        Self {
+            tenant: SUPER_TENANT,
+            domain: domain.to_owned(),
+            class: class.to_owned(),
+            properties: properties.iter().map(owned).collect(),
+            roles: Vec::new(),
+            held: Vec::new(),
+        }
+    }
+
+    /// Whether it takes the place of the JDBC store.
+    pub(crate) fn is_primary(&self) -> bool {
+        self.domain == "PRIMARY"
+    }
+
+    /// `UserStoreManager` with its properties.
+    pub(crate) fn xml(&self) -> String {
+        let class = if self.class.contains("org.wso2") || self.class.starts_with("com.") {
+            self.class.clone()
+        } else {
+            format!("org.wso2.carbon.user.core.{}", self.class)
+        };
+        let mut text = format!("<UserStoreManager class=\"{class}\">");
+        for (attributes, name, value) in &self.properties {
+            text.push_str(&format!("<Property {attributes} name=\"{name}\">{}</Property>", crate::artifacts::xml(value)));
+        }
+        if !self.is_primary() {
+            text.push_str(&format!("<Property name=\"DomainName\">{}</Property>", crate::artifacts::xml(&self.domain)));
+        }
+        text + "</UserStoreManager>"
+    }
 }
 
 impl Site {

@@ -41,11 +41,44 @@ pub(crate) fn rows(site: &Site) -> Rows {
                 permissions.grant(&mut rows, tenant, path, EXECUTE, &role.name, domain, true);
             }
         }
+        stores(site, tenant, &mut permissions, &mut rows);
     }
     for api in &site.apis {
         visibility(site, api, &mut permissions, &mut rows);
     }
     rows
+}
+
+/// What the tables hold of stores that other servers keep: a number, permissions of their roles, internal roles of their users.
+fn stores(site: &Site, tenant: i32, permissions: &mut Permissions, rows: &mut Rows) {
+    let mut next = 4_i64;
+    for store in site.user_stores.iter().filter(|s| s.tenant == tenant) {
+        let domain = if store.is_primary() { PRIMARY } else { next };
+        if !store.is_primary() {
+            next += 1;
+            row!(rows, "UM_DOMAIN"; UM_DOMAIN_ID = domain, UM_DOMAIN_NAME = store.domain.to_uppercase(), UM_TENANT_ID = tenant);
+        }
+        for (role, paths) in &store.roles {
+            for path in paths {
+                permissions.grant(rows, tenant, path, EXECUTE, role, domain, true);
+            }
+        }
+        // People numbered the internal roles of the tenant in their order.
+        let internal: Vec<&str> = site.roles.iter().filter(|r| r.internal && r.tenant == tenant).map(|r| r.name.as_str()).collect();
+        let before: i64 = site.tenant_ids().iter().take_while(|id| **id != tenant).map(|id| hybrids(site, *id)).sum();
+        for (user, role) in &store.held {
+            let Some(place) = (1_i64..).zip(&internal).find(|(_, name)| *name == role).map(|(at, _)| before + at) else { continue };
+            let id = rows.next_number("UM_HYBRID_USER_ROLE");
+            row!(rows, "UM_HYBRID_USER_ROLE"; UM_ID = id, UM_USER_NAME = user, UM_ROLE_ID = place, UM_TENANT_ID = tenant, UM_DOMAIN_ID = domain);
+        }
+    }
+}
+
+/// Internal roles of a tenant, those of OAuth clients too.
+fn hybrids(site: &Site, tenant: i32) -> i64 {
+    let roles =
+        site.roles.iter().filter(|r| r.internal && r.tenant == tenant).count() + site.clients().filter(|c| c.tenant == tenant).count();
+    i64::try_from(roles).unwrap_or(i64::MAX)
 }
 
 /// The registry roles of an API's artifact: who may see it in the store.

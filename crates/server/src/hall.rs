@@ -142,6 +142,17 @@ pub async fn start(start: Start) -> Result<Running, StartFault> {
         users::Made::Existing => None,
     };
 
+    for store in users.stores().await? {
+        let (tenant, domain, kind, address) = (&store.tenant, &store.domain, &store.kind, &store.address);
+        match &store.fault {
+            _ if store.disabled => tracing::info!(%tenant, %domain, kind, address, "user store, disabled"),
+            None => tracing::info!(%tenant, %domain, kind, address, "user store"),
+            Some(fault) => {
+                tracing::error!(%tenant, %domain, kind, %fault, "the definition of a user store cannot be used; its users cannot sign in")
+            }
+        }
+    }
+
     let signers = Arc::new(keys::Signers::new(db.clone(), Arc::new(|key, name| Ok(tls::certificate_for(key, name)?)), Arc::clone(&clock)));
     signers.ensure(TenantId::SUPER).await?;
     let desk = keys::Desk::new(db.clone(), users.clone(), signers, key_settings(&options), Arc::clone(&clock));

@@ -18,7 +18,7 @@ impl Passwords for OwnPasswords {
         Box::pin(async move {
             self.0.change_password(user, &current, new).await.map_err(|fault| match fault {
                 ChangeError::Current(cause) if !cause.is_ours() => PasswordRefused::Current,
-                ChangeError::PasswordNotAllowed => PasswordRefused::New(fault.to_string()),
+                ChangeError::PasswordNotAllowed | ChangeError::KeptElsewhere(_) => PasswordRefused::New(fault.to_string()),
                 other => PasswordRefused::Unavailable(Box::new(other)),
             })
         })

@@ -12,6 +12,7 @@ mod house;
 mod process;
 mod road;
 mod scratch;
+mod slapd;
 
 pub use answer::Answer;
 pub use backend::Backend;
@@ -20,6 +21,7 @@ pub use house::House;
 pub use process::{Ended, Process, Setup};
 pub use road::{Keys, api};
 pub use scratch::{Scratch, with_postgres};
+pub use slapd::{Slapd, group, person};
 
 use std::future::Future;
 use std::time::{Duration, Instant};

@@ -84,6 +84,15 @@ struct Common {
     /// Go on without clients and tokens that the old installation encrypted and whose key is not at hand.
     #[arg(long)]
     leave_encrypted: bool,
+    /// Authorities (PEM) that vouch for the directory servers of user stores, in place of those this machine trusts.
+    #[arg(long)]
+    user_store_ca: Option<PathBuf>,
+    /// Take any certificate a directory server shows. Whoever stands between can then read passwords.
+    #[arg(long, conflicts_with = "user_store_ca")]
+    user_store_any_certificate: bool,
+    /// Do not ask user stores whether they answer; `assess` and `plan` do otherwise.
+    #[arg(long)]
+    skip_user_store_test: bool,
     /// Also write the whole report here, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -125,6 +134,13 @@ impl Ready {
     }
 }
 
+async fn ask_user_stores(common: &Common, translation: &mut Translation) {
+    if !common.skip_user_store_test && !translation.user_stores.is_empty() {
+        say("asking user stores");
+        upgrade::ask_user_stores(translation).await;
+    }
+}
+
 /// Translates all, tokens counted, and holds it against the target; `run` is one that was interrupted and is gone on with.
 async fn translated(ready: &Ready, db: Option<&Db>, run: Option<i64>) -> anyhow::Result<(Translation, Plan)> {
     say("translating");
@@ -150,7 +166,19 @@ fn place(common: &Common) -> anyhow::Result<Place> {
         None => None,
     };
     let key_store_password = secret_of("TIDEGATE_SOURCE_KEYSTORE_PASSWORD");
-    Ok(Place { home: common.source.clone(), databases, zone, key_store_password, leave_encrypted: common.leave_encrypted })
+    let user_store_authorities = match &common.user_store_ca {
+        Some(file) => Some(std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?),
+        None => None,
+    };
+    Ok(Place {
+        home: common.source.clone(),
+        databases,
+        zone,
+        key_store_password,
+        leave_encrypted: common.leave_encrypted,
+        user_store_authorities,
+        user_store_any_certificate: common.user_store_any_certificate,
+    })
 }
 
 /// How the source is read, as a plan and the journal remember it.

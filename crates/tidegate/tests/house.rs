@@ -16,13 +16,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("rest", &["model", "token"]),
     ("search", &["model", "db", "rest"]),
     ("events", &["model", "db"]),
-    ("users", &["model", "db"]),
+    ("userstores", &["model"]),
+    ("users", &["model", "db", "userstores"]),
     ("gateway", &["model", "token", "traffic", "mediation"]),
     ("keys", &["model", "token", "db", "users", "rest"]),
     ("publisher", &["model", "spec", "db", "rest", "search", "mediation"]),
     ("portal", &["model", "db", "rest", "search", "keys"]),
     ("admin", &["model", "traffic", "db", "rest", "users"]),
-    ("upgrade", &["model", "spec", "db", "mediation", "h2file"]),
+    ("upgrade", &["model", "spec", "db", "mediation", "h2file", "userstores"]),
     (
         "server",
         &[
@@ -48,9 +49,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 /// Who may import a library that must not spread. The SQL driver is the important one: our database is touched by `db` alone, the old
-/// product's by `upgrade` alone; tests make databases to run on.
+/// product's by `upgrade` alone, a site's own user databases by `userstores` alone; tests make databases to run on.
 const ONLY_BY: &[(&str, &[&str])] = &[
-    ("sqlx", &["db", "upgrade", "testkit"]),
+    ("sqlx", &["db", "upgrade", "userstores", "testkit"]),
+    ("ldap3", &["userstores"]),
     ("argon2", &["users"]),
     ("clap", &["tidegate", "xtask"]),
     ("indicatif", &["tidegate"]),

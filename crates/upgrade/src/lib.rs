@@ -12,6 +12,7 @@ pub mod source;
 pub mod translate;
 
 pub mod apply;
+mod asking;
 pub mod catch_up;
 mod files;
 pub mod fingerprint;
@@ -25,4 +26,5 @@ pub mod stakes;
 pub mod target;
 pub mod verify;
 
+pub use asking::ask_user_stores;
 pub use opened::{Old, OpenError, Place};

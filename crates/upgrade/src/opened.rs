@@ -6,7 +6,11 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use model::{Secret, Timestamp};
 
-use crate::old::{Installation, people::SUPER_TENANT_ID};
+use crate::old::{
+    Installation,
+    people::SUPER_TENANT_ID,
+    stores::{self, OldUserStore},
+};
 use crate::source::{
     Kind, Location, Reading, Site, SourceError,
     clock::{Clock, WrittenIn, written_in},
@@ -28,6 +32,10 @@ pub struct Place {
     pub key_store_password: Option<Secret<String>>,
     /// Go on without clients and tokens that are encrypted and cannot be opened.
     pub leave_encrypted: bool,
+    /// PEM text of authorities that vouch for directory servers.
+    pub user_store_authorities: Option<String>,
+    /// Take any certificate that a directory server shows.
+    pub user_store_any_certificate: bool,
 }
 
 /// An old installation, read.
@@ -39,6 +47,8 @@ pub struct Old {
     pub home: Option<Home>,
     /// Its records.
     pub installation: Installation,
+    /// Its user stores.
+    pub stores: Vec<OldUserStore>,
     /// A name that stays the same however its databases are reached.
     pub source: String,
     zone: Option<Tz>,
@@ -71,20 +81,29 @@ impl Old {
             (None, []) => return Err(OpenError::Nowhere),
         };
         let mut installation = Installation::read(&site, home.as_ref().map(|h| &h.settings)).await?;
+        let for_stores = home.as_ref().is_some_and(stores::wants_key);
         let encrypted = installation.encryption.is_on();
-        if encrypted || installation.has_sealed_files() {
-            match key(place, home.as_ref()) {
-                Ok(key) => {
-                    installation.unseal(&key);
-                    site.key = Some(Arc::new(key));
+        let wanted = encrypted || installation.has_sealed_files();
+        let key = (wanted || for_stores).then(|| key(place, home.as_ref()));
+        let key = key.map(|key| key.map(Arc::new));
+        if wanted {
+            match &key {
+                Some(Ok(key)) => {
+                    installation.unseal(key);
+                    site.key = Some(Arc::clone(key));
                 }
-                Err(fault) if encrypted => installation.encryption.fault = Some(fault),
+                Some(Err(fault)) if encrypted => installation.encryption.fault = Some(fault.clone()),
                 // What needs it says so where it is translated; nothing a caller holds depends on it.
-                Err(fault) => installation.notes.push(format!("passwords of endpoints and tenants' keystores stay closed: {fault}")),
+                Some(Err(fault)) => installation.notes.push(format!("passwords of endpoints and tenants' keystores stay closed: {fault}")),
+                None => {}
             }
         }
+        let mut stores = stores::read(home.as_ref(), &installation.tenants, key.as_ref().and_then(|key| key.as_deref().ok()));
+        for store in &mut stores {
+            trust(store, place);
+        }
         let source = identity(&installation);
-        Ok(Self { site, home, installation, source, zone: place.zone, leave_encrypted: place.leave_encrypted })
+        Ok(Self { site, home, installation, stores, source, zone: place.zone, leave_encrypted: place.leave_encrypted })
     }
 
     /// What is handed to translation.
@@ -94,7 +113,7 @@ impl Old {
             settings: self.home.as_ref().map(|h| &h.settings),
             synapse: self.home.as_ref().map_or(&[], |h| &h.synapse),
             extras: self.home.as_ref().map(|h| &h.extras),
-            secondary_stores: self.home.as_ref().map_or(0, |h| h.user_stores.len()),
+            stores: &self.stores,
             clock: Clock::new(self.zone.unwrap_or(chrono_tz::UTC)),
             source: &self.source,
             endpoint_map,
@@ -121,6 +140,21 @@ impl Old {
 fn key(place: &Place, home: Option<&Home>) -> Result<OldKey, KeyStoreFault> {
     let home = home.ok_or(KeyStoreFault::NotNamed)?;
     OldKey::of(&home.settings.key_stores(), &home.root, place.key_store_password.as_ref())
+}
+
+/// Tells a directory's definition which certificates to take, as the operator decided.
+fn trust(store: &mut OldUserStore, place: &Place) {
+    let over_tls = store.property("ConnectionURL").is_some_and(|url| url.to_ascii_lowercase().contains("ldaps://"))
+        || store.property("StartTLSEnabled").is_some_and(|text| text.eq_ignore_ascii_case("true"));
+    if !over_tls {
+        return;
+    }
+    if let Some(pem) = &place.user_store_authorities {
+        store.properties.push(("TrustedCertificates".to_owned(), pem.clone()));
+    }
+    if place.user_store_any_certificate {
+        store.properties.push(("InsecureTLS".to_owned(), "true".to_owned()));
+    }
 }
 
 /// One database may serve several duties; it is opened once.

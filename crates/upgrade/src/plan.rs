@@ -147,6 +147,7 @@ macro_rules! in_order {
     ($translation:expr, $visit:ident $(, $more:expr)*) => {
         $visit!($translation.tenants $(, $more)*);
         $visit!($translation.continuity $(, $more)*);
+        $visit!($translation.user_stores $(, $more)*);
         $visit!($translation.roles $(, $more)*);
         $visit!($translation.rest_scopes $(, $more)*);
         $visit!($translation.users $(, $more)*);

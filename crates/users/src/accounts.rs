@@ -38,6 +38,9 @@ pub enum ChangeError {
     /// No such role.
     #[error("there is no role '{0}'")]
     UnknownRole(String),
+    /// Another server keeps the store, and it is not written to.
+    #[error("the user store {0} is kept on another server; make users and change passwords there")]
+    KeptElsewhere(String),
     /// The name is taken.
     #[error("there is a user '{0}' already")]
     Exists(UserName),
@@ -100,6 +103,7 @@ impl Users {
     pub async fn create(&self, new: NewUser) -> Result<User, ChangeError> {
         check_name(&new.name)?;
         check_password(&new.password)?;
+        self.must_be_ours(&new.name).await?;
         let (hashed, _) = self.hashing.run(new.password, password::hash).await.map_err(ChangeError::Hashing)?;
         let hashed = hashed.map_err(|fault| ChangeError::Hashing(fault.into()))?;
         let now = self.now();
@@ -146,6 +150,7 @@ impl Users {
     /// [`ChangeError`].
     pub async fn set_password(&self, name: &UserName, new: Secret<String>, one_time: bool) -> Result<(), ChangeError> {
         check_password(&new)?;
+        self.must_be_ours(name).await?;
         let (hashed, _) = self.hashing.run(new, password::hash).await.map_err(ChangeError::Hashing)?;
         let hashed = hashed.map_err(|fault| ChangeError::Hashing(fault.into()))?;
         let now = self.now();
@@ -175,6 +180,17 @@ impl Users {
     /// [`ChangeError`].
     pub async fn set_locked(&self, name: &UserName, locked: bool) -> Result<(), ChangeError> {
         self.alter(name, |user| user.locked = locked).await
+    }
+
+    /// Refuses a name of a store that another server keeps, unless the account has a password here all the same.
+    async fn must_be_ours(&self, name: &UserName) -> Result<(), ChangeError> {
+        let mut tx = self.db.read().await?;
+        let Some(tenant) = db::tenants::find_by_domain(&mut tx, &name.tenant).await? else { return Ok(()) };
+        if db::user_stores::find(&mut tx, tenant.id, &name.store).await?.is_none() {
+            return Ok(());
+        }
+        let has_password = db::users::find(&mut tx, tenant.id, &name.store, &name.name).await?.is_some_and(|user| user.password.is_some());
+        if has_password && name.store == PRIMARY_STORE { Ok(()) } else { Err(ChangeError::KeptElsewhere(name.store.clone())) }
     }
 
     async fn alter(&self, name: &UserName, change: impl FnOnce(&mut User)) -> Result<(), ChangeError> {

@@ -1,11 +1,12 @@
 //! Accounts: who somebody is, whether their password is right, which roles they hold.
 //!
-//! Not here: what a role allows (that is decided at the doors), tokens, and directories outside our own database.
+//! Not here: what a role allows (that is decided at the doors), tokens, and how a directory is spoken to (that is `userstores`').
 //!
 //! Signing in is the one place where strangers make the server work hard, so its cost is bounded everywhere: hashing runs on a fixed number
 //! of threads with a bounded queue, attempts on one name from one network run one after the other, and repeated failures must wait.
 
 mod accounts;
+mod elsewhere;
 mod first_start;
 mod guard;
 pub mod password;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use model::{EVERYONE, Tenant, Timestamp, User, UserName};
 
 pub use accounts::{ChangeError, NewUser, find, hold, parse_name};
+pub use elsewhere::StoreState;
 pub use first_start::Made;
 pub use sign_in::SignInError;
 
@@ -31,6 +33,7 @@ pub struct Users {
     hashing: Arc<sign_in::Hashing>,
     guard: Arc<guard::Guard>,
     recent: Arc<recent::Recent>,
+    elsewhere: Arc<elsewhere::Elsewhere>,
 }
 
 /// An account together with what follows from it.
@@ -81,6 +84,7 @@ impl Users {
             hashing: Arc::new(sign_in::Hashing::new()),
             guard: Arc::new(guard::Guard::default()),
             recent: Arc::new(recent::Recent::new()),
+            elsewhere: Arc::default(),
         }
     }
 

@@ -4,21 +4,21 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Secret, StoredPassword, Timestamp, User, UserName};
+use model::{PRIMARY_STORE, Secret, StoredPassword, Tenant, Timestamp, User, UserName};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::elsewhere::Store;
 use crate::guard::LineFull;
 use crate::password::{self, HashFault, PASSWORD_MAX_BYTES, Verdict};
 use crate::{Account, Users};
 
 /// A one-time password is good for so long after it was set.
-const ONE_TIME_MS: i64 = 24 * 60 * 60 * 1000;
+pub(crate) const ONE_TIME_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Requests that may wait for a hashing thread; at a tenth of a second each, more could not be answered in bearable time.
 const WAITING_MAX: usize = 512;
 
-/// Why somebody may not sign in. Doors answer strangers the same for all but [`SignInError::Store`], [`SignInError::Busy`] and
-/// [`SignInError::Hashing`].
+/// Why somebody may not sign in. Doors answer strangers the same for all but those that are [ours](SignInError::is_ours).
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
     /// No such user, no password of ours, or the wrong one.
@@ -48,13 +48,29 @@ pub enum SignInError {
     /// The account could not be read.
     #[error("the account could not be read")]
     Store(#[from] db::Error),
+    /// A user store that may know the user cannot be asked now. Says nothing about the password.
+    #[error("the user store {store} cannot be asked now")]
+    Unanswered {
+        /// Which.
+        store: String,
+        /// Why.
+        source: userstores::Unanswered,
+    },
+    /// A user store's definition cannot be acted on.
+    #[error("the definition of the user store {store} cannot be used")]
+    Definition {
+        /// Which.
+        store: String,
+        /// Why.
+        source: userstores::DefinitionFault,
+    },
 }
 
 impl SignInError {
     /// Whether the fault is the server's: the answer then is an error, never a refusal.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        matches!(self, Self::Busy | Self::Hashing(_) | Self::Store(_))
+        matches!(self, Self::Busy | Self::Hashing(_) | Self::Store(_) | Self::Unanswered { .. } | Self::Definition { .. })
     }
 }
 
@@ -76,13 +92,45 @@ impl Users {
     /// Checks name and password. A password kept in an old form is stored anew after its first success. `from` is where the attempt comes
     /// from: failures there do not count against those who sign in elsewhere.
     ///
+    /// A name with the domain of a store that another server keeps is that store's. A bare name is one of our own accounts or, where that does
+    /// not fit, is looked for in all other stores in their order, as the old product did.
+    ///
     /// # Errors
     /// [`SignInError`].
     pub async fn sign_in_from(&self, name: &UserName, password: &Secret<String>, from: Option<IpAddr>) -> Result<Account, SignInError> {
+        let Some(tenant) = self.tenant_of(name).await? else { return self.sign_in_here(name, password, from, &[]).await };
+        let stores = self.stores_of(&tenant).await?;
+        match stores.iter().find(|store| store.answers_to(&name.store)) {
+            Some(store) if name.store != PRIMARY_STORE => {
+                let full = UserName { store: store.name(), ..name.clone() };
+                // Boxed, so that everybody's sign-in need not carry the room that asking another server takes.
+                let account = Box::pin(self.sign_in_there(store, &tenant, &full, password, from)).await?;
+                admitted(account, self.now())
+            }
+            _ => {
+                let asked: Vec<(&Tenant, &Store)> = stores.iter().map(|store| (&tenant, store)).collect();
+                // A domain of nobody's means nobody, not somebody of that name in another store.
+                let asked = if name.store == PRIMARY_STORE { asked } else { Vec::new() };
+                self.sign_in_here(name, password, from, &asked).await
+            }
+        }
+    }
+
+    /// Looks among our own accounts, then in other stores.
+    async fn sign_in_here(
+        &self,
+        name: &UserName,
+        password: &Secret<String>,
+        from: Option<IpAddr>,
+        others: &[(&Tenant, &Store)],
+    ) -> Result<Account, SignInError> {
         if let Some(account) = self.recently_right(name, password).await? {
             return admitted(account, self.now());
         }
-        let mut turn = self.guard.turn(name, from).await?;
+        // A directory compares without letter case, so guesses at all spellings of a name are guesses at one user.
+        let is_folded = others.iter().any(|(_, store)| store.is_primary());
+        let guarded = if is_folded { UserName { name: name.name.to_lowercase(), ..name.clone() } } else { name.clone() };
+        let mut turn = self.guard.turn(&guarded, from).await?;
         let now = self.now();
         // While this attempt stood in line another may have shown the same password, or an administrator changed it.
         if let Some(account) = self.recently_right(name, password).await? {
@@ -93,19 +141,45 @@ impl Users {
 
         let found = self.find(name).await?;
         let stored = found.as_ref().and_then(|account| account.user.password.clone());
-        let (verdict, shown) = self.hashing.run(password.clone(), move |shown| password::verify(stored.as_ref(), shown)).await?;
-        let Some(mut account) = found.filter(|_| verdict != Verdict::Wrong) else {
-            turn.failed(now);
-            return Err(SignInError::Refused);
+        let is_ours = stored.is_some();
+        // Where another server keeps the primary store, our own accounts are the exception, and a hashing for nobody would only cost.
+        let is_compared = is_ours || !others.iter().any(|(_, store)| store.is_primary());
+        let verdict = match is_compared {
+            true => Some(self.hashing.run(password.clone(), move |shown| password::verify(stored.as_ref(), shown)).await?),
+            false => None,
         };
-        turn.succeeded();
-        if verdict == Verdict::RightButOutdated {
-            self.renew(&mut account.user, shown).await;
+        if let (Some(mut account), Some((verdict, shown))) = (found, verdict)
+            && verdict != Verdict::Wrong
+        {
+            turn.succeeded();
+            if verdict == Verdict::RightButOutdated {
+                self.renew(&mut account.user, shown).await;
+            }
+            if let Some(stored) = &account.user.password {
+                self.recent.note(name, password, stored, now);
+            }
+            return admitted(account, now);
         }
-        if let Some(stored) = &account.user.password {
-            self.recent.note(name, password, stored, now);
+        match Box::pin(self.ask_in_turn(others, name, is_ours, password, from)).await {
+            Ok(Some(account)) => {
+                turn.succeeded();
+                admitted(account, now)
+            }
+            Ok(None) => {
+                turn.failed(now);
+                Err(SignInError::Refused)
+            }
+            Err(error) => {
+                if !error.is_ours() {
+                    // The password was right; something else is in the way.
+                    turn.succeeded();
+                } else if is_ours {
+                    // Whatever the store that cannot be asked would say, for our own account it was wrong.
+                    turn.failed(now);
+                }
+                Err(error)
+            }
         }
-        admitted(account, now)
     }
 
     async fn recently_right(&self, name: &UserName, password: &Secret<String>) -> Result<Option<Account>, SignInError> {
@@ -139,7 +213,7 @@ impl Users {
     }
 }
 
-fn admitted(account: Account, now: Timestamp) -> Result<Account, SignInError> {
+pub(crate) fn admitted(account: Account, now: Timestamp) -> Result<Account, SignInError> {
     if account.user.locked {
         return Err(SignInError::Locked);
     }

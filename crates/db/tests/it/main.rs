@@ -26,3 +26,4 @@ mod served;
 mod stage;
 mod tokens;
 mod transactions;
+mod user_stores;

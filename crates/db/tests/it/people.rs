@@ -11,6 +11,7 @@ on_both! {
     users_come_back_whole,
     user_names_are_unique_per_store_and_tenant,
     users_are_listed_in_pages,
+    users_are_found_in_any_letter_case_within_their_store,
     another_with_a_role_is_looked_for,
     passwords_are_rehashed,
     what_ends_a_user_takes_their_tokens_back,
@@ -59,6 +60,18 @@ async fn user_names_are_unique_per_store_and_tenant(stage: Stage) {
     let mut tx = stage.db.write().await.unwrap();
     db::users::insert_many(&mut tx, &[user("bob"), user("Bob"), ldap, elsewhere]).await.unwrap();
     assert!(db::users::insert(&mut tx, &user("bob")).await.unwrap_err().is_duplicate("account", "name"));
+}
+
+async fn users_are_found_in_any_letter_case_within_their_store(stage: Stage) {
+    tenants(&stage.db).await;
+    let ldap = |name: &str| User { store: "LDAP".to_owned(), ..user(name) };
+    let mut tx = stage.db.write().await.unwrap();
+    db::users::insert_many(&mut tx, &[user("ann"), ldap("Ann"), ldap("ANN"), ldap("bob"), User { tenant: ACME, ..ldap("ann") }])
+        .await
+        .unwrap();
+    let found = db::users::list_alike(&mut tx, TenantId::SUPER, "LDAP", &["aNN", "cid"]).await.unwrap();
+    assert_eq!(found.iter().map(|user| user.name.as_str()).collect::<Vec<_>>(), ["ANN", "Ann"]);
+    assert!(db::users::list_alike(&mut tx, TenantId::SUPER, "LDAP", &[]).await.unwrap().is_empty());
 }
 
 async fn users_are_listed_in_pages(stage: Stage) {

@@ -41,6 +41,11 @@ pub(crate) enum Refusal {
     Auth(AuthRefusal),
     Throttle(ThrottleRefusal),
     Backend(BackendFailure),
+    /// A mediation sequence failed and nobody made an answer of it.
+    Mediation {
+        code: &'static str,
+        description: String,
+    },
 }
 
 /// Authentication or authorization failed.
@@ -185,6 +190,7 @@ impl Refusal {
             Self::Auth(refusal) => refusal.answer(),
             Self::Throttle(refusal) => refusal.answer(),
             Self::Backend(failure) => failure.answer(),
+            Self::Mediation { code, description } => report(StatusCode::INTERNAL_SERVER_ERROR, code, "Runtime Error", description),
         }
     }
 }
@@ -278,7 +284,7 @@ impl Level {
 
 impl BackendFailure {
     /// Code and description.
-    fn words(self) -> (&'static str, &'static str) {
+    pub(crate) fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Connect => ("101503", "Error connecting to the back end"),
             Self::ConnectTimeout => ("101508", "Error connecting to the back end"),

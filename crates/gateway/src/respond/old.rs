@@ -119,6 +119,7 @@ fn fault(refusal: &Refusal, generation: Generation, told: &Told<'_>) -> Fault {
         Refusal::Auth(refusal) => authentication(refusal, generation, told),
         Refusal::Throttle(refusal) => throttled(refusal.level, refusal.until, generation),
         Refusal::Backend(BackendFailure::ClientBody) => sequence(400, "400", "Bad Request", super::CLIENT_BODY),
+        Refusal::Mediation { code, description } => runtime(500, code, description),
         Refusal::Backend(failure) => {
             let (code, description) = failure.words();
             runtime(500, code, description)

@@ -96,6 +96,14 @@ pub enum CompileFault {
         /// The name.
         name: String,
     },
+    /// Mediation sequences cannot run here; calls of the API are refused until they can.
+    #[error("API {api}: mediation sequences cannot run here: {}", obstacles.join("; "))]
+    Sequences {
+        /// Which API.
+        api: ApiId,
+        /// What is in the way, with file, line and reason.
+        obstacles: Vec<String>,
+    },
     /// A condition of an advanced policy does not compile.
     #[error("advanced policy '{name}'")]
     Policy {
@@ -122,7 +130,8 @@ impl CompileFault {
             | Self::Address { api, .. }
             | Self::Context { api, .. }
             | Self::HeaderName { api, .. }
-            | Self::Verb { api, .. } => Some(*api),
+            | Self::Verb { api, .. }
+            | Self::Sequences { api, .. } => Some(*api),
             Self::Policy { .. } | Self::WaysHeader { .. } => None,
         }
     }

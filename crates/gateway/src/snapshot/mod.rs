@@ -9,6 +9,7 @@
 mod api;
 mod backend;
 mod credentials;
+mod programs;
 mod resources;
 mod ways;
 
@@ -30,6 +31,8 @@ pub use api::CompileFault;
 pub(crate) use api::{ApiEntry, CorsRules};
 pub use backend::AddressFault;
 pub(crate) use backend::{Authority, Backends, Target};
+pub(crate) use programs::Programs;
+pub use programs::Sequences;
 pub(crate) use resources::{Found, Operation, Resource, Verb, Verbs};
 pub use ways::Signer;
 pub(crate) use ways::{AssertionRules, Ways};
@@ -86,6 +89,10 @@ pub enum Change {
     PutApiContinuity(ApiContinuity),
     /// An API follows its tenant.
     RemoveApiContinuity(ApiId),
+    /// The mediation sequences of an API are new or changed.
+    PutSequences(Sequences),
+    /// An API has no sequences any more.
+    RemoveSequences(ApiId),
     /// The key that signs for a tenant is new or another.
     PutSigner(Signer),
     /// A tenant has no key of its own any more.
@@ -155,6 +162,7 @@ pub struct Snapshot {
     /// How many of the ways tell backends who calls.
     asserting: usize,
     differing: Map<ApiId, ApiContinuity>,
+    programs: Map<ApiId, Arc<Programs>>,
     signers: Map<TenantId, Arc<SigningKey>>,
     revoked: Map<Arc<str>, Option<Timestamp>>,
     /// Each text once, however many APIs hold it.
@@ -464,6 +472,17 @@ impl Snapshot {
             Change::RemoveContinuity(tenant) => self.remove_ways(*tenant),
             Change::PutApiContinuity(own) => self.put_differing(own),
             Change::RemoveApiContinuity(api) => drop(self.differing.remove(api)),
+            Change::PutSequences(sequences) => {
+                let (programs, fault) = Programs::compile(sequences);
+                match programs.is_empty() {
+                    true => drop(self.programs.remove(&sequences.api)),
+                    false => drop(self.programs.insert(sequences.api, Arc::new(programs))),
+                }
+                if let Some(fault) = fault {
+                    return Err(fault);
+                }
+            }
+            Change::RemoveSequences(api) => drop(self.programs.remove(api)),
             Change::PutSigner(signer) => drop(self.signers.insert(signer.tenant, Arc::clone(&signer.key))),
             Change::RemoveSigner(tenant) => drop(self.signers.remove(tenant)),
             Change::Revoke { jti, until } => drop(self.revoked.insert(jti.as_str().into(), *until)),

@@ -7,6 +7,7 @@ mod bench;
 mod calls;
 mod continuity;
 mod framing;
+mod mediation;
 mod support;
 mod tls;
 mod upstream;

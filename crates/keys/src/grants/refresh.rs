@@ -33,6 +33,7 @@ impl Desk {
         asked: Option<Vec<String>>,
     ) -> Result<Issued, Refusal> {
         must_be_allowed(client, NAME)?;
+        Box::pin(self.ask_about_holder(client, refresh_token)).await?;
         let key = self.signers.ensure(client.tenant).await?;
         let mut tries = 1;
         loop {
@@ -42,6 +43,21 @@ impl Desk {
                 Err(Lost::Refused(refusal)) => return Err(refusal),
                 Ok(issued) => return Ok(issued),
             }
+        }
+    }
+
+    /// Where another server is in charge of the user, what it says now counts. Asked before anything is decided, because no transaction may
+    /// wait for another server.
+    async fn ask_about_holder(&self, client: &OAuthClient, refresh_token: &Secret<String>) -> Result<(), Refusal> {
+        let mut tx = self.db.read().await?;
+        let found = db::tokens::find_by_refresh(&mut tx, refresh_token.expose()).await?;
+        let Some(TokenHolder::User { user }) = found.filter(|pair| pair.client == client.id).map(|pair| pair.holder) else { return Ok(()) };
+        let name = users::parse_name(&mut tx, &user).await?;
+        drop(tx);
+        match self.users.look_again(&name).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Refusal::grant_not_good()),
+            Err(error) => Err(Refusal::server(error)),
         }
     }
 

@@ -73,6 +73,10 @@ fn what_cannot_run_is_named_with_its_place() {
             "2 script : The script writes XML as code (E4X), which only the old engine knew: unexpected token in expression: '<'.",
         ),
         (
+            "<script language='js'>if (mc.getProperty('a').length() > 3) { print(1); }</script>",
+            "2 script : The script asks a text for its length or letters as Java does.",
+        ),
+        (
             "<script language='js'>mc.getEnvironment().x();</script>",
             "2 script : The script calls mc.getEnvironment, which reaches into the old product.",
         ),

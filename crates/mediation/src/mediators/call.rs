@@ -226,6 +226,7 @@ impl CallOut {
                             tree.insert(parent, place, copy);
                             tree.detach(at.id);
                         }
+                        message.payload.fits(means.limits)?;
                     }
                 }
             }

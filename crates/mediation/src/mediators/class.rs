@@ -1,4 +1,5 @@
-//! `class`: Java code. It never runs here; but the old product's own classes are known by name, and what they did is either done or not needed.
+//! `class`: Java code. It never runs here; but the old product's own classes are known by name, and what they did is either done or not
+//! needed.
 
 use percent_encoding::percent_decode_str;
 
@@ -57,7 +58,10 @@ pub(crate) fn compile(work: &mut Work<'_>, element: &Element) -> Option<Action> 
         };
         if let Some(guard) = guard {
             if guard == Guard::Xml {
-                work.note(element, "The bounds of the XML are checked; a schema named by the property xsdURL fails the request, since no schema is fetched.");
+                work.note(
+                    element,
+                    "The bounds of the XML are checked; with a schema named by xsdURL the request fails, since none is fetched.",
+                );
             }
             let found = if work.library.sequence("_threat_fault_").is_some() { work.by_name(element, "_threat_fault_") } else { None };
             return Some(Action::Own(Own { guard, found }));

@@ -9,7 +9,7 @@ use crate::expression::{Expression, Means, find};
 use crate::failure::Failure;
 use crate::json::Json;
 use crate::jsonpath::{self, Found as JsonFound, JsonPath, Key};
-use crate::message::{Envelope, Message, Scope, Value, Xml, bounds, soap_format};
+use crate::message::{Envelope, Message, Scope, Value, Xml, bounds, fits, fits_json, soap_format};
 use crate::program::Action;
 use crate::tree::{Bounds, Kind, NodeId, Tree};
 use crate::xml::Element;
@@ -203,6 +203,7 @@ impl Enrich {
         } else {
             self.run_xml(message, means)?;
         }
+        message.payload.fits(means.limits)?;
         if matches!(self.target, Target::Body | Target::Envelope) {
             message.remove_property(Scope::Axis2, "NO_ENTITY_BODY");
         }
@@ -260,6 +261,7 @@ impl Enrich {
                     },
                     _ => value,
                 };
+                fits_json(&value, means.limits)?;
                 message.properties.set(Scope::Default, name.as_str(), Value::Json(value));
                 Ok(())
             }
@@ -339,6 +341,7 @@ impl Enrich {
                     if let Some(root) = tree.root() {
                         place(&mut tree, root, How::Child, &pieces);
                     }
+                    fits(&tree, means.limits)?;
                     message.properties.set(Scope::Default, name.as_str(), Value::Xml(Xml(Arc::new(tree))));
                     return Ok(());
                 }

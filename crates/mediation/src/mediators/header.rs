@@ -129,6 +129,7 @@ impl SetHeader {
                     let block = tree.append_tag(header, tag);
                     tree.append_text(block, &value);
                 }
+                message.payload.fits(means.limits)?;
             }
             (Which::Soap { name, namespace, .. }, None) => {
                 let envelope = message.payload.xml_mut(means.limits)?;

@@ -1,7 +1,7 @@
 //! `foreach`, `iterate` and `clone`: mediators run over parts or copies of the message.
 //!
-//! A `foreach` puts what came of each part back in its place. The copies of `iterate` and `clone` were sent each on its own, and `aggregate`
-//! brought the answers together; here they run, but cannot leave the gateway, so one whose copies send anything is an obstacle.
+//! A `foreach` puts what came of each part back in its place. The copies of `iterate` and `clone` were sent each on its own, and
+//! `aggregate` brought the answers together; here they run, but cannot leave the gateway, so one whose copies send anything is an obstacle.
 
 use crate::compile::Work;
 use crate::expression::Expression;

@@ -1,7 +1,7 @@
 //! `payloadFactory`: a body from a template, with `$1`, `$2` … filled in.
 //!
-//! What an argument becomes depends on what it looks like and on the template's kind, as in the old product: XML in an XML template goes in as
-//! elements, in a JSON template as the JSON of it; JSON from a JSON path goes into XML as elements; anything else is text, escaped.
+//! What an argument becomes depends on what it looks like and on the template's kind, as in the old product: XML in an XML template goes in
+//! as elements, in a JSON template as the JSON of it; JSON from a JSON path goes into XML as elements; anything else is text, escaped.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,7 @@ use crate::convert;
 use crate::expression::{Expression, Means};
 use crate::failure::Failure;
 use crate::json::{self, Json};
+use crate::library::Dialect;
 use crate::message::{Media, Message, Scope, bounds, mime};
 use crate::program::Action;
 use crate::tree::{Bounds, Kind, NodeId, Tree};
@@ -20,6 +21,7 @@ use crate::xml::{Element, Node};
 pub(crate) struct PayloadFactory {
     template: Template,
     arguments: Vec<Argument>,
+    dialect: Dialect,
 }
 
 #[derive(Debug)]
@@ -82,7 +84,7 @@ pub(crate) fn compile(work: &mut Work<'_>, element: &Element) -> Option<Action> 
         .map(|argument| compile_argument(work, argument))
         .collect();
     let arguments = arguments.into_iter().collect::<Option<Vec<_>>>()?;
-    Some(Action::Payload(Box::new(PayloadFactory { template: template?, arguments })))
+    Some(Action::Payload(Box::new(PayloadFactory { template: template?, arguments, dialect: work.library.dialect() })))
 }
 
 fn template(work: &mut Work<'_>, element: &Element, format: &Element, media: &str) -> Option<Template> {
@@ -208,6 +210,11 @@ impl PayloadFactory {
             let xml = as_xml(&text, &bounds(means.limits));
             filled.push(Filled { text, is_json_path, literal: argument.literal, fixed, xml });
         }
+        // What the message's type was, which the older engine left alone.
+        let before = match self.dialect {
+            Dialect::V1 => Some(written_type(message)).filter(|kept| !kept.is_empty()),
+            Dialect::V2 => None,
+        };
         match &self.template {
             Template::Xml(template) => {
                 let mut made = Tree::empty();
@@ -216,6 +223,7 @@ impl PayloadFactory {
                     fill(&mut made, document, template, *child, &filled, means)?;
                 }
                 message.payload.set_xml(&made, means.limits)?;
+                message.payload.fits(means.limits)?;
                 let kept = written_type(message);
                 if !matches!(Media::of(&kept), Media::Soap11 | Media::Soap12) && mime(&kept) != "application/xml" {
                     become_type(message, "application/xml");
@@ -233,6 +241,12 @@ impl PayloadFactory {
                 message.payload.set_bytes(made.trim(), "text/plain");
                 become_type(message, "text/plain");
             }
+        }
+        if let Some(kept) = before {
+            message.headers.set("Content-Type", kept.as_str());
+            message.properties.set(Scope::Axis2, "messageType", kept.as_str());
+            message.properties.set(Scope::Axis2, "ContentType", kept);
+            message.payload.retype();
         }
         message.remove_property(Scope::Axis2, "NO_ENTITY_BODY");
         Ok(())

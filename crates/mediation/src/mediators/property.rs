@@ -37,6 +37,9 @@ enum Type {
     Json,
 }
 
+/// Bytes from which on a text counts as a long one.
+const LONG: usize = 4096;
+
 /// Names of axis2 properties that make the sender build the body anew.
 const REWRITING: [&str; 3] = ["messageType", "NO_ENTITY_BODY", "ContentType"];
 
@@ -163,6 +166,12 @@ impl SetProperty {
                 None => None,
             },
         };
+        // Each text is bounded by itself; many long ones together are too.
+        if matches!(&value, Some(Value::Text(text)) if text.len() > LONG)
+            && message.properties.bytes() > means.limits.body_bytes.saturating_mul(2)
+        {
+            return Err(Failure::new("The sequence keeps too much in properties"));
+        }
         match value {
             Some(value) => message.set_property(self.scope, &name, value)?,
             // A header without a value was sent empty; elsewhere the property is then not set.

@@ -1,7 +1,8 @@
 //! `script`: JavaScript over the message, in an engine of its own for every run, so that nothing stays from one message to the next.
 //!
-//! The engine has no files, no network, no clock and no Java. Its memory, its stack and its number of steps are bounded; a script that passes
-//! a bound is a failure of the mediator. The old engines' own dialect (E4X: XML written as code) and Java classes are named as obstacles.
+//! The engine has no files, no network, no clock and no Java. Its memory, its stack and its number of steps are bounded; a script that
+//! passes a bound is a failure of the mediator. The old engines' own dialect (E4X: XML written as code) and Java classes are named as
+//! obstacles.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -40,6 +41,18 @@ impl fmt::Debug for Script {
 const MAX_SOURCE: usize = 256 * 1024;
 /// Stack of the engine, in bytes; well within a thread's.
 const STACK: usize = 192 * 1024;
+
+/// Java, reached for in the ways the old engines knew.
+const JAVA: &str = concat!(
+    r"\b(importPackage|importClass|JavaImporter|JavaAdapter|Packages|loadClass)\b|\bJava\.(type|extend|from|to|super)\b|",
+    r"\bnew\s+(java|javax|org|com|net)\.|\b(java|javax)\.[a-z]+\.|\borg\.(apache|wso2|json|mozilla)\."
+);
+
+/// XML as code, in ways that would pass for JavaScript.
+const E4X: &str = concat!(
+    r"\bnew\s+XML(List)?\s*\(|\bdefault\s+xml\s+namespace\b|::\w|getPayloadXML\s*\(\s*\)\s*",
+    r"(\.\.|\.@|\.\*|\.(?!toString|toXMLString|replace|indexOf|split|substring|match|trim|length|valueOf)[A-Za-z_])"
+);
 
 /// What stands on `mc`, and nothing else.
 const METHODS: [&str; 37] = [
@@ -101,6 +114,18 @@ const PRELUDE: &str = r#"(function (g) {
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
   if (g.performance) { delete g.performance; }
+  // Texts came to scripts as Java strings, so scripts call Java's methods on them.
+  var own = {
+    equals: function (o) { return o !== null && o !== undefined && String(this) === String(o); },
+    equalsIgnoreCase: function (o) { return o !== null && o !== undefined && String(this).toLowerCase() === String(o).toLowerCase(); },
+    contains: function (o) { return String(this).indexOf(String(o)) >= 0; },
+    isEmpty: function () { return String(this).length === 0; },
+    compareTo: function (o) { var a = String(this), b = String(o); return a < b ? -1 : a > b ? 1 : 0; },
+    matches: function (r) { return new RegExp('^(?:' + r + ')$').test(String(this)); },
+    replaceAll: function (r, t) { return String(this).replace(r instanceof RegExp ? r : new RegExp(r, 'g'), t); },
+    replaceFirst: function (r, t) { return String(this).replace(r instanceof RegExp ? r : new RegExp(r), t); }
+  };
+  for (var name in own) { Object.defineProperty(String.prototype, name, { value: own[name], writable: true, configurable: true }); }
   function words(v) { return v === null || v === undefined ? null : String(v); }
   function xml(text) {
     var own = {
@@ -138,7 +163,8 @@ const PRELUDE: &str = r#"(function (g) {
   function say(level) { return function (v) { h.log(level, String(v)); }; }
   function json(v) { return typeof v === 'string' || v instanceof String ? String(v) : JSON.stringify(v); }
   var service = { trace: say(0), debug: say(1), info: say(2), warn: say(3), error: say(4), fatal: say(4),
-    isDebugEnabled: function () { return false; }, isTraceEnabled: function () { return false; }, isInfoEnabled: function () { return true; } };
+    isDebugEnabled: function () { return false; },
+    isTraceEnabled: function () { return false; }, isInfoEnabled: function () { return true; } };
   var mc = {
     getProperty: function (a, b) { return b === undefined ? decode(h.get(words(a), '')) : decode(h.get(words(a), words(b))); },
     setProperty: put,
@@ -267,20 +293,22 @@ fn code_only(source: &str) -> String {
 fn foreign(source: &str) -> Option<(String, &'static str)> {
     let code = code_only(source);
     let has = |pattern: &str| Pattern::anywhere(pattern).is_ok_and(|p| p.matches(&code).unwrap_or(false));
-    if has(
-        r"\b(importPackage|importClass|JavaImporter|JavaAdapter|Packages|loadClass)\b|\bJava\.(type|extend|from|to|super)\b|\bnew\s+(java|javax|org|com|net)\.|\b(java|javax)\.[a-z]+\.|\borg\.(apache|wso2|json|mozilla)\.",
-    ) {
+    if has(JAVA) {
         return Some((
             "The script uses Java classes, which do not run here.".to_owned(),
             "Use JavaScript's own: JSON, Date, RegExp, encodeURIComponent; log with mc.getServiceLog().",
         ));
     }
-    if has(
-        r"\bnew\s+XML(List)?\s*\(|\bdefault\s+xml\s+namespace\b|getPayloadXML\s*\(\s*\)\s*(\.\.|\.@|\.\*|\.(?!toString|toXMLString|replace|indexOf|split|substring|match|trim|length|valueOf)[A-Za-z_])|::\w",
-    ) {
+    if has(E4X) {
         return Some((
             "The script walks through XML as code (E4X), which only the old engine knew.".to_owned(),
             "Read values with <property expression=…> first, or convert to JSON and use mc.getPayloadJSON().",
+        ));
+    }
+    if has(r"\.(length|getBytes|toCharArray)\s*\(\s*\)") {
+        return Some((
+            "The script asks a text for its length or letters as Java does.".to_owned(),
+            "Write .length without parentheses, and .charAt(i) for a letter.",
         ));
     }
     let mut rest = code.as_str();
@@ -294,7 +322,7 @@ fn foreign(source: &str) -> Option<(String, &'static str)> {
         if !name.is_empty() && !METHODS.contains(&name.as_str()) {
             return Some((
                 format!("The script calls mc.{name}, which reaches into the old product."),
-                "Use the message's properties and body only: mc.getProperty, mc.setProperty, mc.getPayloadJSON, mc.setPayloadJSON, mc.setPayloadXML.",
+                "Use the message's properties and body only: mc.getProperty, mc.setProperty, mc.getPayloadJSON, mc.setPayloadJSON.",
             ));
         }
     }
@@ -369,10 +397,8 @@ impl Lent {
 impl Script {
     /// Runs it. `false` when the script says that the sequence is to stop.
     pub(crate) fn run(&self, message: &mut Message, means: &mut Means<'_>, log: &mut Log) -> Result<bool, Failure> {
-        let wrong = |what: String| Failure {
-            detail: what.clone(),
-            ..Failure::new(&format!("The script engine returned an error executing inlined js script: {what}"))
-        };
+        // What the script says goes to the log; the client sees the old product's words.
+        let wrong = |what: String| Failure { detail: what, ..Failure::new(self.words()) };
         let (runtime, context) = engine(means.limits.script_bytes, means.limits.script_turns).map_err(|e| wrong(e.to_string()))?;
         let lent = Lent {
             message: std::mem::replace(message, Message::request("", "")),
@@ -398,6 +424,13 @@ impl Script {
             (Ok(go_on), _) => Ok(go_on),
             (Err(_), Some(failure)) => Err(failure),
             (Err(what), None) => Err(wrong(what)),
+        }
+    }
+
+    fn words(&self) -> &'static str {
+        match self.function {
+            Some(_) => "The script engine returned an error executing external js script",
+            None => "The script engine returned an error executing inlined js script function mediate",
         }
     }
 

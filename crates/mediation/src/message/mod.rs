@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::limits::Limits;
 
 pub use headers::Headers;
-pub(crate) use payload::{Envelope, Format, Media, SOAP11, SOAP12, bounds, mime, soap_format};
+pub(crate) use payload::{Envelope, Format, Media, SOAP11, SOAP12, bounds, fits, fits_json, in_utf8, mime, soap_format};
 pub use payload::{Payload, Rewritten};
 pub use properties::{Properties, Scope, Value, Xml};
 
@@ -47,8 +47,8 @@ pub const UNREADABLE_BODY: i64 = 601_000;
 
 /// A request or an answer on its way.
 ///
-/// Set the fields the old product's sequences read; run; read them back. `method`, `url_postfix`, `to`, `headers` and `status` after a run are
-/// what is to be sent. The body is in `payload`, and was rewritten only if [`Payload::rewritten`] says so.
+/// Set the fields the old product's sequences read; run; read them back. `method`, `url_postfix`, `to`, `headers` and `status` after a run
+/// are what is to be sent. The body is in `payload`, and was rewritten only if [`Payload::rewritten`] says so.
 #[derive(Debug, Clone)]
 pub struct Message {
     /// Which way it goes; `<property name="RESPONSE" value="true"/>`, `respond` and [`Message::begin_answer`] turn it.
@@ -215,8 +215,12 @@ impl Message {
         match (&self.payload.rewritten(), said, written) {
             (None, ..) => {}
             (Some(Rewritten::Empty), ..) => self.headers.remove("Content-Type"),
-            (Some(_), Some(said), _) => self.set_property(Scope::Transport, "Content-Type", Value::Text(said))?,
-            (Some(_), None, _) if !self.payload.untyped && self.content_type().is_some() => {}
+            (Some(_), Some(said), _) => self.set_property(Scope::Transport, "Content-Type", Value::Text(in_utf8(&said)))?,
+            (Some(_), None, None) if !self.payload.untyped && self.content_type().is_some() => {}
+            (Some(_), None, Some(_)) if !self.payload.untyped && self.content_type().is_some() => {
+                let kept = in_utf8(self.content_type().unwrap_or_default());
+                self.headers.set("Content-Type", kept);
+            }
             (Some(_), None, written) => {
                 // Without a type given the sender added the character set to its own.
                 if let Some(mime) = written.or(wanted).or_else(|| self.content_type().map(str::to_owned)).filter(|mime| !mime.is_empty()) {

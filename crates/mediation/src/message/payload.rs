@@ -1,5 +1,6 @@
 //! The body: bytes until a mediator looks inside, and bytes again, the very same, unless one changed it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -173,6 +174,15 @@ impl Payload {
         matches!((&self.rewritten, &self.raw, &self.content), (Some(Rewritten::Empty), ..) | (None, Raw::Absent, Content::Closed))
     }
 
+    /// Makes sure that what a sequence made of the body stays within bounds.
+    pub(crate) fn fits(&self, limits: &Limits) -> Result<(), Failure> {
+        match &self.content {
+            Content::Xml(envelope) if self.changed => fits(&envelope.tree, limits),
+            Content::Json(json, _) if self.changed => fits_json(json, limits),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes sure that the body is here, for who sends it on.
     pub(crate) fn require(&self) -> Result<(), Failure> {
         match (&self.rewritten, &self.raw) {
@@ -261,8 +271,7 @@ impl Payload {
     }
 
     /// The body as JSON; `None` when there is none.
-    pub(crate) fn json(&mut self, limits: &Limits) -> Result<Option<std::borrow::Cow<'_, Json>>, Failure> {
-        use std::borrow::Cow;
+    pub(crate) fn json(&mut self, limits: &Limits) -> Result<Option<Cow<'_, Json>>, Failure> {
         self.open(limits)?;
         Ok(match &self.content {
             Content::Json(json, _) => Some(Cow::Borrowed(json)),
@@ -401,12 +410,15 @@ impl Payload {
         Ok(Bytes::from(text))
     }
 
-    /// The body as text for a log line or a script.
+    /// The body as text for a log line or a script; an envelope as the old product printed one.
     pub(crate) fn shown(&mut self, limits: &Limits) -> Result<String, Failure> {
         self.open(limits)?;
         Ok(match &self.content {
             Content::Json(json, _) => json.to_string(),
-            Content::Xml(envelope) => envelope.tree.root().map(|root| envelope.tree.text(root)).unwrap_or_default(),
+            Content::Xml(envelope) => {
+                let envelope = envelope.tree.root().map(|root| envelope.tree.text(root)).unwrap_or_default();
+                format!("<?xml version='1.0' encoding='utf-8'?>{envelope}")
+            }
             Content::Closed => String::new(),
         })
     }
@@ -439,7 +451,7 @@ fn read(bytes: &[u8], content_type: &str, limits: &Limits) -> Result<Content, Fa
             _ => Format::Pox,
         })));
     }
-    let text = || std::str::from_utf8(bytes).map_err(|_| Failure::unreadable("the body is not UTF-8"));
+    let text = || decoded(bytes, content_type);
     match Media::of(content_type) {
         Media::Json => {
             let json = Json::parse(text()?.trim_start_matches('\u{feff}'), limits.nesting)
@@ -448,7 +460,7 @@ fn read(bytes: &[u8], content_type: &str, limits: &Limits) -> Result<Content, Fa
         }
         Media::Soap11 | Media::Soap12 | Media::Xml => {
             let tree =
-                Tree::read(text()?, &bounds(limits)).map_err(|fault| Failure::unreadable(&format!("the body is not XML: {fault}")))?;
+                Tree::read(&text()?, &bounds(limits)).map_err(|fault| Failure::unreadable(&format!("the body is not XML: {fault}")))?;
             Ok(Content::Xml(match tree.root().and_then(|root| soap_format(&tree, root)) {
                 Some(format) => Envelope { tree: Arc::new(tree), format },
                 None => {
@@ -474,9 +486,68 @@ fn read(bytes: &[u8], content_type: &str, limits: &Limits) -> Result<Content, Fa
             envelope.set_content(&tree);
             Ok(Content::Xml(envelope))
         }
-        Media::Text => Ok(plain("text", text()?)),
+        Media::Text => Ok(plain("text", &text()?)),
         Media::Binary => Ok(plain("binary", &STANDARD.encode(bytes))),
     }
+}
+
+/// The body as characters, by the set its type names, or its XML declaration. Sets of one byte a letter and UTF-8 are known.
+fn decoded<'b>(bytes: &'b [u8], content_type: &str) -> Result<Cow<'b, str>, Failure> {
+    let named =
+        content_type.split(';').skip(1).find_map(|part| part.trim().to_ascii_lowercase().strip_prefix("charset=").map(str::to_owned));
+    let declared = || {
+        let head = String::from_utf8_lossy(bytes.get(..bytes.len().min(120)).unwrap_or_default()).into_owned();
+        let head = head.strip_prefix("<?xml")?.split("?>").next()?.to_ascii_lowercase();
+        let (_, value) = head.split_once("encoding=")?;
+        let quote = value.chars().next()?;
+        value.get(1..)?.split(quote).next().map(str::to_owned)
+    };
+    let set = named.map(|set| set.trim_matches(['"', '\'']).to_owned()).or_else(declared).unwrap_or_default();
+    match set.as_str() {
+        "iso-8859-1" | "latin1" | "us-ascii" | "ascii" => Ok(Cow::Owned(bytes.iter().map(|byte| char::from(*byte)).collect())),
+        "" | "utf-8" | "utf8" => std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| Failure::unreadable("the body is not UTF-8")),
+        other => Err(Failure::unreadable(&format!("the character set '{}' is not known", crate::xml::shortened(other)))),
+    }
+}
+
+/// A content type for what we wrote, which is UTF-8 whatever came.
+pub(crate) fn in_utf8(content_type: &str) -> String {
+    let mut parts = content_type.split(';').map(str::trim).filter(|part| !part.is_empty());
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_set = part.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("charset="));
+        let other = is_set && !part.get(8..).unwrap_or_default().trim_matches('"').eq_ignore_ascii_case("utf-8");
+        out.push_str("; ");
+        out.push_str(if other { "charset=UTF-8" } else { part });
+    }
+    out
+}
+
+/// Whether XML that a sequence made is within the bounds of what it may make. Copies of copies double at every step, so this is asked
+/// often.
+pub(crate) fn fits(tree: &Tree, limits: &Limits) -> Result<(), Failure> {
+    if tree.len() > limits.elements.saturating_mul(4) || tree.depth() > limits.nesting.saturating_add(8) {
+        return Err(Failure::new("The sequence made too large a document"));
+    }
+    Ok(())
+}
+
+/// The same for JSON.
+pub(crate) fn fits_json(json: &Json, limits: &Limits) -> Result<(), Failure> {
+    let mut open = vec![(json, 0_usize)];
+    let mut values = 0_usize;
+    while let Some((json, depth)) = open.pop() {
+        values += 1;
+        if values > limits.elements || depth > limits.nesting.saturating_add(8) {
+            return Err(Failure::new("The sequence made too large a document"));
+        }
+        match json {
+            Json::Array(items) => open.extend(items.iter().map(|item| (item, depth + 1))),
+            Json::Object(members) => open.extend(members.iter().map(|(_, value)| (value, depth + 1))),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Whether a root element is an envelope, and of which SOAP.
@@ -575,7 +646,7 @@ impl Envelope {
                 // A plain document that came as text/xml goes on as one; one that is to be SOAP now gets its envelope.
                 let own = if self.format == Format::Pox && media == Media::Soap11 { Format::Soap11 } else { self.format };
                 let tree = if own == wanted { Arc::clone(&self.tree) } else { Arc::new(self.turned(wanted)) };
-                let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
+                let mut out = String::from("<?xml version='1.0' encoding='UTF-8'?>");
                 if let Some(root) = tree.root() {
                     tree.write(root, &mut out);
                 }
@@ -654,7 +725,7 @@ mod tests {
                 "<a/>",
                 "application/xml; charset=utf-8",
                 "text/xml",
-                "<?xml version=\"1.0\" encoding=\"UTF-8\"?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body><a/></soapenv:Body></soapenv:Envelope>",
+                "<?xml version='1.0' encoding='UTF-8'?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body><a/></soapenv:Body></soapenv:Envelope>",
             ),
             ("a=1&b=x+y%26", "application/x-www-form-urlencoded", "application/json", "{\"xformValues\":{\"a\":1,\"b\":\"x y&\"}}"),
             ("<x><a>1</a><b>x y&amp;</b></x>", "application/xml", "application/x-www-form-urlencoded", "a=1&b=x+y%26"),
@@ -664,6 +735,23 @@ mod tests {
         ] {
             assert_eq!(as_type(body, from, to), made, "{body} {to}");
         }
+    }
+
+    #[test]
+    fn other_character_sets_are_read_and_written_as_utf_8() {
+        for (content_type, head) in
+            [("application/xml; charset=\"ISO-8859-1\"", ""), ("application/xml", "<?xml version='1.0' encoding='iso-8859-1'?>")]
+        {
+            let mut bytes = head.as_bytes().to_vec();
+            bytes.extend_from_slice(b"<a>\xe4</a>");
+            let mut payload = Payload::whole(Bytes::from(bytes));
+            payload.fix_type(Some(content_type));
+            payload.xml_mut(&Limits::default()).unwrap();
+            payload.close(None, false, &Limits::default()).unwrap();
+            assert_eq!(payload.rewritten(), Some(&Rewritten::Bytes(Bytes::from("<a>ä</a>"))), "{content_type}");
+        }
+        assert_eq!(in_utf8("text/xml;charset=ISO-8859-1; action=\"a\""), "text/xml; charset=UTF-8; action=\"a\"");
+        assert_eq!(in_utf8("text/xml; charset=utf-8"), "text/xml; charset=utf-8");
     }
 
     #[test]
@@ -687,6 +775,7 @@ mod tests {
             assert_eq!(payload(body, content_type).xml(&Limits::default()).unwrap_err().code, 601_000, "{body}");
         }
         assert!(Payload::unread().xml(&Limits::default()).is_err());
+        assert_eq!(payload("x", "text/plain; charset=klingon").xml(&Limits::default()).unwrap_err().code, 601_000);
         let small = Limits { body_bytes: 4, ..Limits::default() };
         assert_eq!(payload("<abc/>", "text/xml").xml(&small).unwrap_err().code, 601_000);
     }

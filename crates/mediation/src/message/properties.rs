@@ -172,6 +172,12 @@ impl Properties {
         self.scope(scope).into_iter().flatten().map(|(name, value)| (name.as_str(), value))
     }
 
+    /// Bytes of all texts, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let all = [&self.default, &self.axis2, &self.axis2_client, &self.operation];
+        all.into_iter().flat_map(BTreeMap::values).map(|value| if let Value::Text(text) = value { text.len() } else { 0 }).sum()
+    }
+
     /// What a request leaves to its answer.
     pub(crate) fn begin_answer(&mut self) {
         self.axis2.clear();

@@ -177,6 +177,8 @@ fn logs_say_what_they_said() {
     assert_eq!(lines[2], format!("{}, IN = X, Payload: {}", lines[0], JSON.1));
     let mut two = message(SOAP.0, SOAP.1);
     assert_eq!(through("<log level='headers'/>", &mut two), ["h : 1"]);
+    let full = &through("<log level='full'/>", &mut two)[0];
+    assert!(full.ends_with(&format!(", Envelope: <?xml version='1.0' encoding='utf-8'?>{}", SOAP.1)), "{full}");
     assert_eq!(run("<log category='WARN'/>", &mut two).log[0].level, crate::LogLevel::Warn);
 }
 
@@ -264,7 +266,7 @@ fn payloads_are_made() {
         (
             SOAP,
             "<payloadFactory><format><b xmlns=''>$1</b></format><args><arg value='2'/></args></payloadFactory>",
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Header><h>1</h></soapenv:Header><soapenv:Body><b>2</b></soapenv:Body></soapenv:Envelope>",
+            "<?xml version='1.0' encoding='UTF-8'?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Header><h>1</h></soapenv:Header><soapenv:Body><b>2</b></soapenv:Body></soapenv:Envelope>",
             "text/xml",
         ),
         (
@@ -283,6 +285,35 @@ fn payloads_are_made() {
         let mut message = message(content_type, text);
         through(inner, &mut message);
         assert_eq!((body(&message).as_str(), message.content_type()), (made, Some(header)), "{inner}");
+    }
+}
+
+#[test]
+fn the_older_engine_left_the_type_alone() {
+    let format = "<payloadFactory><format><am:fault xmlns:am='http://wso2.org/apimanager'><am:code>$1</am:code><am:type>Status report</am:type></am:fault></format><args><arg value='900901'/></args></payloadFactory>";
+    let json = "<payloadFactory media-type='json'><format>{\"a\":1}</format></payloadFactory>";
+    let typed = format!("{json}<property name='messageType' value='application/json' scope='axis2'/>");
+    for (inner, (content_type, text), made, header) in [
+        (format, JSON, "{\"fault\":{\"code\":900901,\"type\":\"Status report\"}}", "application/json"),
+        (
+            format,
+            XML,
+            "<am:fault xmlns:am=\"http://wso2.org/apimanager\"><am:code>900901</am:code><am:type>Status report</am:type></am:fault>",
+            "application/xml",
+        ),
+        (json, XML, "<jsonObject><a>1</a></jsonObject>", "application/xml"),
+        (&typed, XML, "{\"a\":1}", "application/json"),
+        (
+            format,
+            ("", ""),
+            "<am:fault xmlns:am=\"http://wso2.org/apimanager\"><am:code>900901</am:code><am:type>Status report</am:type></am:fault>",
+            "application/xml",
+        ),
+    ] {
+        let mut message = message(content_type, text);
+        let library = Library::new().with_dialect(crate::Dialect::V1);
+        program(&sequence(inner), &library).run(&mut message, &Limits::default());
+        assert_eq!((body(&message).as_str(), message.content_type()), (made, Some(header)), "{inner} {content_type}");
     }
 }
 
@@ -370,7 +401,7 @@ fn enriching_moves_things() {
         (
             SOAP,
             "<source type='inline'><soapenv:Envelope xmlns:soapenv='http://www.w3.org/2003/05/soap-envelope'><soapenv:Body><n xmlns=''/></soapenv:Body></soapenv:Envelope></source><target type='envelope'/>",
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body><n/></soapenv:Body></soapenv:Envelope>",
+            "<?xml version='1.0' encoding='UTF-8'?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body><n/></soapenv:Body></soapenv:Envelope>",
         ),
     ] {
         if made.is_empty() {
@@ -484,7 +515,8 @@ fn scripts_are_bounded() {
         };
         let mut message = message(JSON.0, JSON.1);
         let End::Fault(fault) = Arc::new(program).run(&mut message, &limits).end else { panic!("no fault: {script}") };
-        assert!(fault.message.starts_with("The script engine returned an error") && fault.message.contains(told), "{script}: {fault:?}");
+        assert_eq!(fault.message, "The script engine returned an error executing inlined js script function mediate");
+        assert!(fault.detail.contains(told), "{script}: {fault:?}");
         assert_eq!(fault.detail.split(": ").next(), Some("s.xml:1"));
     }
 }
@@ -552,7 +584,9 @@ fn messages_leave_in_their_ways() {
         ("<send/>", "SendToBackend"),
         ("<send><endpoint><address uri='http://b/x'/></endpoint></send>", "Send(http://b/x/menu?size=2)"),
         ("<header name='To' value='https://c/y'/><send/>", "Send(https://c/y/menu?size=2)"),
-        ("<header name='To' value='https://c/y'/><send><endpoint><default/></endpoint></send>", "Send(https://c/y)"),
+        ("<header name='To' value='https://c/y'/><send><endpoint><default/></endpoint></send>", "Send(https://c/y/menu?size=2)"),
+        ("<send><endpoint><http method='get' uri-template='http://b/x'/></endpoint></send>", "Send(http://b/x)"),
+        ("<send><endpoint><http uri-template='http://b/x/'/></endpoint></send>", "Send(http://b/x/menu?size=2)"),
         ("<property name='RESPONSE' value='true'/><send/><drop/>", "Respond"),
         ("<respond/><property name='never' value='1'/>", "Respond"),
         ("<loopback/>", "Loopback"),

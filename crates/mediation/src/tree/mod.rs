@@ -1,5 +1,5 @@
-//! The XML of a message: a tree that can be walked in every direction and changed, with prefixes and comments kept so that what a sequence did
-//! not touch is written as it was read.
+//! The XML of a message: a tree that can be walked in every direction and changed, with prefixes and comments kept so that what a sequence
+//! did not touch is written as it was read.
 //!
 //! Nodes lie in one list and know their parents. What is taken out stays in the list until the tree is dropped; a bound on the list is
 //! therefore a bound on the work.
@@ -91,6 +91,17 @@ impl Tree {
     /// How many nodes the tree has had.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// How many elements lie in each other at most, without recursion: what a sequence made may be deeper than a reader allows.
+    pub(crate) fn depth(&self) -> usize {
+        let mut deepest = 0;
+        let mut open = vec![(self.document(), 0_usize)];
+        while let Some((id, depth)) = open.pop() {
+            deepest = deepest.max(depth);
+            open.extend(self.children(id).iter().map(|child| (*child, depth + 1)));
+        }
+        deepest
     }
 
     pub(crate) fn kind(&self, id: NodeId) -> &Kind {

@@ -54,8 +54,8 @@ pub(crate) enum Found {
 }
 
 impl Found {
-    /// As the old product made text of it: `None` for a property that is not set. A single element gives its own text, or itself as XML when
-    /// it has none; several give their XML. A number reads as Java prints a double.
+    /// As the old product made text of it: `None` for a property that is not set. A single element gives its own text, or itself as XML
+    /// when it has none; several give their XML. A number reads as Java prints a double.
     pub(crate) fn text(&self) -> Option<String> {
         match self {
             Self::Nodes(nodes, trees) => {

@@ -10,7 +10,8 @@ use crate::xml::XML_NAMESPACE;
 const MAX_BYTES: usize = 8192;
 /// Deepest nesting of parentheses, predicates and arguments.
 const MAX_DEPTH: usize = 40;
-/// Most operators in one expression, since each nests once more when it is evaluated; also the most steps, predicates or arguments in a row.
+/// Most operators in one expression, since each nests once more when it is evaluated; also the most steps, predicates or arguments in a
+/// row.
 const MAX_CHAIN: usize = 200;
 
 pub(super) fn read(text: &str, prefixes: &[(String, Arc<str>)]) -> Result<Expression, String> {

@@ -9,7 +9,7 @@ use upgrade::plan_file::PlanFile;
 use upgrade::report::Report;
 use upgrade::source::{Reading, SourceError, newer};
 
-use super::{Common, Ready, code, options, place, present_target, say, target, tell, translated};
+use super::{Common, Ready, ask_user_stores, code, options, place, present_target, say, target, tell, translated};
 
 #[derive(Args)]
 pub(super) struct PlanWords {
@@ -25,7 +25,8 @@ pub(super) async fn assess(common: &Common) -> anyhow::Result<ExitCode> {
         Err(fault) if is_only_assessed(&fault) => return survey(common).await,
         ready => ready?,
     };
-    let (translation, plan) = translated(&ready, None, None).await?;
+    let (mut translation, plan) = translated(&ready, None, None).await?;
+    ask_user_stores(common, &mut translation).await;
     let report = Report::new("assess", &ready.old, &translation, &plan);
     tell(common, &report)?;
     Ok(code(report.is_fine()))
@@ -53,9 +54,11 @@ pub(super) async fn plan(words: &PlanWords) -> anyhow::Result<ExitCode> {
     let target = target(&common.target)?;
     let ready = Ready::new(common).await?;
     let db = target.open().await?;
-    let (translation, plan) = translated(&ready, db.as_ref(), None).await?;
+    let (mut translation, plan) = translated(&ready, db.as_ref(), None).await?;
     let file = PlanFile::of(&ready.old, &translation, &plan, options(common, &ready.map));
     write(&words.out, &file.text()?)?;
+    // What a user store answers today is told, and is no part of the plan.
+    ask_user_stores(common, &mut translation).await;
     let report = Report::new("plan", &ready.old, &translation, &plan);
     tell(common, &report)?;
     let out = words.out.display();

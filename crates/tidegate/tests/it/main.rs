@@ -13,6 +13,7 @@ mod upgrade;
 mod upgrade_faults;
 mod upgrade_kills;
 mod upgrade_road;
+mod user_stores;
 
 /// The product.
 fn binary() -> &'static std::path::Path {

@@ -29,14 +29,14 @@ struct Taken {
 }
 
 /// What one step of `tidegate upgrade` left.
-struct Step {
-    done: bool,
+pub(crate) struct Step {
+    pub(crate) done: bool,
     said: String,
-    report: Value,
+    pub(crate) report: Value,
 }
 
 /// A step as an operator types it; `apply` after the `plan` that it follows.
-fn step(step: &str, data: &Path, sources: &[String]) -> Step {
+pub(crate) fn step(step: &str, data: &Path, sources: &[String]) -> Step {
     let report = data.with_extension(format!("{step}.json"));
     let plan = data.with_extension("plan");
     if step == "apply" {
@@ -61,7 +61,7 @@ fn step(step: &str, data: &Path, sources: &[String]) -> Step {
     }
 }
 
-fn expect(name: &str, data: &Path, sources: &[String]) -> Value {
+pub(crate) fn expect(name: &str, data: &Path, sources: &[String]) -> Value {
     let step = step(name, data, sources);
     assert!(step.done, "upgrade {name}: {}", step.said);
     step.report

@@ -11,6 +11,7 @@ pub mod oauth;
 pub mod people;
 pub mod record;
 pub mod registry;
+pub mod stores;
 pub mod strangers;
 
 use std::sync::Arc;

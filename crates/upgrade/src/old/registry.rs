@@ -415,6 +415,31 @@ impl<'a> Contents<'a> {
 }
 
 #[cfg(test)]
+impl Registry {
+    /// Puts a file there.
+    pub(crate) fn put(&mut self, tenant_id: i64, path: &str, content: &[u8]) {
+        let resource = Resource {
+            tenant_id,
+            path: path.to_owned(),
+            is_collection: false,
+            media_type: None,
+            creator: None,
+            created: None,
+            updater: None,
+            updated: None,
+            description: None,
+            uuid: None,
+            properties: Vec::new(),
+            tags: Vec::new(),
+            content: Some(content.to_vec()),
+            content_id: Some(1),
+            source: 0,
+        };
+        self.resources.insert((tenant_id, path.to_owned()), resource);
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

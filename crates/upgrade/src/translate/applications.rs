@@ -43,7 +43,11 @@ pub(super) fn translate(desk: &mut Desk<'_>, limits: &mut Limits, users: &[Carri
         };
         let name = desk.names.user(&subscriber.user_id, Some(subscriber.tenant_id));
         let owner = name.to_string();
-        if name.store == PRIMARY_STORE && !people.contains(&(tenant.0, PRIMARY_STORE, &name.name)) && missing.insert(owner.clone()) {
+        if name.store == PRIMARY_STORE
+            && !desk.elsewhere.has_primary(tenant.0.into())
+            && !people.contains(&(tenant.0, PRIMARY_STORE, &name.name))
+            && missing.insert(owner.clone())
+        {
             let words = format!("{owner} owns applications and does not exist");
             desk.note(
                 About::Application,

@@ -67,7 +67,10 @@ pub(super) fn translate(desk: &mut Desk<'_>, users: &[Carried<User>]) -> Vec<Car
             continue;
         };
         let owner = desk.names.user_in(old.user_name.as_deref().unwrap_or_default(), old.user_domain.as_deref(), Some(tenant_id));
-        if owner.store == PRIMARY_STORE && !people.contains(&(tenant.0, PRIMARY_STORE, &owner.name)) {
+        if owner.store == PRIMARY_STORE
+            && !desk.elsewhere.has_primary(tenant.0.into())
+            && !people.contains(&(tenant.0, PRIMARY_STORE, &owner.name))
+        {
             let words = format!("{} belongs to {owner}, who does not exist", old.name.as_deref().unwrap_or("a client"));
             desk.note(About::Client, "The client works on; nobody owns it.", origin.clone(), words);
         }

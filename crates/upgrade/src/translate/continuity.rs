@@ -182,6 +182,10 @@ fn is_header_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::old::consumers::KeyDomain;
+    use crate::source::files::Settings;
+    use crate::translate::policies::bare;
+    use crate::translate::{Finding, Severity};
 
     #[test]
     fn every_version_has_a_generation() {
@@ -213,6 +217,83 @@ mod tests {
         assert_eq!(lifetime(&old, Generation::V2_1), 300);
         assert_eq!(lifetime(&OldJwt { tokens_cached: false, ..old.clone() }, Generation::V2_1), 60);
         assert_eq!(lifetime(&OldJwt { cache_seconds: None, ..old }, Generation::V2_1), 900);
+    }
+
+    /// What tenants keep of an installation of `version` with these settings, and what is told of it.
+    fn decided(version: Version, settings: Option<&Settings>, domains: &[&str]) -> (Vec<Carried<Continuity>>, Vec<Finding>) {
+        let mut old = bare::installation();
+        old.version = version;
+        old.key_domains =
+            domains.iter().map(|domain| KeyDomain { consumer_key: "k".to_owned(), domain: Some((*domain).to_owned()) }).collect();
+        let tenant = Tenant { id: TenantId(1), domain: "acme.com".to_owned(), ..Tenant::super_tenant(model::Timestamp(0)) };
+        let work = |desk: &mut Desk<'_>| translate(desk, &[Carried { key: "1".to_owned(), value: tenant }]);
+        let done = match settings {
+            Some(settings) => bare::with_settings(&old, settings, work),
+            None => bare::with_desk(&old, work),
+        };
+        (done.value, done.findings)
+    }
+
+    fn jwt_on() -> Settings {
+        let backend_jwt = OldJwt {
+            enabled: true,
+            header: Some("X-Who".to_owned()),
+            dialect: Some("urn:c".to_owned()),
+            algorithm: Some("NONE".to_owned()),
+            generator: Some("org.wso2.carbon.apimgt.impl.token.URLSafeJWTGenerator".to_owned()),
+            ..OldJwt::default()
+        };
+        Settings { backend_jwt, client_domain_header: Some("X-Site".to_owned()), ..Settings::default() }
+    }
+
+    #[test]
+    fn the_version_and_the_settings_decide_and_each_decision_is_told() {
+        let settings = jwt_on();
+        let (all, findings) = decided(Version::V1_10_0, Some(&settings), &["a.example"]);
+        let [of_super, of_acme] = &all[..] else { panic!("{all:?}") };
+        assert_eq!(of_super.value.error_format, ErrorFormat::Xml1(Generation::V1_10));
+        assert!(of_super.value.token_paths && of_super.value.domain_restriction);
+        assert_eq!(of_super.value.domain_header.as_deref(), Some("X-Site"));
+        let jwt = of_super.value.backend_jwt.as_ref().unwrap();
+        assert_eq!((jwt.form, &*jwt.header, &*jwt.dialect, jwt.signed), (JwtForm::Old(Generation::V1_10), "X-Who", "urn:c", false));
+        assert_eq!((jwt.encoding, jwt.lifetime_secs, jwt.user_claims), (JwtEncoding::Base64Url, 900, false));
+        // Tenants keep the same, but the paths that name no tenant.
+        let same = Continuity { tenant: TenantId(1), token_paths: false, ..of_super.value.clone() };
+        assert_eq!((&*of_acme.key, &of_acme.value), ("1", &same));
+        let words: Vec<&str> = findings.iter().map(|f| &*f.words).collect();
+        for told in ["errors of 1.10.0: xml-1.10", "1.10.0 had them", "header X-Who, dialect urn:c, not signed", "1.10.0 asks for them"] {
+            assert!(words.iter().any(|w| w.contains(told)), "{told}: {words:?}");
+        }
+    }
+
+    #[test]
+    fn two_x_negotiates_and_did_not_ask_for_sites() {
+        let (all, findings) = decided(Version::V2_6_0, None, &["a.example", "ALL"]);
+        let kept = &all[0].value;
+        assert_eq!((kept.error_format, kept.domain_restriction), (ErrorFormat::Accept(Generation::V2_6), false));
+        assert_eq!((&kept.backend_jwt, &kept.domain_header), (&None, &None));
+        assert!(findings.iter().any(|f| f.severity == Severity::Warning && f.words.contains("2.6.0 does not ask")), "{findings:?}");
+        // Nobody is warned of what nobody set.
+        assert!(decided(Version::V2_6_0, None, &["all"]).1.iter().all(|f| f.severity == Severity::Note));
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_told() {
+        let mut settings = jwt_on();
+        settings.backend_jwt.algorithm = None;
+        settings.backend_jwt.generator = Some("com.acme.Tokens".to_owned());
+        settings.backend_jwt.claims_retriever = Some("org.wso2.carbon.apimgt.impl.token.DefaultClaimsRetriever".to_owned());
+        settings.client_domain_header = Some("no name".to_owned());
+        let (all, findings) = decided(Version::V1_9_1, Some(&settings), &[]);
+        assert!(all[0].value.backend_jwt.as_ref().is_some_and(|jwt| jwt.signed && jwt.user_claims));
+        assert_eq!(all[0].value.domain_header, None);
+        for told in ["com.acme.Tokens", "DefaultClaimsRetriever", "check the signature", "'no name'"] {
+            assert!(findings.iter().any(|f| f.severity == Severity::Warning && f.words.contains(told)), "{told}: {findings:?}");
+        }
+        settings.backend_jwt.header = Some("no name".to_owned());
+        let (all, findings) = decided(Version::V1_9_1, Some(&settings), &[]);
+        assert_eq!(all[0].value.backend_jwt, None);
+        assert!(findings.iter().any(|f| f.consequence.starts_with("Backends are not told")), "{findings:?}");
     }
 
     #[test]

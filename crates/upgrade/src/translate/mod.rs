@@ -26,6 +26,7 @@ mod policies;
 mod roles;
 mod scopes;
 mod sequences;
+mod stores;
 mod subscriptions;
 mod tables;
 mod tenants;
@@ -38,7 +39,7 @@ use chrono::{Datelike, NaiveDateTime};
 use db::lifecycle_events::LifecycleEvent;
 use model::{
     AdvancedPolicy, Api, ApiScope, Application, ApplicationPolicy, Comment, Continuity, Definition, Document, KeyMapping, OAuthClient,
-    Rating, ScopeBinding, StoredSequence, Subscription, SubscriptionPolicy, Tenant, TenantId, Timestamp, User,
+    Rating, ScopeBinding, StoredSequence, Subscription, SubscriptionPolicy, Tenant, TenantId, Timestamp, User, UserStore,
 };
 
 pub use endpoints::EndpointMap;
@@ -50,7 +51,7 @@ pub use names::Names;
 pub(crate) use policies::bare;
 pub(crate) use sequences::is_stock as is_stock_sequence;
 
-use crate::old::Installation;
+use crate::old::{Installation, people::SUPER_TENANT_ID, stores::OldUserStore};
 use crate::source::{
     Site,
     clock::Clock,
@@ -68,8 +69,8 @@ pub struct Input<'a> {
     pub synapse: &'a [SynapseFile],
     /// What the site added to its installation by hand, when there is a folder.
     pub extras: Option<&'a Extras>,
-    /// How many secondary user stores the folder defines.
-    pub secondary_stores: usize,
+    /// Its user stores.
+    pub stores: &'a [OldUserStore],
     /// Reads wall clocks.
     pub clock: Clock,
     /// Names the installation; part of derived ids.
@@ -171,6 +172,8 @@ pub struct Translation {
     pub tenants: Vec<Carried<Tenant>>,
     /// What each tenant keeps of the old ways, the super tenant's first.
     pub continuity: Vec<Carried<Continuity>>,
+    /// User stores that other servers keep.
+    pub user_stores: Vec<Carried<UserStore>>,
     /// Roles.
     pub roles: Vec<Carried<Role>>,
     /// One per tenant, the super tenant's first.
@@ -228,6 +231,8 @@ pub fn translate(input: &Input<'_>) -> Translation {
     left_behind::tell(&mut desk);
     let mut done = Translation { tenants: tenants::translate(&mut desk), ..Translation::default() };
     done.continuity = continuity::translate(&mut desk, &done.tenants);
+    let stores = stores::translate(&mut desk);
+    desk.elsewhere = stores::Elsewhere::of(&stores.list);
     let permissions = permissions::Effective::of(&mut desk);
     let mut roles = roles::translate(&mut desk, &permissions);
     desk.renamed = std::mem::take(&mut roles.renamed);
@@ -253,6 +258,8 @@ pub fn translate(input: &Input<'_>) -> Translation {
     done.clients = clients;
     (done.subscription_policies, done.application_policies, done.advanced_policies) = limits.finish();
     done.not_yet = outside_tables(input);
+    done.not_yet.extend((stores.left_out > 0).then_some(("user stores", stores.left_out)));
+    done.user_stores = stores.list;
     let (findings, ledger) = desk.close();
     done.findings = findings;
     done.ledger = ledger;
@@ -270,6 +277,8 @@ struct Desk<'a> {
     renamed: HashMap<(TenantId, String), String>,
     /// Definitions that are not carried as they were, by tenant and registry path.
     mended: BTreeSet<(i64, String)>,
+    /// Stores that other servers keep.
+    elsewhere: stores::Elsewhere,
 }
 
 impl<'a> Desk<'a> {
@@ -294,6 +303,7 @@ impl<'a> Desk<'a> {
             ledger,
             renamed: HashMap::new(),
             mended: BTreeSet::new(),
+            elsewhere: stores::Elsewhere::default(),
         }
     }
 
@@ -401,22 +411,6 @@ fn installation(desk: &mut Desk<'_>) {
             "no folder of the old installation was given",
         );
     }
-    if desk.input.secondary_stores > 0 {
-        desk.warn(
-            About::User,
-            "Users of secondary user stores cannot sign in here yet; their applications, keys and tokens are carried.",
-            "repository/deployment/server/userstores",
-            format!("{} secondary user store(s)", desk.input.secondary_stores),
-        );
-    }
-    if let Some(class) = desk.input.settings.and_then(|s| s.user_store_class.as_deref()).filter(|c| !c.contains("JDBC")) {
-        desk.warn(
-            About::User,
-            "Users of this store cannot sign in here yet; their applications, keys and tokens are carried.",
-            "user-mgt.xml",
-            format!("the primary user store is {class}"),
-        );
-    }
     for fault in &desk.old.unreadable {
         desk.findings.push(Finding {
             severity: Severity::Warning,
@@ -454,7 +448,6 @@ fn outside_tables(input: &Input<'_>) -> Vec<(&'static str, u64)> {
         ("tenant configurations", count(files.iter().filter(|f| f.tenant_conf.is_some()).count())),
         ("tenant key stores", count(files.iter().filter(|f| f.key_store.is_some()).count())),
         ("passwords in the registry's vault", files.iter().map(|f| count(f.vault.len())).sum()),
-        ("secondary user stores", count(input.secondary_stores)),
     ];
     all.into_iter().filter(|(_, n)| *n > 0).collect()
 }

@@ -116,6 +116,8 @@ pub(super) struct Effective {
     roles: HashMap<Holder, BTreeSet<Power>>,
     /// Roles that any row speaks of, also one of a registry path.
     holders: BTreeSet<Holder>,
+    /// Roles of stores that other servers keep, by tenant, store and name in lower case. No table lists such roles.
+    pub(super) elsewhere: BTreeSet<(i64, String, String)>,
     /// By tenant and user name.
     pub(super) users: BTreeMap<(i64, String), BTreeSet<Power>>,
 }
@@ -140,10 +142,15 @@ impl Effective {
             .collect();
         let stores = Stores::of(desk);
         let mut holders = BTreeSet::new();
+        let mut elsewhere = BTreeSet::new();
         let mut trees: HashMap<Holder, Tree> = HashMap::new();
         for entry in &old.role_permissions {
             let meant = stores.roles(entry);
-            let found: Vec<Holder> = meant.iter().flatten().filter(|h| known.contains(h)).cloned().collect();
+            let mut found: BTreeSet<Holder> = meant.iter().flatten().filter(|h| known.contains(h)).cloned().collect();
+            if let Some((store, role)) = stores.elsewhere(desk, entry) {
+                found.insert((entry.tenant_id, of_store(&store, &role), false));
+                elsewhere.insert((entry.tenant_id, store, role));
+            }
             holders.extend(found.iter().cloned());
             let Some(path) = paths.get(&(entry.tenant_id, entry.permission_id)) else {
                 let why = if registry.contains(&(entry.tenant_id, entry.permission_id)) { ACL } else { "its permission is gone" };
@@ -151,9 +158,9 @@ impl Effective {
                 continue;
             };
             match (meant, found.is_empty()) {
-                (None, _) => desk.ledger.skipped("UM_ROLE_PERMISSION", "role of another store", 1),
+                (_, false) => desk.ledger.merged("UM_ROLE_PERMISSION", 1),
+                (None, true) => desk.ledger.skipped("UM_ROLE_PERMISSION", "role of another store", 1),
                 (Some(_), true) => desk.ledger.skipped("UM_ROLE_PERMISSION", "its role does not exist", 1),
-                (Some(_), false) => desk.ledger.merged("UM_ROLE_PERMISSION", 1),
             }
             for holder in found {
                 trees.entry(holder).or_default().put(path, entry.allowed.unwrap_or(true));
@@ -180,6 +187,7 @@ impl Effective {
         }
         Self {
             holders,
+            elsewhere,
             roles: trees.into_iter().map(|(key, tree)| (key, tree.powers())).collect(),
             users: users.into_iter().map(|(key, tree)| (key, tree.powers())).filter(|(_, powers)| !powers.is_empty()).collect(),
         }
@@ -198,6 +206,11 @@ impl Effective {
     fn role(&self, tenant: i64, name: &str, internal: bool) -> BTreeSet<Power> {
         self.roles.get(&(tenant, name.to_ascii_lowercase(), internal)).cloned().unwrap_or_default()
     }
+}
+
+/// How a role of a store stands among the old ones: the primary store's without domain.
+pub(super) fn of_store(store: &str, role: &str) -> String {
+    if store == PRIMARY_STORE { role.to_owned() } else { format!("{}/{role}", store.to_lowercase()) }
 }
 
 /// User stores by tenant and number: a role is known by its name only together with its store.
@@ -219,7 +232,15 @@ impl Stores {
         Self(stores)
     }
 
-    /// The roles a row may mean; `None` for one of a secondary store, which is not carried.
+    /// The store and role, in lower case, that a row means, where another server keeps that store.
+    fn elsewhere(&self, desk: &Desk<'_>, entry: &RolePermission) -> Option<(String, String)> {
+        let store = self.0.get(&(entry.tenant_id, entry.domain_id?))?;
+        let role = entry.role.to_ascii_lowercase();
+        let is_of_store = !role.starts_with("internal/") && !role.starts_with("application/") && !role.starts_with("workflow/");
+        desk.elsewhere.get(entry.tenant_id, store).filter(|_| is_of_store).map(|found| (found.name(), role))
+    }
+
+    /// The roles a row may mean in the tables; `None` for one of a secondary store.
     fn roles(&self, entry: &RolePermission) -> Option<Vec<Holder>> {
         let name = entry.role.to_ascii_lowercase();
         let holder = |name: &str, internal| (entry.tenant_id, name.to_owned(), internal);

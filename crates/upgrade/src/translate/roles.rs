@@ -12,7 +12,7 @@ use model::{PRIMARY_STORE, TenantId, UserName};
 
 use super::{
     About, Carried, Desk, Role,
-    permissions::{Effective, Power},
+    permissions::{Effective, Power, of_store},
 };
 use special::{ADMIN, EVERYONE, Special};
 
@@ -42,6 +42,8 @@ pub(super) struct Roles {
     pub(super) renamed: HashMap<(TenantId, String), String>,
     /// By tenant: the old name of everybody's role, where it was not ours.
     of_all: HashMap<i64, String>,
+    /// Users of stores that other servers keep who were given roles of ours.
+    pub(super) elsewhere: BTreeSet<UserName>,
 }
 
 /// An old role as it is carried.
@@ -102,6 +104,7 @@ pub(super) fn translate(desk: &mut Desk<'_>, effective: &Effective) -> Roles {
         names.insert((role.tenant_id, role.id, true), taken);
     }
     members(desk, &mut roles, &names);
+    of_stores(desk, &mut roles, effective);
     for ((tenant, user), powers) in &effective.users {
         own_permissions(desk, &mut roles, *tenant, user, powers);
     }
@@ -251,7 +254,8 @@ fn members(desk: &mut Desk<'_>, roles: &mut Roles, names: &ByNumber) {
         external(desk, "UM_SHARED_USER_ROLE", (link.role_tenant_id, link.role_id), (link.user_tenant_id, link.user_id));
     }
     let stores: HashMap<(i64, i64), &str> = desk.old.user_domains.iter().map(|d| ((d.tenant_id, d.id), d.name.as_str())).collect();
-    let local: HashSet<UserName> = desk.old.users.iter().map(|u| desk.names.user_in(&u.name, None, Some(u.tenant_id))).collect();
+    let ours = desk.old.users.iter().filter(|u| !desk.elsewhere.has_primary(u.tenant_id));
+    let local: HashSet<UserName> = ours.map(|u| desk.names.user_in(&u.name, None, Some(u.tenant_id))).collect();
     for link in &desk.old.hybrid_assignments {
         const TABLE: &str = "UM_HYBRID_USER_ROLE";
         let store = match link.domain_id {
@@ -271,8 +275,28 @@ fn members(desk: &mut Desk<'_>, roles: &mut Roles, names: &ByNumber) {
         if local.contains(&name) {
             desk.ledger.merged(TABLE, 1);
             role.give(roles.by_name.entry(name).or_default());
+        } else if desk.elsewhere.get(link.tenant_id, &name.store).is_some() {
+            desk.ledger.merged(TABLE, 1);
+            role.give(roles.by_name.entry(name.clone()).or_default());
+            roles.elsewhere.insert(name);
         } else {
             desk.ledger.skipped(TABLE, "its user is not in the primary store", 1);
+        }
+    }
+}
+
+/// Takes the roles of other servers' stores that were allowed or denied something. Who is in them, the servers say.
+fn of_stores(desk: &mut Desk<'_>, roles: &mut Roles, effective: &Effective) {
+    for (tenant, store, role) in &effective.elsewhere {
+        let Some((id, definition)) = desk.names.tenant(*tenant).zip(desk.elsewhere.get(*tenant, store)) else { continue };
+        let Some(ours) = definition.roles_of_group(role).into_iter().next() else { continue };
+        if definition.is_primary() && !ours.eq_ignore_ascii_case(role) {
+            roles.renamed.insert((id, role.clone()), ours.clone());
+        }
+        let key = format!("{tenant}/{ours}");
+        if !roles.list.iter().any(|known| known.key.eq_ignore_ascii_case(&key)) {
+            roles.list.push(Carried { key, value: Role { tenant: id, name: ours.clone() } });
+            roles.known.push(Known { tenant: *tenant, old: of_store(store, role), internal: false, ours });
         }
     }
 }
@@ -289,5 +313,8 @@ fn own_permissions(desk: &mut Desk<'_>, roles: &mut Roles, tenant: i64, user: &s
     );
     roles.list.push(Carried { key: format!("{tenant}/{role}"), value: Role { tenant: id, name: role.clone() } });
     roles.generated.push((id, role.clone(), powers.clone()));
+    if desk.elsewhere.get(tenant, &name.store).is_some() {
+        roles.elsewhere.insert(name.clone());
+    }
     roles.by_name.entry(name).or_default().push(role);
 }

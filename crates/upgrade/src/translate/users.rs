@@ -1,12 +1,18 @@
 //! Users of the primary store with their passwords as they are: who signed in before signs in after.
+//!
+//! Users whom another server knows stay there. An account without a password is made for those of them who were given something here: a
+//! role, a lock, the administration.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use model::{LegacyDigest, Secret, StoredPassword, Timestamp, User, UserId, UserName};
+use model::{LegacyDigest, Secret, StoredPassword, TenantId, Timestamp, User, UserId, UserName};
 
-use super::{About, Carried, Desk, roles::Roles};
+use super::{About, Carried, Desk, SUPER_TENANT_ID, roles::Roles, stores};
 
 const TABLE: &str = "UM_USER";
+const LEFT_BEHIND: &str = "left behind by a JDBC store that is not in use";
+/// The role of administrators here.
+const ADMIN: &str = "admin";
 /// Marks a locked account among the identity data.
 const LOCKED: &str = "http://wso2.org/claims/identity/accountlocked";
 
@@ -17,7 +23,9 @@ pub(super) fn translate(desk: &mut Desk<'_>, roles: &mut Roles) -> Vec<Carried<U
     let known: HashSet<(i64, i64)> = desk.old.users.iter().map(|u| (u.tenant_id, u.id)).collect();
     for row in &desk.old.user_attributes {
         let key = (row.tenant_id, row.user_id);
-        if !known.contains(&key) {
+        if desk.elsewhere.has_primary(row.tenant_id) {
+            desk.ledger.skipped("UM_USER_ATTRIBUTE", LEFT_BEHIND, 1);
+        } else if !known.contains(&key) {
             desk.ledger.skipped("UM_USER_ATTRIBUTE", "its user is gone", 1);
         } else if row.profile.as_deref().is_some_and(|p| p != "default") {
             desk.ledger.skipped("UM_USER_ATTRIBUTE", "belongs to a profile other than the default one", 1);
@@ -27,6 +35,7 @@ pub(super) fn translate(desk: &mut Desk<'_>, roles: &mut Roles) -> Vec<Carried<U
         }
     }
     let mut done: Vec<Carried<User>> = Vec::new();
+    let mut left_behind: BTreeSet<TenantId> = BTreeSet::new();
     for old in &desk.old.users {
         let origin = format!("{TABLE} {}", old.id);
         let Some(tenant) = desk.names.tenant(old.tenant_id) else {
@@ -39,6 +48,11 @@ pub(super) fn translate(desk: &mut Desk<'_>, roles: &mut Roles) -> Vec<Carried<U
             );
             continue;
         };
+        if desk.elsewhere.has_primary(old.tenant_id) {
+            desk.ledger.skipped(TABLE, LEFT_BEHIND, 1);
+            left_behind.insert(tenant);
+            continue;
+        }
         let name = desk.names.user_in(&old.name, None, Some(old.tenant_id));
         let changed = desk.at(TABLE, "UM_CHANGED_TIME", old.changed).unwrap_or(Timestamp(0));
         let password = password(desk, digests.of_tenant(old.tenant_id), old.password.as_ref(), old.salt.as_ref(), &name, &origin);
@@ -58,7 +72,43 @@ pub(super) fn translate(desk: &mut Desk<'_>, roles: &mut Roles) -> Vec<Carried<U
         desk.ledger.imported(TABLE);
         done.push(Carried { key: format!("{}/{}", old.tenant_id, old.name), value: user });
     }
+    for tenant in left_behind {
+        let consequence = "They could not sign in there and cannot here: the store that is in use is another.";
+        desk.note(About::User, consequence, TABLE, format!("tenant {tenant} has users left behind by a JDBC store"));
+    }
+    done.extend(elsewhere(desk, roles, &locked));
     done
+}
+
+/// Accounts for those users of other servers' stores of whom something is kept here.
+fn elsewhere(desk: &Desk<'_>, roles: &Roles, locked: &HashSet<UserName>) -> Vec<Carried<User>> {
+    let tenants = std::iter::once(SUPER_TENANT_ID).chain(desk.old.tenants.iter().map(|t| t.id));
+    let administrators: BTreeSet<UserName> = tenants.filter_map(|tenant| stores::administrator(desk, tenant)).collect();
+    let is_there = |name: &&UserName| desk.elsewhere.get(desk.names.tenant_of(name).0.into(), &name.store).is_some();
+    let all: BTreeSet<&UserName> = roles.elsewhere.iter().chain(locked.iter().filter(is_there)).chain(&administrators).collect();
+    let account = |name: &UserName| {
+        let tenant = desk.names.tenant_of(name);
+        // No row of theirs, so no number.
+        let mut held = roles.of(tenant.0.into(), i64::MIN, name);
+        if administrators.contains(name) && !held.iter().any(|role| role.eq_ignore_ascii_case(ADMIN)) {
+            held.push(ADMIN.to_owned());
+        }
+        let value = User {
+            id: UserId::derived(&[desk.input.source, &tenant.to_string(), &name.store, &name.name]),
+            tenant,
+            store: name.store.clone(),
+            name: name.name.clone(),
+            password: None,
+            roles: held,
+            attributes: Vec::new(),
+            locked: locked.contains(name),
+            must_change_password: false,
+            password_changed_at: Timestamp(0),
+            created_at: Timestamp(0),
+        };
+        Carried { key: format!("{tenant}/{}/{}", name.store, name.name), value }
+    };
+    all.into_iter().map(account).collect()
 }
 
 fn locks(desk: &mut Desk<'_>) -> HashSet<UserName> {

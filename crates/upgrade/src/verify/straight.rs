@@ -55,6 +55,8 @@ pub(super) async fn compare(
 ) -> Result<(), PlanError> {
     let mut tx = db.read().await?;
     passwords(done, input, &mut tx).await?;
+    user_stores(done, input, &mut tx).await?;
+    roles_of_users_elsewhere(done, input, &mut tx).await?;
     addresses(done, translation, input, &mut tx).await?;
     secrets(done, translation, input, &mut tx).await?;
     let applications: HashMap<i64, Application> = applications::list_all(&mut tx).await?.into_iter().map(|a| (a.number, a)).collect();
@@ -101,7 +103,8 @@ async fn passwords(done: &mut Verification, input: &Input<'_>, tx: &mut Tx) -> d
     let mut question = Question::new("stored passwords of users");
     for old in &input.old.users {
         let Some(tenant) = i32::try_from(old.tenant_id).ok().map(TenantId) else { continue };
-        if db::tenants::find(tx, tenant).await?.is_none() {
+        let is_elsewhere = db::user_stores::find(tx, tenant, PRIMARY_STORE).await?.is_some();
+        if is_elsewhere || db::tenants::find(tx, tenant).await?.is_none() {
             continue;
         }
         let found = users::find(tx, tenant, PRIMARY_STORE, &old.name).await?;
@@ -117,6 +120,63 @@ async fn passwords(done: &mut Verification, input: &Input<'_>, tx: &mut Tx) -> d
             None => "none",
         });
         question.ask(&format!("UM_USER {}", old.id), "password", "as it was", is);
+    }
+    question.close(done);
+    Ok(())
+}
+
+/// Every definition of the old product's own classes, by its files and realms.
+async fn user_stores(done: &mut Verification, input: &Input<'_>, tx: &mut Tx) -> db::Result<()> {
+    let mut question = Question::new("user stores by their definitions");
+    let mut seen: HashSet<(i64, String)> = HashSet::new();
+    for old in input.stores {
+        let Some(tenant) = i32::try_from(old.tenant_id).ok().map(model::TenantId) else { continue };
+        if db::tenants::find(tx, tenant).await?.is_none() || !old.class.starts_with("org.wso2.carbon.user.core.") {
+            continue;
+        }
+        let domain = if old.is_primary { PRIMARY_STORE } else { old.property("DomainName").unwrap_or_default() };
+        let is_in_tables = old.is_primary && old.class.ends_with("JDBCUserStoreManager");
+        if domain.is_empty() || is_in_tables || !seen.insert((old.tenant_id, domain.to_uppercase())) {
+            continue;
+        }
+        let found = db::user_stores::find(tx, tenant, domain).await?;
+        let place = old.property("ConnectionURL").or_else(|| old.property("url")).unwrap_or_default();
+        let state = if old.property("Disabled") == Some("true") { "disabled" } else { "enabled" };
+        let is = found.as_ref().map(|store| {
+            let place = store.property("ConnectionURL").or_else(|| store.property("url")).unwrap_or_default();
+            format!("{} at {place}, {}", store.domain, if store.disabled { "disabled" } else { "enabled" })
+        });
+        question.ask(&old.origin, "name, place and state", &format!("{domain} at {place}, {state}"), is.as_deref());
+        for (name, hidden) in &old.hidden {
+            let crate::old::stores::Hidden::Known(old_secret) = hidden else { continue };
+            let is = found.as_ref().map(|store| if store.secret(name) == Some(old_secret) { "as it was" } else { "another" });
+            question.ask(&old.origin, name, "as it was", is);
+        }
+    }
+    question.close(done);
+    Ok(())
+}
+
+/// Who is known to another server and was given a role of ours, still has it.
+async fn roles_of_users_elsewhere(done: &mut Verification, input: &Input<'_>, tx: &mut Tx) -> db::Result<()> {
+    let mut question = Question::new("our roles of users of other stores");
+    let stores: HashMap<(i64, i64), &str> = input.old.user_domains.iter().map(|d| ((d.tenant_id, d.id), d.name.as_str())).collect();
+    let roles: HashMap<(i64, i64), &str> = input.old.hybrid_roles.iter().map(|r| ((r.tenant_id, r.id), r.name.as_str())).collect();
+    for old in &input.old.hybrid_assignments {
+        let Some(store) = old.domain_id.and_then(|id| stores.get(&(old.tenant_id, id)).copied()) else { continue };
+        let Some(role) = roles.get(&(old.tenant_id, old.role_id)).filter(|role| !role.eq_ignore_ascii_case("everyone")) else { continue };
+        let Some(tenant) = i32::try_from(old.tenant_id).ok().map(model::TenantId) else { continue };
+        if store.eq_ignore_ascii_case(PRIMARY_STORE) || db::user_stores::find(tx, tenant, store).await?.is_none() {
+            continue;
+        }
+        // Roles of single clients and those under other names are the translation's to tell.
+        let ought = format!("Internal/{role}");
+        if role.contains('/') || !db::roles::exists(tx, tenant, &ought).await? {
+            continue;
+        }
+        let found = users::find(tx, tenant, &store.to_uppercase(), &old.user_name).await?;
+        let is = found.map(|user| if user.roles.contains(&ought) { ought.as_str() } else { "not held" });
+        question.ask(&format!("UM_HYBRID_USER_ROLE {store}/{}", old.user_name), "role", &ought, is);
     }
     question.close(done);
     Ok(())

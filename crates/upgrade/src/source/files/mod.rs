@@ -54,6 +54,7 @@ pub struct Home {
     supplied: BTreeMap<String, Secret<String>>,
     relocated: BTreeMap<String, Location>,
     documents: BTreeMap<String, Element>,
+    cipher_texts: BTreeMap<String, String>,
 }
 
 /// A secret written as an alias into the secure vault.
@@ -128,12 +129,23 @@ impl Home {
             supplied: BTreeMap::new(),
             relocated: BTreeMap::new(),
             documents,
+            cipher_texts: cipher_texts(&conf)?,
         })
     }
 
     /// Gives the clear text of a vaulted secret, as the operator knows it.
     pub fn supply(&mut self, alias: &str, secret: Secret<String>) {
         self.supplied.insert(alias.to_owned(), secret);
+    }
+
+    /// The clear text of a vaulted secret that was supplied.
+    pub fn supplied(&self, alias: &str) -> Option<&Secret<String>> {
+        self.supplied.get(alias)
+    }
+
+    /// What the secure vault's file holds: cipher text by alias. Empty where there is none.
+    pub fn cipher_texts(&self) -> BTreeMap<String, String> {
+        self.cipher_texts.clone()
     }
 
     /// Says where a datasource's database is now, such as a dump of it, instead of where the configuration says.
@@ -206,6 +218,15 @@ fn document(path: &Path) -> Result<Option<Element>, SourceError> {
     let Some(bytes) = read(path)? else { return Ok(None) };
     let parsed = parse_xml(&bytes).map_err(|e| SourceError::Xml { path: path.to_owned(), reason: e.to_string() })?;
     Ok(Some(parsed))
+}
+
+/// The secure vault's file, a Java properties file. Values may be written in square brackets while they wait to be encrypted.
+fn cipher_texts(conf: &Path) -> Result<BTreeMap<String, String>, SourceError> {
+    let Some(bytes) = read(&conf.join("security/cipher-text.properties"))? else { return Ok(BTreeMap::new()) };
+    let text = String::from_utf8_lossy(&bytes);
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', '!']));
+    let pair = |line: &str| line.split_once('=').map(|(name, value)| (name.trim().to_owned(), value.trim().replace("\\", "")));
+    Ok(lines.filter_map(pair).filter(|(name, value)| !name.is_empty() && !value.is_empty()).collect())
 }
 
 /// The dotted number in `bin/version.txt`.

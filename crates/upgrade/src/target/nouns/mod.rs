@@ -15,6 +15,7 @@ mod sequences;
 mod subscriptions;
 mod tenants;
 mod tokens;
+mod user_stores;
 mod users;
 
 use std::fmt::Debug;

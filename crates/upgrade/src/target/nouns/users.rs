@@ -2,7 +2,7 @@
 
 use db::origins::Shelf;
 use db::{Result, Tx, apis, applications, tenants, users};
-use model::{PRIMARY_STORE, Secret, StoredPassword, Tenant, TenantId, Timestamp, User};
+use model::{PRIMARY_STORE, Secret, StoredPassword, Tenant, TenantId, Timestamp, User, UserStore};
 use serde_json::{Value, json};
 
 use super::{Around, Noun, Standing, handle};
@@ -27,14 +27,29 @@ impl Noun for User {
         }
     }
 
-    /// Only the form of the password differs, as after a sign-in.
+    /// Only the form of the password differs, as after a sign-in; or the user's own store told more roles and attributes.
     fn has_lived_on(&self, here: &Self) -> bool {
+        if self.password.is_none() && here.password.is_none() {
+            let is_told = |role: &String| match role.split_once('/') {
+                Some((domain, _)) => domain == self.store,
+                None => self.store == PRIMARY_STORE,
+            };
+            let kept = self.roles.iter().all(|role| here.roles.contains(role));
+            let same = (self.tenant, &self.store, &self.name, self.locked) == (here.tenant, &here.store, &here.name, here.locked);
+            return same && kept && here.roles.iter().all(|role| self.roles.contains(role) || is_told(role));
+        }
         let renewed = matches!((&self.password, &here.password), (Some(StoredPassword::Legacy { .. }), Some(StoredPassword::Argon2id(_))));
         renewed && Self { password: None, ..self.clone() } == Self { password: None, ..here.clone() }
     }
 
-    /// Signing in renews the form of the password, and takes the mark of a one-time one off.
+    /// Signing in renews the form of the password, and takes the mark of a one-time one off. Of whom another server knows it brings the roles
+    /// and attributes that are told there.
     fn unused(&self) -> Option<Self> {
+        if self.password.is_none() && self.store != PRIMARY_STORE {
+            let is_told = |role: &String| role.split_once('/').is_some_and(|(domain, _)| domain == self.store);
+            let roles = self.roles.iter().filter(|role| !is_told(role)).cloned().collect();
+            return Some(Self { attributes: Vec::new(), must_change_password: false, roles, ..self.clone() });
+        }
         Some(Self { password: None, must_change_password: false, ..self.clone() })
     }
 
@@ -44,11 +59,18 @@ impl Noun for User {
 
     fn needs(&self) -> Vec<String> {
         let roles = self.roles.iter().map(|role| handle(Role::KIND, &format!("{}/{role}", self.tenant)));
-        roles.chain([handle(Tenant::KIND, &self.tenant.to_string())]).collect()
+        let store = handle(UserStore::KIND, &format!("{}/{}", self.tenant, self.store));
+        roles.chain([handle(Tenant::KIND, &self.tenant.to_string()), store]).collect()
     }
 
     async fn find(&self, tx: &mut Tx) -> Result<Option<Self>> {
-        users::find_by_id(tx, self.id).await
+        match users::find_by_id(tx, self.id).await? {
+            // Whom another server knows may have been met here before the upgrade knew of them.
+            None if self.password.is_none() => {
+                Ok(users::find(tx, self.tenant, &self.store, &self.name).await?.filter(|here| here.password.is_none()))
+            }
+            found => Ok(found),
+        }
     }
 
     async fn at(tx: &mut Tx, id: &str) -> Result<Option<Self>> {
@@ -63,6 +85,7 @@ impl Noun for User {
     async fn standing(&self, tx: &mut Tx) -> Result<Standing> {
         Ok(match users::find(tx, self.tenant, &self.store, &self.name).await? {
             None => Standing::Free,
+            Some(user) if self.password.is_none() && user.password.is_none() => Standing::Default,
             Some(user) if is_first_starts_administrator(tx, &user).await? => Standing::Default,
             Some(user) => Standing::Taken(format!("user {} is already there", user.name)),
         })
@@ -73,8 +96,16 @@ impl Noun for User {
     }
 
     async fn update(&self, tx: &mut Tx, _: &Around) -> Result<bool> {
-        let Some(here) = users::find_by_id(tx, self.id).await? else { return Ok(false) };
+        let Some(here) = self.find(tx).await? else { return Ok(false) };
         let mut user = self.clone();
+        if self.password.is_none() && here.password.is_none() {
+            // What the user's own store told at a sign-in stays told.
+            let told = here.roles.iter().filter(|role| role.split_once('/').is_some_and(|(domain, _)| domain == self.store));
+            user.roles.extend(told.filter(|role| !self.roles.contains(role)).cloned());
+            user = Self { id: here.id, attributes: here.attributes, created_at: here.created_at, ..user };
+            user.password_changed_at = here.password_changed_at;
+            return users::overwrite(tx, &user).await;
+        }
         // Signing in renewed the form, or the user set another one here: neither may be undone because, say, a role changed there.
         // Only a password set there since counts for more.
         if matches!(here.password, Some(StoredPassword::Argon2id(_))) && self.password_changed_at <= here.password_changed_at {
@@ -85,8 +116,11 @@ impl Noun for User {
         users::overwrite(tx, &user).await
     }
 
-    async fn replace(&self, tx: &mut Tx, _: &Around) -> Result<bool> {
+    async fn replace(&self, tx: &mut Tx, around: &Around) -> Result<bool> {
         if let Some(default) = users::find(tx, self.tenant, &self.store, &self.name).await? {
+            if self.password.is_none() && default.password.is_none() {
+                return self.update(tx, around).await;
+            }
             // Nobody has used it, so there are no tokens whose end could have a time.
             users::delete(tx, default.id, default.created_at).await?;
         }

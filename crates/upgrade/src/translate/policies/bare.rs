@@ -4,7 +4,11 @@ use crate::old::apis::Orphans;
 use crate::old::limits::Policies;
 use crate::old::registry::Registry;
 use crate::old::{Encryption, Installation};
-use crate::source::{Version, clock::Clock, files::SynapseFile};
+use crate::source::{
+    Version,
+    clock::Clock,
+    files::{Settings, SynapseFile},
+};
 use crate::translate::{Desk, EndpointMap, Finding, Input, Serving};
 
 /// Of 2.6.0, empty.
@@ -69,17 +73,26 @@ pub(in crate::translate) struct Done<T> {
 
 /// Does `work` at a desk over `old`.
 pub(in crate::translate) fn with_desk<T>(old: &Installation, work: impl FnOnce(&mut Desk<'_>) -> T) -> Done<T> {
-    with_gateway(old, &[], work)
+    at_desk(old, None, &[], work)
+}
+
+/// The same, with the settings of a folder.
+pub(in crate::translate) fn with_settings<T>(old: &Installation, settings: &Settings, work: impl FnOnce(&mut Desk<'_>) -> T) -> Done<T> {
+    at_desk(old, Some(settings), &[], work)
 }
 
 /// The same, with files of a gateway.
 pub(in crate::translate) fn with_gateway<T>(old: &Installation, synapse: &[SynapseFile], work: impl FnOnce(&mut Desk<'_>) -> T) -> Done<T> {
+    at_desk(old, None, synapse, work)
+}
+
+fn at_desk<T>(old: &Installation, settings: Option<&Settings>, synapse: &[SynapseFile], work: impl FnOnce(&mut Desk<'_>) -> T) -> Done<T> {
     let input = Input {
         old,
-        settings: None,
+        settings,
         synapse,
         extras: None,
-        secondary_stores: 0,
+        stores: &[],
         clock: Clock::new(chrono_tz::UTC),
         source: "test",
         endpoint_map: &EndpointMap::default(),

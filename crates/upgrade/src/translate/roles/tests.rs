@@ -114,7 +114,7 @@ impl Site {
             settings: Some(&self.settings),
             synapse: &[],
             extras: None,
-            secondary_stores: 0,
+            stores: &[],
             clock: Clock::new(Tz::UTC),
             source: "test",
             endpoint_map,

@@ -13,6 +13,7 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use mediation::{Library, Source};
 use model::{Api, Flow, MediationPolicyRef, Secret, SequencePlace, StoredSequence, TenantId};
 
 use self::merge::Merge;
@@ -94,7 +95,9 @@ impl Sequences {
         origin: &str,
     ) -> usize {
         let read = Pieces::of(&decoded(&resource.bytes));
-        if let Err(fault) = &read {
+        if let Err(fault) = &read
+            && place != SequencePlace::LocalEntry
+        {
             desk.warn(About::Api, "It is kept, and cannot run.", origin, format!("it does not read: {fault}"));
         }
         let pieces = read.ok();
@@ -223,7 +226,9 @@ impl Sequences {
                 format!("sequence {name} of tenant {tenant} belongs to no API"),
             );
         }
-        deployed::want_what_is_referred_to(&mut self.found);
+        deployed::want_what_is_referred_to(desk, &mut self);
+        let tenants: HashSet<TenantId> = self.found.iter().map(|c| c.stored.tenant).collect();
+        let libraries: HashMap<TenantId, Library> = tenants.into_iter().map(|tenant| (tenant, library(&self.found, tenant))).collect();
         let mut done = Vec::new();
         for mut candidate in self.found {
             let is_entry = matches!(candidate.stored.place, SequencePlace::LocalEntry | SequencePlace::Endpoint);
@@ -233,7 +238,9 @@ impl Sequences {
             if candidate.stored.place == SequencePlace::Gateway && candidate.stock.is_none() {
                 customised(desk, &mut candidate);
             }
-            told(desk, &candidate);
+            if let Some(library) = libraries.get(&candidate.stored.tenant) {
+                told(desk, &candidate, library);
+            }
             done.push(Carried { key: candidate.key, value: candidate.stored });
         }
         done
@@ -286,19 +293,51 @@ fn join(lines: &[String]) -> String {
     lines.iter().take(TOLD_LINES).map(String::as_str).collect::<Vec<_>>().join("; ")
 }
 
-/// Names mediators that cannot run here.
-fn told(desk: &mut Desk<'_>, candidate: &Candidate) {
-    if candidate.stock.is_some() || matches!(candidate.stored.place, SequencePlace::LocalEntry | SequencePlace::Endpoint) {
+/// What sequences of one tenant can refer to.
+fn library(found: &[Candidate], tenant: TenantId) -> Library {
+    let mut library = Library::new();
+    for stored in found.iter().filter(|c| c.wanted && c.stored.tenant == tenant).map(|c| &c.stored) {
+        let source = source(stored);
+        library = match stored.place {
+            SequencePlace::Gateway => library.with_sequence(stored.name.as_str(), source),
+            SequencePlace::Endpoint => library.with_endpoint(stored.name.as_str(), source),
+            SequencePlace::LocalEntry if deployed::is_registry_key(&stored.name) => library.with_entry(stored.name.as_str(), source),
+            SequencePlace::LocalEntry => library.with_local_entry(&source),
+            SequencePlace::Shared(_) | SequencePlace::Api(..) => library,
+        };
+    }
+    library
+}
+
+fn source(stored: &StoredSequence) -> Source {
+    Source::new(stored.file.as_str(), decoded(stored.content.expose()))
+}
+
+/// Names what of a sequence cannot run here, or runs otherwise.
+fn told(desk: &mut Desk<'_>, candidate: &Candidate, library: &Library) {
+    let stored = &candidate.stored;
+    if matches!(stored.place, SequencePlace::LocalEntry | SequencePlace::Endpoint) || candidate.pieces.is_none() {
         return;
     }
-    let Ok(sequence) = mediation::parse(&decoded(candidate.stored.content.expose())) else { return };
-    for finding in mediation::findings(&sequence) {
-        let what = match finding.standing {
-            mediation::Standing::Known => continue,
-            mediation::Standing::JavaClass(class) => format!("line {}: the Java class {class}", finding.line),
-            mediation::Standing::Unknown => format!("line {}: <{}>", finding.line, finding.mediator),
-        };
-        let words = format!("sequence {} has, at {what}", candidate.stored.name);
-        desk.warn(About::Api, "This step cannot run here.", candidate.key.clone(), words);
+    match mediation::compile(&source(stored), library) {
+        Ok(program) => {
+            for note in program.notes() {
+                let words = format!("sequence {}, {} line {}, <{}>: {}", stored.name, note.file, note.line, note.mediator, note.says);
+                desk.note(About::Api, "A step of a sequence runs otherwise than it did.", candidate.key.clone(), words);
+            }
+        }
+        Err(obstacles) => {
+            for o in obstacles {
+                // Expressions may hold what their author would not have shown; names of classes and keys do not.
+                let subject = if matches!(o.mediator.as_str(), "class" | "sequence" | "endpoint") {
+                    format!(" {}", o.subject)
+                } else {
+                    String::new()
+                };
+                let place = format!("{} line {}, <{}{subject}>", o.file, o.line, o.mediator);
+                let words = format!("sequence {}, {place}: {} {}", stored.name, o.reason, o.suggestion);
+                desk.warn(About::Api, "This step cannot run here.", candidate.key.clone(), words);
+            }
+        }
     }
 }

@@ -144,7 +144,11 @@ fn named_sequences_of_a_site_are_carried_with_what_they_refer_to() {
     let site = Site::new(&[])
         .on_gateway("sequences", "WSO2AM--Ext--In", text("WSO2AM--Ext--In", "<sequence key=\"audit\"/>"))
         .on_gateway("sequences", "audit", text("audit", "<send><endpoint key='auditor'/></send>"))
-        .on_gateway("endpoints", "auditor", format!("<endpoint xmlns=\"{SYNAPSE}\" name=\"auditor\"/>").into_bytes())
+        .on_gateway(
+            "endpoints",
+            "auditor",
+            format!("<endpoint xmlns=\"{SYNAPSE}\" name=\"auditor\"><address uri=\"http://audit:1/\"/></endpoint>").into_bytes(),
+        )
         .on_gateway(
             "endpoints",
             "ann--Weather_APIproductionEndpoint_0",
@@ -183,8 +187,22 @@ fn what_cannot_run_or_read_is_named_and_kept() {
     let (carried, refs, findings) = site.carried();
     assert_eq!((carried.len(), refs.len()), (2, 2));
     let words: Vec<_> = findings.iter().map(|f| f.words.as_str()).collect();
-    assert!(words.iter().any(|w| w.contains("line 2: the Java class com.acme.Own")), "{words:?}");
+    assert!(words.iter().any(|w| w.contains("own.xml line 2, <class com.acme.Own>")), "{words:?}");
     assert!(words.contains(&"Weather 1.0 runs the out sequence torn"), "{words:?}");
+}
+
+#[test]
+fn resources_of_the_registry_that_a_sequence_names_come_along() {
+    let mut site = Site::new(&[("in", "own")]).shared(
+        "in",
+        "own.xml",
+        text("own", "<payloadFactory media-type=\"json\"><format key=\"gov:/apimgt/formats/f.json\"/><args/></payloadFactory><sequence key=\"gov:/gone.xml\"/>"),
+    );
+    site.old.registry.put(-1234, "/_system/governance/apimgt/formats/f.json", b"{\"a\": 1}");
+    let (carried, _, findings) = site.carried();
+    assert_eq!(shown(&carried), [("shared", "own.xml"), ("entry", "/_system/governance/apimgt/formats/f.json")]);
+    assert_eq!(carried[1].name, "gov:/apimgt/formats/f.json");
+    assert!(findings.iter().any(|f| f.words == "gov:/gone.xml"), "{findings:?}");
 }
 
 #[test]

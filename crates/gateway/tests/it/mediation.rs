@@ -1,0 +1,140 @@
+//! Calls of APIs with mediation sequences.
+
+use std::sync::Arc;
+
+use mediation::{Library, Source};
+use model::{ApiId, ErrorFormat, Generation, TenantId};
+use tidegate_gateway::{Change, Sequences};
+
+use crate::support::*;
+
+fn sequence(body: &str) -> Source {
+    Source::new("test.xml", format!("<sequence xmlns=\"http://ws.apache.org/ns/synapse\" name=\"s\">{body}</sequence>"))
+}
+
+fn sequences(request: &[&str], response: &[&str], fault: Option<&str>) -> Change {
+    Change::PutSequences(Sequences {
+        api: ApiId::derived(&["shop"]),
+        request: request.iter().map(|body| sequence(body)).collect(),
+        response: response.iter().map(|body| sequence(body)).collect(),
+        fault: fault.map(sequence),
+        library: Arc::new(Library::new()),
+    })
+}
+
+async fn mediated(backend: &Backend, change: Change) -> Running {
+    let gateway = shop(open_api(&backend.url(), &[("GET", "/*"), ("POST", "/*")])).await;
+    gateway.change(&[change]);
+    gateway
+}
+
+#[tokio::test]
+async fn headers_and_path_are_changed_on_the_way_in_and_headers_on_the_way_out() {
+    let backend = Backend::echo().await;
+    let first = "<property name=\"X-First\" value=\"1\" scope=\"transport\"/>";
+    let own = "<property name=\"X-Own\" expression=\"$trp:X-First\" scope=\"transport\"/><property name=\"X-Gone\" scope=\"transport\" action=\"remove\"/>\
+               <property name=\"REST_URL_POSTFIX\" value=\"/elsewhere?a=1\" scope=\"axis2\"/>";
+    let out = "<property name=\"X-Out\" value=\"yes\" scope=\"transport\"/><property name=\"HTTP_SC\" value=\"201\" scope=\"axis2\"/>";
+    let gateway = mediated(&backend, sequences(&[first, own], &[out], None)).await;
+    let answer = gateway.ask("POST", "/shop/1.0.0/x?b=2", &[("X-Gone", "g"), ("Content-Type", "text/plain")], "hello").await;
+    assert_eq!((answer.status, answer.header("x-out")), (201, Some("yes")), "{answer:?}");
+    assert!(answer.body.starts_with("POST /elsewhere?a=1 HTTP/1.1\r\n"), "{}", answer.body);
+    assert!(answer.body.contains("x-own: 1\r\n") || answer.body.contains("X-Own: 1\r\n"), "{}", answer.body);
+    assert!(!answer.body.to_lowercase().contains("x-gone") && answer.body.ends_with("hello"), "{}", answer.body);
+    // Without sequences it is as it was.
+    gateway.change(&[Change::RemoveSequences(ApiId::derived(&["shop"]))]);
+    let answer = gateway.ask("POST", "/shop/1.0.0/x?b=2", &[], "hello").await;
+    assert!(answer.body.starts_with("POST /x?b=2 HTTP/1.1\r\n"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn a_body_is_read_and_made_anew() {
+    let backend = Backend::start(|_, _, _| {
+        Deed::Send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{\"name\":\"Bo\"}".to_vec())
+    })
+    .await;
+    let into = "<payloadFactory media-type=\"json\"><format>{\"id\": $1}</format><args><arg evaluator=\"json\" expression=\"$.order.id\"/></args></payloadFactory>";
+    let out = "<payloadFactory media-type=\"json\"><format>{\"hello\": \"$1\"}</format><args><arg evaluator=\"json\" expression=\"$.name\"/></args></payloadFactory>";
+    let gateway = mediated(&backend, sequences(&[into], &[out], None)).await;
+    let answer = gateway.ask("POST", "/shop/1.0.0/x", &[("Content-Type", "application/json")], "{\"order\":{\"id\":7}}").await;
+    let sent: serde_json::Value = serde_json::from_str(backend.got()[0].split("\r\n\r\n").nth(1).unwrap()).unwrap();
+    assert_eq!(sent, serde_json::json!({"id": 7}));
+    let got: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!((answer.status, got), (200, serde_json::json!({"hello": "Bo"})));
+}
+
+#[tokio::test]
+async fn a_sequence_answers_by_itself_and_sends_nothing_of_the_client_back() {
+    let backend = Backend::echo().await;
+    let into = "<filter source=\"$trp:X-Ask\" regex=\"me\"><then><payloadFactory media-type=\"json\"><format>{\"own\": true}</format><args/></payloadFactory>\
+                <property name=\"HTTP_SC\" value=\"203\" scope=\"axis2\"/><property name=\"X-Set\" value=\"s\" scope=\"transport\"/><respond/></then></filter>";
+    let gateway = mediated(&backend, sequences(&[into], &[], None)).await;
+    let answer = gateway.get("/shop/1.0.0/x", &[("X-Ask", "me"), ("Cookie", "secret=1")]).await;
+    assert_eq!((answer.status, answer.header("x-set")), (203, Some("s")), "{answer:?}");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&answer.body).unwrap(), serde_json::json!({"own": true}));
+    assert_eq!((answer.header("cookie"), answer.header("x-ask")), (None, None));
+    assert!(backend.got().is_empty());
+    assert_eq!(gateway.get("/shop/1.0.0/x", &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn calls_and_sends_go_where_the_sequence_says() {
+    let backend = Backend::echo().await;
+    let other = Backend::start(|request, _, _| {
+        let what = if request.starts_with("GET /ask") { "asked" } else { "sent" };
+        Deed::Send(format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Other: {what}\r\nContent-Length: 2\r\n\r\nok").into_bytes())
+    })
+    .await;
+    let call = format!(
+        "<call><endpoint><http method=\"get\" uri-template=\"{0}/ask\"/></endpoint></call><property name=\"X-Asked\" expression=\"$trp:X-Other\" scope=\"transport\"/>",
+        other.url()
+    );
+    let gateway = mediated(&backend, sequences(&[&call], &[], None)).await;
+    let answer = gateway.get("/shop/1.0.0/x", &[]).await;
+    assert!(answer.body.to_lowercase().contains("x-asked: asked\r\n"), "{}", answer.body);
+    let send = format!("<send><endpoint><address uri=\"{}/place\"/></endpoint></send>", other.url());
+    gateway.change(&[sequences(&[&send], &["<property name=\"X-Out\" value=\"1\" scope=\"transport\"/>"], None)]);
+    let answer = gateway.get("/shop/1.0.0/x", &[]).await;
+    assert_eq!((answer.header("x-other"), answer.header("x-out"), &*answer.body), (Some("sent"), Some("1"), "ok"));
+    assert_eq!(backend.got().len(), 1);
+}
+
+#[tokio::test]
+async fn a_fault_sequence_answers_for_a_backend_that_does_not() {
+    let closed = Backend::start(|_, _, _| Deed::SendAndClose(Vec::new())).await;
+    let fault = "<payloadFactory media-type=\"json\"><format>{\"failed\": \"$1\"}</format><args><arg expression=\"$ctx:ERROR_CODE\"/></args></payloadFactory>\
+                 <property name=\"HTTP_SC\" value=\"502\" scope=\"axis2\"/><property name=\"RESPONSE\" value=\"true\"/><header name=\"To\" action=\"remove\"/><send/>";
+    let gateway = mediated(&closed, sequences(&[], &[], Some(fault))).await;
+    let answer = gateway.get("/shop/1.0.0/x", &[("X-Mine", "1")]).await;
+    assert_eq!((answer.status, answer.header("x-mine")), (502, None), "{answer:?}");
+    assert!(answer.body.contains("101505"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn what_cannot_run_or_be_held_is_refused() {
+    let backend = Backend::echo().await;
+    let gateway = shop(open_api(&backend.url(), &[("POST", "/*")])).await;
+    let broken = sequences(&["<class name=\"com.acme.Own\"/>"], &[], None);
+    let (snapshot, faults) = gateway.gateway.snapshot().apply_sound(&[broken]);
+    assert!(faults[0].to_string().contains("com.acme.Own") || format!("{:?}", faults[0]).contains("com.acme.Own"), "{faults:?}");
+    gateway.gateway.swap(snapshot);
+    let answer = gateway.ask("POST", "/shop/1.0.0/x", &[], "a").await;
+    assert_eq!((answer.status, answer.code()), (500, "0".to_owned()));
+    let reads = "<property name=\"P\" expression=\"json-eval($.a)\"/>";
+    gateway.change(&[sequences(&[reads], &[], None)]);
+    let long = "a".repeat(9 << 20);
+    assert_eq!(gateway.ask("POST", "/shop/1.0.0/x", &[("Content-Type", "application/json")], &long).await.code(), "601000");
+    // In the form the tenant keeps.
+    gateway.change(&[Change::PutContinuity(model::Continuity {
+        error_format: ErrorFormat::Xml1(Generation::V1_9),
+        ..model::Continuity::none(TenantId::SUPER)
+    })]);
+    let answer = gateway.ask("POST", "/shop/1.0.0/x", &[], &long).await;
+    assert!(answer.status == 200 || answer.body.contains("<am:code>601000</am:code>"), "{}", answer.status);
+}
+
+#[test]
+fn texts_are_not_shown() {
+    let shown = format!("{:?}", sequences(&["<property name=\"password\" value=\"tell-nobody\"/>"], &[], None));
+    assert!(shown.contains("test.xml") && !shown.contains("tell-nobody"), "{shown}");
+}
