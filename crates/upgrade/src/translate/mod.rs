@@ -57,7 +57,7 @@ pub use ledger::{Account, Ledger};
 pub use names::Names;
 #[cfg(test)]
 pub(crate) use policies::bare;
-pub(crate) use sequences::is_stock as is_stock_sequence;
+pub(crate) use sequences::{STEP_CANNOT_RUN, is_stock as is_stock_sequence};
 pub use subscriptions::Subscriptions;
 
 use crate::old::{Installation, people::SUPER_TENANT_ID, stores::OldUserStore};
