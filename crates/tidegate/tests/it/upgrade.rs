@@ -142,7 +142,9 @@ async fn old_tokens_call_as_they_did() {
     assert_eq!(get(&taken.old.tenant_path, OldToken::Pets).await.expect(200)["path"], "/pets/pet/42");
     get("/orders/1.0.0/order/1", OldToken::Jobs).await.expect(200);
     get("/orders/1.0.0/order/1", OldToken::JobsUser).await.expect(200);
-    caller.get(&taken.old.open_path, "").await.expect(200);
+    // Its sequence tells the backend the channel, as it did on the old gateway.
+    let seen = caller.get(&taken.old.open_path, "").await.expect(200);
+    assert_eq!(seen["headers"]["x-channel"], "partner", "{seen}");
     let delete = async |token| caller.call(Method::DELETE, "/orders/1.0.0/order/1", taken.token(token)).await;
     delete(OldToken::Alice).await.expect(200);
     delete(OldToken::Dave).await.refused_in_xml(403, 900_910);
