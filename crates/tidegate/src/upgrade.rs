@@ -64,6 +64,9 @@ struct Common {
     /// Go on without clients and tokens that the old installation encrypted and whose key is not at hand.
     #[arg(long)]
     leave_encrypted: bool,
+    /// Fail, before anything is written, when an old row cannot be carried or is not carried yet.
+    #[arg(long)]
+    strict: bool,
     /// Also write the whole report here, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -110,7 +113,7 @@ async fn assess(common: &Common) -> anyhow::Result<ExitCode> {
     let (translation, plan) = translated(&ready, None).await?;
     let report = Report::new("assess", &ready.old, &translation, &plan);
     tell(common, &report)?;
-    Ok(code(report.is_fine()))
+    Ok(code(passes(common, &report)))
 }
 
 /// Whether an installation of 3.0 to 4.0 was met, of which only `assess` has something to tell.
@@ -137,7 +140,7 @@ async fn plan(common: &Common) -> anyhow::Result<ExitCode> {
     let (translation, plan) = translated(&ready, db.as_ref()).await?;
     let report = Report::new("plan", &ready.old, &translation, &plan);
     tell(common, &report)?;
-    Ok(code(report.is_fine()))
+    Ok(code(passes(common, &report)))
 }
 
 async fn apply(common: &Common) -> anyhow::Result<ExitCode> {
@@ -146,7 +149,7 @@ async fn apply(common: &Common) -> anyhow::Result<ExitCode> {
     let db = target.open().await?;
     let (translation, plan) = translated(&ready, db.as_ref()).await?;
     let report = Report::new("plan", &ready.old, &translation, &plan);
-    if !report.is_fine() {
+    if !passes(common, &report) {
         tell(common, &report)?;
         anyhow::bail!("refused, and nothing was written: see what must be settled first in the report");
     }
@@ -176,7 +179,7 @@ async fn verify(common: &Common) -> anyhow::Result<ExitCode> {
     db.close().await;
     let report = Report::new("verify", &ready.old, &translation, &plan).with_verification(&verification);
     tell(common, &report)?;
-    Ok(code(report.is_fine()))
+    Ok(code(passes(common, &report)))
 }
 
 /// Translates all, tokens counted, and holds it against the target.
@@ -230,6 +233,11 @@ fn tell(common: &Common, report: &Report<'_>) -> anyhow::Result<()> {
 #[expect(clippy::print_stderr, reason = "an upgrade may take long, and its report goes to standard output")]
 fn say(words: &str) {
     eprintln!("{words}");
+}
+
+/// Whether a step may go on, or has succeeded.
+fn passes(common: &Common, report: &Report<'_>) -> bool {
+    if common.strict { report.is_fine_strictly() } else { report.is_fine() }
 }
 
 fn code(fine: bool) -> ExitCode {
