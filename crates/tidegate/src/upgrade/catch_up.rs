@@ -85,7 +85,7 @@ async fn pass(common: &mut Common, db: &Db, last: Option<server::Timestamp>) -> 
     ready.old.only_changes(db, ready.now).await?;
     let (translation, plan) = translated(&ready, Some(db), None).await?;
     let report = Report::new("catch-up", &ready.old, &translation, &plan);
-    if !report.is_fine() {
+    if !super::passes(common, &report) {
         tell(common, &report)?;
         bail!("refused, and nothing was written: see what must be settled first in the report");
     }

@@ -5,8 +5,10 @@
 // Code elsewhere knows the crate by this name.
 extern crate tidegate_upgrade as upgrade;
 
+mod canaries;
 mod content;
 mod corners;
+mod dirt;
 mod drift;
 mod planned;
 mod reading;
