@@ -131,6 +131,18 @@ pub async fn list_all(tx: &mut Tx) -> Result<Vec<Application>> {
     read_all(tx, &rows).await
 }
 
+/// Every application's id by its number, in order, without the rest.
+pub async fn ids_by_number(tx: &mut Tx) -> Result<Vec<(i64, ApplicationId)>> {
+    let rows = tx.rows("SELECT number, id FROM application ORDER BY number", args![]).await?;
+    rows.iter().map(|r| Ok((r.int("number")?, r.id("id")?))).collect()
+}
+
+/// As [`ids_by_number`], their names.
+pub async fn names_by_number(tx: &mut Tx) -> Result<Vec<(i64, String)>> {
+    let rows = tx.rows("SELECT number, name FROM application ORDER BY number", args![]).await?;
+    rows.iter().map(|r| Ok((r.int("number")?, r.text("name")?))).collect()
+}
+
 /// Makes the application the transaction's own until it ends, as [`crate::apis::lock`] does for an API. Its clients are locked after it.
 pub async fn lock(tx: &mut Tx, id: ApplicationId) -> Result<()> {
     if tx.is_postgres() {

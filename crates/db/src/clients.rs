@@ -50,6 +50,11 @@ pub async fn list(tx: &mut Tx, tenant: TenantId) -> Result<Vec<OAuthClient>> {
     rows.iter().map(|r| read(&tx.sealer, r)).collect()
 }
 
+/// Whether there is none, of any tenant.
+pub async fn is_empty(tx: &mut Tx) -> Result<bool> {
+    Ok(tx.row("SELECT id FROM client LIMIT 1", args![]).await?.is_none())
+}
+
 /// Makes the client the transaction's own until it ends, as [`crate::apis::lock`] does for an API.
 pub async fn lock(tx: &mut Tx, id: &str) -> Result<()> {
     if tx.is_postgres() {

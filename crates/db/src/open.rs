@@ -3,6 +3,7 @@
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::error::DatabaseError;
@@ -13,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::tx::{Conn, Tx};
 use crate::url::{DbUrl, Place};
-use crate::{Error, Result, Sealer, facts, migrate, outbox};
+use crate::{Error, Result, Sealer, bulk, facts, migrate, outbox};
 
 /// How long a caller waits for a connection before [`Error::Unavailable`].
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -34,6 +35,8 @@ pub struct Db {
     pools: Pools,
     sealer: Sealer,
     news: Arc<watch::Sender<i64>>,
+    /// Whether this process has laid indexes aside; see [`bulk`].
+    pub(crate) aside: Arc<AtomicBool>,
 }
 
 #[derive(Clone)]
@@ -70,12 +73,13 @@ impl Db {
         check_key(&mut tx).await?;
         let head = outbox::head(&mut tx).await?;
         tx.commit().await?;
+        bulk::put_back(&db).await?;
         db.news.send_replace(head);
         Ok(db)
     }
 
     /// Opens a database that is there, with the schema it has, and writes nothing: no file, no table, no row. What is opened can be written
-    /// to as any other.
+    /// to as any other. Only indexes that an interrupted upgrade left aside are built again, since nothing is found without them.
     ///
     /// # Errors
     /// As [`Db::open`], and [`Error::Older`] when its schema is not this binary's yet.
@@ -92,12 +96,13 @@ impl Db {
         }
         let head = outbox::head(&mut tx).await?;
         drop(tx);
+        bulk::put_back(&db).await?;
         db.news.send_replace(head);
         Ok(db)
     }
 
     fn of(pools: Pools, sealer: Sealer) -> Self {
-        Self { pools, sealer, news: Arc::new(watch::channel(0).0) }
+        Self { pools, sealer, news: Arc::new(watch::channel(0).0), aside: Arc::default() }
     }
 
     /// A transaction for reading: sees one state of the whole database, however long it stays open. Writing in it fails.
@@ -109,7 +114,7 @@ impl Db {
             Pools::Sqlite { readers, .. } => Conn::Sqlite(readers.begin().await?),
             Pools::Postgres(pool) => Conn::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?),
         };
-        Ok(Tx::new(conn, self.sealer.clone(), Arc::clone(&self.news)))
+        Ok(Tx::new(conn, self.sealer.clone(), Arc::clone(&self.news), self.aside.load(Ordering::Relaxed)))
     }
 
     /// A transaction for writing. On SQLite only one is open at a time, so keep it short, and never open a second while holding one.
@@ -121,7 +126,7 @@ impl Db {
             Pools::Sqlite { writer, .. } => Conn::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             Pools::Postgres(pool) => Conn::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?),
         };
-        Ok(Tx::new(conn, self.sealer.clone(), Arc::clone(&self.news)))
+        Ok(Tx::new(conn, self.sealer.clone(), Arc::clone(&self.news), self.aside.load(Ordering::Relaxed)))
     }
 
     /// Wakes when a transaction of this process has committed changes for the outbox; the value is the last number known here. Other

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::sql::{Row, Sql, args, rows_per_statement};
+use crate::sql::{Row, Sql, args, evenly, rows_per_statement};
 use crate::{Result, Tx};
 
 /// What became of an old record.
@@ -86,7 +86,7 @@ pub async fn find(tx: &mut Tx, source: &str, kind: &str, old_key: &str) -> Resul
 /// The book's lines of these old keys, by key.
 pub async fn find_many(tx: &mut Tx, source: &str, kind: &str, old_keys: &[&str]) -> Result<HashMap<String, Entry>> {
     let mut found = HashMap::with_capacity(old_keys.len());
-    for some in old_keys.chunks(rows_per_statement(1)) {
+    for some in evenly(old_keys, rows_per_statement(1)) {
         let mut sql = Sql::new("SELECT * FROM origin WHERE source = ");
         sql.bind(source).push(" AND kind = ").bind(kind).push(" AND old_key IN ").list(some.iter().copied());
         for row in tx.rows_sql(sql).await? {
@@ -97,14 +97,14 @@ pub async fn find_many(tx: &mut Tx, source: &str, kind: &str, old_keys: &[&str])
     Ok(found)
 }
 
-/// Writes down what became of an old record, over an older note.
+/// Writes down what became of an old record, over an older note; while indexes are aside ([`crate::bulk`]) there must be none.
 pub async fn put(tx: &mut Tx, source: &str, kind: &str, old_key: &str, origin: &Origin) -> Result<()> {
     put_many(tx, source, kind, &[(old_key.to_owned(), origin.clone())]).await
 }
 
 /// As [`put`], for many records of one kind; each old key at most once.
 pub async fn put_many(tx: &mut Tx, source: &str, kind: &str, origins: &[(String, Origin)]) -> Result<()> {
-    for some in origins.chunks(rows_per_statement(5)) {
+    for some in evenly(origins, rows_per_statement(5)) {
         let mut sql = Sql::new("INSERT INTO origin (source, kind, old_key, new_id, content_hash) VALUES ");
         for (n, (old_key, origin)) in some.iter().enumerate() {
             if n > 0 {
@@ -112,7 +112,9 @@ pub async fn put_many(tx: &mut Tx, source: &str, kind: &str, origins: &[(String,
             }
             sql.list([source, kind, old_key, &origin.new_id, &origin.content_hash]);
         }
-        sql.push(" ON CONFLICT (source, kind, old_key) DO UPDATE SET new_id = excluded.new_id, content_hash = excluded.content_hash");
+        if !tx.aside {
+            sql.push(" ON CONFLICT (source, kind, old_key) DO UPDATE SET new_id = excluded.new_id, content_hash = excluded.content_hash");
+        }
         tx.run_sql(sql).await?;
     }
     Ok(())
@@ -121,7 +123,7 @@ pub async fn put_many(tx: &mut Tx, source: &str, kind: &str, origins: &[(String,
 /// Writes down what a run did to records of one kind, over older notes; each old key at most once. How a record came stays as first noted.
 pub async fn write_many(tx: &mut Tx, source: &str, kind: &str, run: i64, written: &[Written]) -> Result<()> {
     let head = "INSERT INTO origin (source, kind, old_key, new_id, content_hash, came, run, step, unused_hash) VALUES ";
-    for some in written.chunks(rows_per_statement(9)) {
+    for some in evenly(written, rows_per_statement(9)) {
         let mut sql = Sql::new(head);
         for (n, w) in some.iter().enumerate() {
             if n > 0 {
@@ -141,10 +143,12 @@ pub async fn write_many(tx: &mut Tx, source: &str, kind: &str, run: i64, written
                 &w.unused_hash
             ]);
         }
-        sql.push(
-            " ON CONFLICT (source, kind, old_key) DO UPDATE SET new_id = excluded.new_id, content_hash = excluded.content_hash, \
-             run = excluded.run, step = excluded.step, unused_hash = excluded.unused_hash",
-        );
+        if !tx.aside {
+            sql.push(
+                " ON CONFLICT (source, kind, old_key) DO UPDATE SET new_id = excluded.new_id, content_hash = excluded.content_hash, \
+                 run = excluded.run, step = excluded.step, unused_hash = excluded.unused_hash",
+            );
+        }
         tx.run_sql(sql).await?;
     }
     Ok(())
@@ -183,7 +187,7 @@ pub async fn forget(tx: &mut Tx, source: &str, kind: &str, old_key: &str) -> Res
 /// As [`forget`], for many; how many there were.
 pub async fn forget_many(tx: &mut Tx, source: &str, kind: &str, old_keys: &[&str]) -> Result<u64> {
     let mut done = 0;
-    for some in old_keys.chunks(rows_per_statement(1)) {
+    for some in evenly(old_keys, rows_per_statement(1)) {
         let mut sql = Sql::new("DELETE FROM origin WHERE source = ");
         sql.bind(source).push(" AND kind = ").bind(kind).push(" AND old_key IN ").list(some.iter().copied());
         done += tx.run_sql(sql).await?;

@@ -204,6 +204,22 @@ pub(crate) fn rows_per_statement(columns: usize) -> usize {
     (4_000 / columns.max(1)).max(1)
 }
 
+/// Cuts a list into pieces of `most`, and the rest into pieces of powers of two. Each length is a statement of its own, and a connection keeps
+/// hundreds of statements ready: of a thousand different lengths that would be a hundred MiB.
+pub(crate) fn evenly<T>(list: &[T], most: usize) -> impl Iterator<Item = &[T]> {
+    let mut rest = list;
+    std::iter::from_fn(move || {
+        let length = match rest.len() {
+            0 => return None,
+            n if n >= most => most,
+            n => 1 << n.ilog2(),
+        };
+        let (piece, left) = rest.split_at_checked(length)?;
+        rest = left;
+        Some(piece)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,5 +238,15 @@ mod tests {
     #[test]
     fn wildcards_in_a_search_word_are_plain_characters() {
         assert_eq!(anywhere("50%_A\\"), "%50\\%\\_a\\\\%");
+    }
+
+    #[test]
+    fn a_list_is_cut_into_few_lengths() {
+        let list: Vec<usize> = (0..23).collect();
+        let pieces: Vec<&[usize]> = evenly(&list, 10).collect();
+        assert_eq!(pieces.iter().map(|p| p.len()).collect::<Vec<_>>(), [10, 10, 2, 1]);
+        assert_eq!(pieces.concat(), list);
+        assert_eq!(evenly::<u8>(&[], 10).count(), 0);
+        assert_eq!(evenly(&[0; 9], 1).count(), 9);
     }
 }

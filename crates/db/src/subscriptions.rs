@@ -1,9 +1,11 @@
 //! Subscriptions of applications to APIs.
 
+use std::collections::HashMap;
+
 use model::{ApiId, ApplicationId, Subscription, SubscriptionId, SubscriptionState};
 
 use crate::outbox::{Thing, changed};
-use crate::sql::{Row, Value, args};
+use crate::sql::{Row, Sql, Value, args, evenly, rows_per_statement};
 use crate::{Page, Result, Tx};
 
 const HEAD: &str = "INSERT INTO subscription (id, application, api, plan, requested_plan, state, updated_at, created_at)";
@@ -33,6 +35,45 @@ pub async fn find(tx: &mut Tx, id: SubscriptionId) -> Result<Option<Subscription
 pub async fn find_for(tx: &mut Tx, application: ApplicationId, api: ApiId) -> Result<Option<Subscription>> {
     let sql = "SELECT * FROM subscription WHERE application = $1 AND api = $2";
     tx.row(sql, args![application, api]).await?.as_ref().map(read).transpose()
+}
+
+/// As [`find`], for many at once: in the order of the ids, those that are not there left open.
+pub async fn find_many(tx: &mut Tx, ids: &[SubscriptionId]) -> Result<Vec<Option<Subscription>>> {
+    let mut found = HashMap::with_capacity(ids.len());
+    for some in evenly(ids, rows_per_statement(1)) {
+        let mut sql = Sql::new("SELECT * FROM subscription WHERE id IN ");
+        sql.list(some.iter().copied());
+        for row in tx.rows_sql(sql).await? {
+            let subscription = read(&row)?;
+            found.insert(subscription.id, subscription);
+        }
+    }
+    Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
+}
+
+/// As [`find_for`], for many applications and APIs at once.
+pub async fn find_many_for(tx: &mut Tx, places: &[(ApplicationId, ApiId)]) -> Result<Vec<Option<Subscription>>> {
+    let mut found = HashMap::with_capacity(places.len());
+    for some in evenly(places, rows_per_statement(2)) {
+        let mut sql = Sql::new("SELECT * FROM subscription WHERE (application, api) IN (VALUES ");
+        for (n, (application, api)) in some.iter().enumerate() {
+            if n > 0 {
+                sql.push(", ");
+            }
+            sql.list(args![*application, *api]);
+        }
+        sql.push(")");
+        for row in tx.rows_sql(sql).await? {
+            let subscription = read(&row)?;
+            found.insert((subscription.application, subscription.api), subscription);
+        }
+    }
+    Ok(places.iter().map(|place| found.get(place).cloned()).collect())
+}
+
+/// Whether there is none.
+pub async fn is_empty(tx: &mut Tx) -> Result<bool> {
+    Ok(tx.row("SELECT id FROM subscription LIMIT 1", args![]).await?.is_none())
 }
 
 /// An application's subscriptions, oldest first.

@@ -3,12 +3,14 @@
 //! A token does not go when its client goes: a revoked JWT must stay known to gateways until it expires. [`sweep`] removes what no longer
 //! matters.
 
+use std::collections::HashMap;
+
 use model::{IssuedToken, Secret, Timestamp, TokenHolder, TokenId, TokenState, TokenText};
 
 use crate::codec::{from_json, to_json};
 use crate::outbox::{Thing, changed};
 use crate::seal::hash;
-use crate::sql::{Row, Sql, Value, args, rows_per_statement};
+use crate::sql::{Row, Sql, Value, args, evenly, rows_per_statement};
 use crate::{Error, Result, Sealer, Tx};
 
 const ACCESS: &str = "token.access_sealed";
@@ -52,6 +54,39 @@ pub async fn find_by_jti(tx: &mut Tx, jti: &str) -> Result<Option<IssuedToken>> 
 /// By the text of a refresh token, in whatever state.
 pub async fn find_by_refresh(tx: &mut Tx, text: &str) -> Result<Option<IssuedToken>> {
     find_where(tx, "SELECT * FROM token WHERE refresh_hash = $1", args![hash(text)]).await
+}
+
+/// As [`find_by_access`], for many at once: in the order of the texts, those that are not there left open.
+pub async fn find_many_by_access(tx: &mut Tx, texts: &[&str]) -> Result<Vec<Option<IssuedToken>>> {
+    let hashes: Vec<String> = texts.iter().map(|text| hash(text)).collect();
+    let mut found = HashMap::with_capacity(hashes.len());
+    for some in evenly(&hashes, rows_per_statement(1)) {
+        let mut sql = Sql::new("SELECT * FROM token WHERE access_hash IN ");
+        sql.list(some);
+        for row in tx.rows_sql(sql).await? {
+            found.insert(row.text("access_hash")?, read(&tx.sealer, &row)?);
+        }
+    }
+    Ok(hashes.iter().map(|hash| found.get(hash).cloned()).collect())
+}
+
+/// Which tokens hold these refresh tokens, in whatever state: in the order of the texts, those that none holds left open.
+pub async fn holders_of_refresh(tx: &mut Tx, texts: &[&str]) -> Result<Vec<Option<TokenId>>> {
+    let hashes: Vec<String> = texts.iter().map(|text| hash(text)).collect();
+    let mut found = HashMap::with_capacity(hashes.len());
+    for some in evenly(&hashes, rows_per_statement(1)) {
+        let mut sql = Sql::new("SELECT id, refresh_hash FROM token WHERE refresh_hash IN ");
+        sql.list(some);
+        for row in tx.rows_sql(sql).await? {
+            found.insert(row.text("refresh_hash")?, row.id("id")?);
+        }
+    }
+    Ok(hashes.iter().map(|hash| found.get(hash).copied()).collect())
+}
+
+/// Whether there is none.
+pub async fn is_empty(tx: &mut Tx) -> Result<bool> {
+    Ok(tx.row("SELECT id FROM token LIMIT 1", args![]).await?.is_none())
 }
 
 /// By id.
@@ -101,7 +136,7 @@ pub async fn yield_refresh(tx: &mut Tx, id: TokenId, state: TokenState) -> Resul
 /// Removes tokens, for who takes back what was carried; how many there were. Those still active are noted in the outbox as revoked.
 pub async fn delete_many(tx: &mut Tx, ids: &[TokenId]) -> Result<u64> {
     let mut done = 0;
-    for some in ids.chunks(rows_per_statement(1)) {
+    for some in evenly(ids, rows_per_statement(1)) {
         let mut sql = Sql::new("DELETE FROM token WHERE id IN ");
         sql.list(some.iter().copied()).push(" RETURNING jti, access_hash, state");
         let rows = tx.rows_sql(sql).await?;

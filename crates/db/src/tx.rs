@@ -9,13 +9,14 @@
 //! being always the last lock taken, it cannot be part of a deadlock.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, Postgres, Sqlite, Transaction};
 use tokio::sync::watch;
 
 use crate::outbox::{self, Change};
-use crate::sql::{Row, Sql, Value, args, rows_per_statement};
+use crate::sql::{Row, Sql, Value, args, evenly, rows_per_statement};
 use crate::{Error, Result, Sealer};
 
 /// An open transaction. Dropping it rolls back.
@@ -23,8 +24,11 @@ pub struct Tx {
     conn: Conn,
     failed: bool,
     changes: Vec<Change>,
+    noted: HashSet<Change>,
     pub(crate) sealer: Sealer,
     news: Arc<watch::Sender<i64>>,
+    /// Whether unique rules are laid aside, so that no statement may name one; see [`crate::bulk`].
+    pub(crate) aside: bool,
 }
 
 pub(crate) enum Conn {
@@ -48,8 +52,8 @@ macro_rules! bound {
 }
 
 impl Tx {
-    pub(crate) fn new(conn: Conn, sealer: Sealer, news: Arc<watch::Sender<i64>>) -> Self {
-        Self { conn, failed: false, changes: Vec::new(), sealer, news }
+    pub(crate) fn new(conn: Conn, sealer: Sealer, news: Arc<watch::Sender<i64>>, aside: bool) -> Self {
+        Self { conn, failed: false, changes: Vec::new(), noted: HashSet::new(), sealer, news, aside }
     }
 
     /// Makes everything done in it lasting. Once this returns, the work survives a killed process and a lost power supply.
@@ -84,7 +88,7 @@ impl Tx {
     }
 
     pub(crate) fn note(&mut self, change: Change) {
-        if !self.changes.contains(&change) {
+        if self.noted.insert(change.clone()) {
             self.changes.push(change);
         }
     }
@@ -141,17 +145,15 @@ impl Tx {
     /// `INSERT` of many rows in as few statements as their number allows. `head` ends before `VALUES`; each row has the same number of values.
     pub(crate) async fn insert_rows(&mut self, head: &'static str, rows: Vec<Vec<Value>>) -> Result<u64> {
         let Some(columns) = rows.first().map(Vec::len) else { return Ok(0) };
-        let at_once = rows_per_statement(columns);
-        let mut rows = rows.into_iter().peekable();
         let mut done = 0;
-        while rows.peek().is_some() {
+        for some in evenly(&rows, rows_per_statement(columns)) {
             let mut sql = Sql::new(head);
             sql.push(" VALUES ");
-            for (n, row) in rows.by_ref().take(at_once).enumerate() {
+            for (n, row) in some.iter().enumerate() {
                 if n > 0 {
                     sql.push(", ");
                 }
-                sql.list(row);
+                sql.list(row.iter().cloned());
             }
             done += self.run_sql(sql).await?;
         }

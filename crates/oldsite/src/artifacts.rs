@@ -2,6 +2,7 @@
 
 use crate::json;
 use crate::registry::Entry;
+use crate::schema::Version;
 use crate::seed;
 use crate::site::{Api, Balance, Document, DocumentSource, Resource, SUPER_TENANT, Site, Tier};
 
@@ -52,6 +53,11 @@ fn settings(site: &Site, tenant: i32) -> Vec<Entry> {
             by,
         ),
     ];
+    if site.version >= Version::V1_10_0 {
+        for level in ["app", "res"] {
+            out.push(file(format!("{DATA}/{level}-tiers.xml"), "application/xml", tiers(&site.tiers), by));
+        }
+    }
     if tenant == SUPER_TENANT {
         out.push(file(format!("{GOVERNANCE}/apimgt/customsequences/in/add_channel.xml"), "application/xml", ADD_CHANNEL, "alice"));
         out.push(file(format!("{GOVERNANCE}/apimgt/customsequences/out/hide_server.xml"), "application/xml", HIDE_SERVER, "alice"));
@@ -76,14 +82,16 @@ fn api_entries(site: &Site, api: &Api, out: &mut Vec<Entry>) {
     out.push(Entry {
         path: path.clone(),
         media_type: Some("application/vnd.wso2-api+xml".to_owned()),
-        content: api_artifact(api).into_bytes(),
+        content: api_artifact(site.version, api).into_bytes(),
         creator: creator.clone(),
         uuid: Some(api.uuid.clone()),
         properties: vec![("STATUS".to_owned(), api.status.word().to_owned())],
         tags: api.tags.clone(),
         associations,
     });
-    out.push(file(format!("{folder}/swagger.json"), "application/json", swagger(api), &creator));
+    if site.version > Version::V1_8_0 {
+        out.push(file(format!("{folder}/swagger.json"), "application/json", swagger(api), &creator));
+    }
     if let Some(icon) = &api.icon {
         out.push(file(icon_path(api), "image/png", icon.clone(), &creator));
     }
@@ -154,17 +162,18 @@ fn tenant_prefix(api: &Api) -> String {
 }
 
 /// The artifact of an API, with only the first three resources listed, as the old product does for long lists.
-pub(crate) fn api_artifact(api: &Api) -> String {
+pub(crate) fn api_artifact(version: Version, api: &Api) -> String {
     let flag = |on: bool| if on { "true" } else { "false" };
     let (user, password) = api.endpoint.credentials.clone().unwrap_or_default();
     let thumbnail = if api.icon.is_some() { format!("{}/registry/resource{}", tenant_prefix(api), icon_path(api)) } else { String::new() };
-    let context = api.versioned_context();
+    let has_template = version > Version::V1_8_0;
+    let context = if has_template { api.versioned_context() } else { api.context.clone() };
     let template = format!("{}/{{version}}", api.context);
     let tiers = api.tiers.join("||");
     let roles = api.visible_roles.join(",");
     let endpoint = endpoint_config(api);
     let cache = api.cache_s.unwrap_or(300).to_string();
-    let overview: Vec<(&str, &str)> = vec![
+    let mut overview: Vec<(&str, &str)> = vec![
         ("provider", &api.provider),
         ("name", &api.name),
         ("version", &api.version),
@@ -181,8 +190,9 @@ pub(crate) fn api_artifact(api: &Api) -> String {
         ("visibility", &api.visibility),
         ("visibleRoles", &roles),
         ("visibleTenants", ""),
-        ("subscriptionAvailability", "current_tenant"),
-        ("tenants", ""),
+        // 1.8 misspelled its word for some tenants only.
+        ("subscriptionAvailability", if has_template { "current_tenant" } else { "specific_tennats" }),
+        ("tenants", if has_template { "" } else { "acme.com" }),
         ("technicalOwner", "Platform team"),
         ("technicalOwnerEmail", "platform@mail.example"),
         ("businessOwner", "Sales"),
@@ -207,6 +217,9 @@ pub(crate) fn api_artifact(api: &Api) -> String {
         ("destinationStatsEnabled", "disabled"),
         ("environments", "Production and Sandbox"),
     ];
+    if !has_template {
+        overview.retain(|(name, _)| !matches!(*name, "contextTemplate" | "versionType" | "environments"));
+    }
     let mut templates = Vec::new();
     for (n, resource) in api.resources.iter().take(3).enumerate() {
         templates.push((format!("urlPattern{n}"), resource.pattern.clone()));
@@ -332,6 +345,57 @@ pub(crate) fn swagger(api: &Api) -> String {
         ),
         ("x-wso2-security", json::object(&[("apim", json::object(&[("x-wso2-scopes", json::array(&scopes))]))])),
     ])
+}
+
+/// A definition as 1.8 kept it: a root that lists its parts, and a part with every operation.
+pub(crate) fn swagger_12(api: &Api) -> Vec<(String, String)> {
+    let scopes: Vec<String> = api
+        .scopes
+        .iter()
+        .map(|s| {
+            json::object(&[
+                ("key", json::quote(&s.key)),
+                ("name", json::quote(&s.name)),
+                ("description", json::quote(&s.description)),
+                ("roles", json::quote(&s.roles.join(","))),
+            ])
+        })
+        .collect();
+    let root = json::object(&[
+        ("swaggerVersion", json::quote("1.2")),
+        ("apiVersion", json::quote(&api.version)),
+        ("info", json::object(&[("title", json::quote(&api.name)), ("description", json::quote(&api.description))])),
+        ("authorizations", json::object(&[("oauth2", json::object(&[("scopes", json::array(&scopes))]))])),
+        ("apis", json::array(&[json::object(&[("path", json::quote("/default")), ("description", json::quote(""))])])),
+    ]);
+    let apis: Vec<String> = api
+        .resources
+        .iter()
+        .map(|resource| {
+            let mut operation = vec![
+                ("method", json::quote(&resource.verb)),
+                ("nickname", json::quote(&resource.verb.to_lowercase())),
+                ("auth_type", json::quote(auth_text(resource))),
+                ("throttling_tier", json::quote(&resource.tier)),
+                ("parameters", json::array(&[])),
+            ];
+            if let Some(scope) = &resource.scope {
+                operation.push(("scope", json::quote(scope)));
+            }
+            if let Some(script) = &resource.script {
+                operation.push(("mediation_script", json::quote(script)));
+            }
+            json::object(&[("path", json::quote(&resource.pattern)), ("operations", json::array(&[json::object(&operation)]))])
+        })
+        .collect();
+    let part = json::object(&[
+        ("swaggerVersion", json::quote("1.2")),
+        ("apiVersion", json::quote(&api.version)),
+        ("basePath", json::quote(&format!("http://am.old.example:8280{}/{}", api.context, api.version))),
+        ("resourcePath", json::quote("/default")),
+        ("apis", json::array(&apis)),
+    ]);
+    vec![("api-doc".to_owned(), root), ("default".to_owned(), part)]
 }
 
 fn operation(resource: &Resource) -> String {

@@ -9,7 +9,7 @@ pub(crate) fn files(site: &Site, links: &Links) -> Vec<(String, String)> {
     let conf =
         |name: &str, text: String| (format!("repository/conf/{name}"), format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{text}"));
     let mut files = vec![
-        ("bin/version.txt".to_owned(), "WSO2 API Manager-1.9.1\n".to_owned()),
+        ("bin/version.txt".to_owned(), format!("WSO2 API Manager-{}\n", site.version.as_str())),
         conf("datasources/master-datasources.xml", datasources(links)),
         conf("api-manager.xml", api_manager(site)),
         conf("user-mgt.xml", user_management(site)),
@@ -120,8 +120,9 @@ const IDENTITY: &str = "<Server xmlns=\"http://wso2.org/projects/carbon/carbon.x
 
 fn carbon(site: &Site) -> String {
     let host = xml(&site.host);
+    let version = site.version.as_str();
     format!(
-        "<Server xmlns=\"http://wso2.org/projects/carbon/carbon.xml\">\n    <Name>WSO2 API Manager</Name>\n    <ServerKey>AM</ServerKey>\n    <Version>1.9.1</Version>\n    \
+        "<Server xmlns=\"http://wso2.org/projects/carbon/carbon.xml\">\n    <Name>WSO2 API Manager</Name>\n    <ServerKey>AM</ServerKey>\n    <Version>{version}</Version>\n    \
          <HostName>{host}</HostName>\n    <MgtHostName>{host}</MgtHostName>\n    <Ports>\n        <Offset>0</Offset>\n    </Ports>\n    <WebContextRoot>/</WebContextRoot>\n    \
          <Security>\n        <KeyStore>\n            <Location>${{carbon.home}}/repository/resources/security/wso2carbon.jks</Location>\n            <Type>JKS</Type>\n            \
          <Password>wso2carbon</Password>\n            <KeyAlias>wso2carbon</KeyAlias>\n            <KeyPassword>wso2carbon</KeyPassword>\n        </KeyStore>\n        \

@@ -86,13 +86,47 @@ pub enum Dirt {
     OrphanTagLink,
     /// API 4 has no lifecycle history.
     NoLifecycleHistory,
+    /// API 3 has a second artifact, in a folder whose name differs in case.
+    ArtifactsDifferInCase,
+    /// Two clients of two users go by one application name, `a_b_c`.
+    ClientNamesCollide,
+    /// The console's client secret is cipher text of a key that is gone.
+    SecretThatNothingOpens,
+    /// A comment of a user who is gone.
+    CommentOfDeletedUser,
+    /// A workflow waits for application 1, which is approved already.
+    WorkflowAlreadyDone,
+    /// The endpointConfig of API 3 is the word `null`, and there is no legacy endpointURL.
+    EndpointConfigNull,
+    /// The endpoint of API 3 has a control character in its URL.
+    EndpointUrlOdd,
+    /// swagger.json of API 5 is empty.
+    SwaggerEmpty,
+    /// swagger.json of API 12 is YAML, and its path lacks the leading slash.
+    SwaggerYaml,
+    /// API 1 was made in the year 1, application 2 in the year 9999.
+    OddDates,
+    /// The administrator of tenant 1 is called otherwise, and its settings are of an older form.
+    AdminRenamed,
+    /// Users whose names hold a slash, an at sign, and capitals, and an e-mail address as a name.
+    OddUserNames,
+    /// The definition of API 1 is larger than 64 KiB.
+    BigDefinition,
+    /// API 4's history jumps from a state it was never in.
+    LifecycleGap,
+    /// API 1 has its definition of 1.8 only, as on a site whose upgrade stopped half-way.
+    DefinitionOfBefore19,
+    /// The resources of `order_delete` are bound under the 1.8 spelling only.
+    ScopeSpelledBefore19,
+    /// Permissions of registry resources name the path a mount leads to.
+    PermissionsOfMountedPath,
     /// The artifact of API 4 starts with a byte order mark; the document of API 10 is Latin-1.
     OddEncodings,
 }
 
 impl Dirt {
-    /// Every fault.
-    pub const ALL: [Self; 39] = [
+    /// Every fault but [`Dirt::SecretThatNothingOpens`], which stops an upgrade until it is told to go on without.
+    pub const ALL: [Self; 55] = [
         Self::ApiWithoutArtifact,
         Self::ArtifactWithoutApi,
         Self::DuplicateUrlMapping,
@@ -131,6 +165,22 @@ impl Dirt {
         Self::InactiveTenant,
         Self::OrphanTagLink,
         Self::NoLifecycleHistory,
+        Self::ArtifactsDifferInCase,
+        Self::ClientNamesCollide,
+        Self::CommentOfDeletedUser,
+        Self::WorkflowAlreadyDone,
+        Self::EndpointConfigNull,
+        Self::EndpointUrlOdd,
+        Self::SwaggerEmpty,
+        Self::SwaggerYaml,
+        Self::OddDates,
+        Self::AdminRenamed,
+        Self::OddUserNames,
+        Self::BigDefinition,
+        Self::LifecycleGap,
+        Self::DefinitionOfBefore19,
+        Self::ScopeSpelledBefore19,
+        Self::PermissionsOfMountedPath,
         Self::OddEncodings,
     ];
 
@@ -269,6 +319,96 @@ impl Dirt {
             Self::NoLifecycleHistory => {
                 am.drop("AM_API_LC_EVENT", "API_ID", &Value::Int(4));
             }
+            Self::ArtifactsDifferInCase => {
+                let Some((path, tenant)) = path_of(site, 3, "/api") else { return };
+                let mut content = Vec::new();
+                rewrite(site, registry, 3, "/api", |bytes| {
+                    content = bytes.to_vec();
+                    content.clone()
+                });
+                let shouted =
+                    String::from_utf8_lossy(&content).replace("<name>Weather<", "<name>WEATHER<").replace(">/weather", ">/WEATHER");
+                let (id, version) = (registry.next("REG_PATH", "REG_PATH_ID"), registry.next("REG_RESOURCE", "REG_VERSION"));
+                let body = registry.next("REG_CONTENT", "REG_CONTENT_ID");
+                row!(registry, "REG_CONTENT"; REG_CONTENT_ID = body, REG_CONTENT_DATA = shouted.into_bytes(), REG_TENANT_ID = tenant);
+                let folder = path.trim_end_matches("/api").replace("/Weather/", "/WEATHER/");
+                row!(registry, "REG_PATH"; REG_PATH_ID = id, REG_PATH_VALUE = folder, REG_PATH_PARENT_ID = 1, REG_TENANT_ID = tenant);
+                row!(registry, "REG_RESOURCE"; REG_PATH_ID = id, REG_NAME = "api", REG_VERSION = version, REG_MEDIA_TYPE = "application/vnd.wso2-api+xml",
+                    REG_CREATOR = "alice", REG_CREATED_TIME = site.local(site.now_ms), REG_LAST_UPDATOR = "alice",
+                    REG_LAST_UPDATED_TIME = site.local(site.now_ms), REG_CONTENT_ID = body, REG_TENANT_ID = tenant,
+                    REG_UUID = seed::uuid(site.seed, "the other case"));
+            }
+            Self::ClientNamesCollide => {
+                for (owner, label) in [("dave", "collides 1"), ("erin", "collides 2")] {
+                    row!(am, "IDN_OAUTH_CONSUMER_APPS"; CONSUMER_KEY = seed::key(site.seed, label), CONSUMER_SECRET = seed::key(site.seed, &format!("secret of {label}")),
+                        USERNAME = owner, TENANT_ID = SUPER_TENANT, APP_NAME = "a_b_c", OAUTH_VERSION = "OAuth-2.0", CALLBACK_URL = "",
+                        GRANT_TYPES = "client_credentials");
+                }
+            }
+            Self::SecretThatNothingOpens => {
+                let cipher = format!("{}Ab0=", "Ab1/".repeat(42));
+                set(am, "IDN_OAUTH_CONSUMER_APPS", "APP_NAME", "console_client", "CONSUMER_SECRET", cipher.into());
+            }
+            Self::CommentOfDeletedUser => {
+                row!(am, "AM_API_COMMENTS"; COMMENT_ID = am.next("AM_API_COMMENTS", "COMMENT_ID"), COMMENT_TEXT = "I have left",
+                    COMMENTED_USER = "goneaway", DATE_COMMENTED = Site::utc(site.now_ms), API_ID = 1);
+            }
+            Self::WorkflowAlreadyDone => {
+                row!(am, "AM_WORKFLOWS"; WF_ID = am.next("AM_WORKFLOWS", "WF_ID"), WF_REFERENCE = "1", WF_TYPE = "AM_APPLICATION_CREATION", WF_STATUS = "CREATED",
+                    WF_CREATED_TIME = site.local(site.now_ms), WF_UPDATED_TIME = site.local(site.now_ms), TENANT_ID = SUPER_TENANT, TENANT_DOMAIN = "carbon.super",
+                    WF_EXTERNAL_REFERENCE = seed::uuid(site.seed, "workflow done already"));
+            }
+            Self::EndpointConfigNull => artifact_field(site, registry, 3, "endpointConfig", "null"),
+            Self::EndpointUrlOdd => {
+                let odd = format!(
+                    "{{\"production_endpoints\":{{\"url\":\"{}/wea\\u0001ther \\t\",\"config\":null}},\"endpoint_type\":\"http\"}}",
+                    site.backend_url
+                );
+                artifact_field(site, registry, 3, "endpointConfig", &odd);
+            }
+            Self::SwaggerEmpty => rewrite(site, registry, 5, "/swagger.json", |_| Vec::new()),
+            Self::SwaggerYaml => {
+                rewrite(site, registry, 12, "/swagger.json", |_| {
+                    b"swagger: '2.0'\ninfo:\n  title: Yaml\n  version: '1'\npaths:\n  things:\n    get:\n      responses:\n        '200':\n          description: Done\n".to_vec()
+                });
+            }
+            Self::OddDates => {
+                set(am, "AM_API", "API_ID", 1, "CREATED_TIME", far(1));
+                set(am, "AM_APPLICATION", "APPLICATION_ID", 2, "CREATED_TIME", far(9999));
+            }
+            Self::AdminRenamed => {
+                let old_form = b"<RealmConfiguration><Configuration><AdminUser><UserName>boss</UserName></AdminUser></Configuration></RealmConfiguration>";
+                set(user, "UM_TENANT", "UM_ID", 1, "UM_USER_CONFIG", Value::Bytes(old_form.to_vec()));
+                set(user, "UM_TENANT", "UM_ID", 1, "UM_EMAIL", "boss@acme.com".into());
+            }
+            Self::OddUserNames => {
+                for name in ["CORP/mike", "mary@home", "UPPER", "zoe@mail.example"] {
+                    let salt = seed::salt(site.seed, name);
+                    row!(user, "UM_USER"; UM_ID = user.next("UM_USER", "UM_ID"), UM_USER_NAME = name, UM_USER_PASSWORD = seed::password_digest("odd-old-1", &salt),
+                        UM_SALT_VALUE = salt, UM_REQUIRE_CHANGE = false, UM_CHANGED_TIME = site.local(site.now_ms), UM_TENANT_ID = SUPER_TENANT);
+                    let subscriber = am.next("AM_SUBSCRIBER", "SUBSCRIBER_ID");
+                    row!(am, "AM_SUBSCRIBER"; SUBSCRIBER_ID = subscriber, USER_ID = name, TENANT_ID = SUPER_TENANT, EMAIL_ADDRESS = "", DATE_SUBSCRIBED = site.local(site.now_ms),
+                        CREATED_TIME = site.local(site.now_ms), UPDATED_TIME = Value::ZeroDate);
+                    row!(am, "AM_APPLICATION"; APPLICATION_ID = am.next("AM_APPLICATION", "APPLICATION_ID"), NAME = "DefaultApplication", SUBSCRIBER_ID = subscriber,
+                        APPLICATION_TIER = "Unlimited", APPLICATION_STATUS = "APPROVED", GROUP_ID = "", CREATED_TIME = site.local(site.now_ms), UPDATED_TIME = Value::ZeroDate);
+                }
+            }
+            Self::BigDefinition => rewrite(site, registry, 1, "/swagger.json", |text| {
+                let long = format!("{{\"x-padding\":\"{}\",", "0123456789abcdef".repeat(20_000));
+                String::from_utf8_lossy(text).replacen('{', &long, 1).into_bytes()
+            }),
+            Self::LifecycleGap => set(am, "AM_API_LC_EVENT", "API_ID", 4, "PREVIOUS_STATE", "BLOCKED".into()),
+            Self::DefinitionOfBefore19 => drop_resource(site, registry, 1, "/swagger.json"),
+            Self::ScopeSpelledBefore19 => am.each("IDN_OAUTH2_RESOURCE_SCOPE", |table, row| {
+                if let Some(Value::Text(path)) = table.position("RESOURCE_PATH").and_then(|at| row.get_mut(at)) {
+                    *path = path.replace("/orders/1.0.0/1.0.0/", "/orders/1.0.0/").replace("/orders/2.0.0/2.0.0/", "/orders/2.0.0/");
+                }
+            }),
+            Self::PermissionsOfMountedPath => user.each("UM_PERMISSION", |table, row| {
+                if let Some(Value::Text(path)) = table.position("UM_RESOURCE_ID").and_then(|at| row.get_mut(at)) {
+                    *path = path.replace("/_system/governance/", "/_system/shared/gov/");
+                }
+            }),
             Self::OddEncodings => {
                 rewrite(site, registry, 4, "/api", |text| [b"\xef\xbb\xbf", text].concat());
                 rewrite(site, registry, 10, "/documentation/contents/Care", |_| b"<p>Caf\xe9 twice a day.</p>".to_vec());
@@ -279,6 +419,11 @@ impl Dirt {
 
 fn set(rows: &mut Rows, table: &str, when: &str, is: impl Into<Value>, column: &str, to: Value) {
     rows.set(table, when, &is.into(), column, &to);
+}
+
+/// New year of a year no server was meant to see.
+fn far(year: i32) -> Value {
+    chrono::NaiveDate::from_ymd_opt(year, 1, 2).and_then(|day| day.and_hms_opt(3, 4, 5)).map_or(Value::Null, Value::Time)
 }
 
 fn first_key(site: &Site) -> String {
@@ -344,7 +489,7 @@ fn locate(registry: &mut Rows, path: &str, tenant: i32) -> Option<(i64, i64)> {
     found
 }
 
-fn rewrite(site: &Site, registry: &mut Rows, api: i32, below: &str, change: impl Fn(&[u8]) -> Vec<u8>) {
+fn rewrite(site: &Site, registry: &mut Rows, api: i32, below: &str, mut change: impl FnMut(&[u8]) -> Vec<u8>) {
     let Some((path, tenant)) = path_of(site, api, below) else { return };
     let Some((content, _)) = locate(registry, &path, tenant) else { return };
     registry.each("REG_CONTENT", |table, row| {

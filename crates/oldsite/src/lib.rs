@@ -11,6 +11,7 @@
 
 mod am;
 mod artifacts;
+mod canaries;
 mod config;
 mod credentials;
 mod dirt;
@@ -25,16 +26,18 @@ mod seed;
 mod site;
 mod synapse;
 mod users;
+mod versions;
 mod write;
 
 pub mod mysql;
 pub mod postgres;
 
+pub use canaries::Canary;
 pub use credentials::Credentials;
 pub use dirt::Dirt;
 pub use generated::Size;
 pub use rows::{Rows, Value};
-pub use schema::{Column, ColumnType, Database, Table, tables};
+pub use schema::{Column, ColumnType, Database, Table, Version, tables, tables_of};
 pub use seed::{password_digest, salt};
 pub use site::{
     Api, Application, Balance, Client, Comment, Document, DocumentSource, Endpoint, Key, Resource, Role, Scope, Site, Status, Subscription,
@@ -59,5 +62,5 @@ pub fn databases(site: &Site) -> Databases {
     for dirt in &site.dirt {
         dirt.soil(site, &mut built);
     }
-    built
+    versions::told_anew(site, built)
 }

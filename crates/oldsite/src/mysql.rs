@@ -8,7 +8,7 @@
 use chrono::{FixedOffset, NaiveDateTime};
 
 use crate::rows::{Rows, Value};
-use crate::schema::{Column, ColumnType, Database, Table, tables};
+use crate::schema::{Column, ColumnType, Database, Table, tables_of};
 
 /// How bytes are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,11 +32,11 @@ pub enum Clock {
 /// `mysqldump` closes an INSERT before it grows past the network buffer.
 const STATEMENT_MAX_BYTES: usize = 1_000_000;
 
-/// The dump of one database, every table of the 1.9.1 schema included.
+/// The dump of one database, every table of its version included.
 pub fn dump(database: Database, name: &str, rows: &Rows, blobs: Blobs, clock: Clock) -> Vec<u8> {
     let mut out = Vec::new();
     out.extend_from_slice(head(name, clock).as_bytes());
-    for table in tables().iter().filter(|t| t.database() == database) {
+    for table in tables_of(rows.version()).iter().filter(|t| t.database() == database) {
         create(table, rows, &mut out);
         insert(table, rows.of(table), blobs, clock, &mut out);
     }

@@ -1,12 +1,12 @@
 //! Prints rows the way `pg_dump` does: lower-case names, COPY blocks, `\\x` bytes, keys added at the end.
 
 use crate::rows::{Rows, Value};
-use crate::schema::{Column, ColumnType, Database, Table, tables};
+use crate::schema::{Column, ColumnType, Database, Table, tables_of};
 
-/// The dump of one database, every table of the 1.9.1 schema included.
+/// The dump of one database, every table of its version included.
 pub fn dump(database: Database, rows: &Rows) -> Vec<u8> {
     let mut out = HEAD.as_bytes().to_vec();
-    let tables: Vec<&Table> = tables().iter().filter(|t| t.database() == database).collect();
+    let tables: Vec<&Table> = tables_of(rows.version()).iter().filter(|t| t.database() == database).collect();
     for table in &tables {
         create(table, &mut out);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDateTime;
 
-use crate::schema::{Table, table};
+use crate::schema::{Table, Version, table};
 
 /// One field of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,17 +69,33 @@ impl<T: Into<Value>> From<Option<T>> for Value {
 /// The rows of one database, by table name.
 #[derive(Debug, Clone, Default)]
 pub struct Rows {
+    version: Version,
     by_table: BTreeMap<&'static str, Vec<Vec<Value>>>,
 }
 
 impl Rows {
+    /// No rows yet, of tables as `version` has them.
+    pub(crate) fn of_version(version: Version) -> Self {
+        Self { version, by_table: BTreeMap::new() }
+    }
+
+    /// Which version's tables these are rows of.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The table called `name`, when this version has it.
+    pub fn table(&self, name: &str) -> Option<&'static Table> {
+        table(self.version, name)
+    }
+
     /// Adds a row given as (column, value) pairs and returns its number within the table, from 1. Columns not named
     /// are NULL. Tables and columns are names in our own source, so a wrong one is a mistake a test finds.
     pub(crate) fn add(&mut self, name: &str, fields: Vec<(&str, Value)>) -> i64 {
-        let table = table(name).expect("only tables of the 1.9.1 schema are written");
+        let table = self.table(name).expect("only tables of the schema are written");
         let mut row = vec![Value::Null; table.columns.len()];
         for (column, value) in fields {
-            let at = table.position(column).expect("only columns of the 1.9.1 schema are written");
+            let at = table.position(column).expect("only columns of the schema are written");
             if let Some(field) = row.get_mut(at) {
                 *field = value;
             }
@@ -111,7 +127,7 @@ impl Rows {
 
     /// One column of every row.
     pub fn values(&self, name: &str, column: &str) -> Vec<Value> {
-        let Some(at) = table(name).and_then(|t| t.position(column)) else { return Vec::new() };
+        let Some(at) = self.table(name).and_then(|t| t.position(column)) else { return Vec::new() };
         self.by_table.get(name).into_iter().flatten().filter_map(|row| row.get(at).cloned()).collect()
     }
 
@@ -132,23 +148,32 @@ impl Rows {
 
     /// Drops every row where `column` equals `is`; returns how many rows that were.
     pub(crate) fn drop(&mut self, name: &str, column: &str, is: &Value) -> usize {
-        let Some(at) = table(name).and_then(|t| t.position(column)) else { return 0 };
+        let Some(at) = self.table(name).and_then(|t| t.position(column)) else { return 0 };
         let Some(rows) = self.by_table.get_mut(name) else { return 0 };
         let before = rows.len();
         rows.retain(|row| row.get(at) != Some(is));
         before - rows.len()
     }
 
+    /// Drops the first row where `column` equals `is`.
+    pub(crate) fn drop_first(&mut self, name: &str, column: &str, is: &Value) {
+        let Some(at) = self.table(name).and_then(|t| t.position(column)) else { return };
+        let Some(rows) = self.by_table.get_mut(name) else { return };
+        if let Some(first) = rows.iter().position(|row| row.get(at) == Some(is)) {
+            rows.remove(first);
+        }
+    }
+
     /// Keeps the rows of a table that `keep` accepts.
     pub(crate) fn retain(&mut self, name: &str, keep: impl Fn(&Table, &[Value]) -> bool) {
-        if let (Some(table), Some(rows)) = (table(name), self.by_table.get_mut(name)) {
+        if let (Some(table), Some(rows)) = (self.table(name), self.by_table.get_mut(name)) {
             rows.retain(|row| keep(table, row));
         }
     }
 
     /// Visits every row of a table for change.
     pub(crate) fn each(&mut self, name: &str, mut change: impl FnMut(&Table, &mut Vec<Value>)) {
-        let Some(table) = table(name) else { return };
+        let Some(table) = self.table(name) else { return };
         for row in self.by_table.get_mut(name).into_iter().flatten() {
             change(table, row);
         }

@@ -21,6 +21,7 @@ impl Site {
     /// trailing slash.
     pub fn sample(backend_url: &str, now_ms: i64) -> Self {
         let mut site = Self {
+            version: crate::Version::V1_9_1,
             backend_url: backend_url.trim_end_matches('/').to_owned(),
             now_ms,
             utc_offset: Utc.fix(),

@@ -1,10 +1,49 @@
-//! The tables of the 1.9.1 databases: names, columns, types, primary keys.
+//! The tables of the old databases: names, columns, types, primary keys.
 //!
-//! Kept as one line of text per table (`schema.txt`), because a list of ninety-four like things reads best as a list.
+//! Kept as one line of text per table of 1.9.1 (`schema.txt`), because a list of ninety-four like things reads best as a list; what
+//! other versions have more or less is listed beside it (`schema_changes.txt`), each against the version next to it.
 //! Foreign and unique keys are left out on purpose: old sites have lost some of them (MyISAM, half-done scripts), and
 //! the dirt this crate makes must load.
 
 use std::sync::LazyLock;
+
+/// A version a site can be made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Version {
+    V1_8_0,
+    V1_9_0,
+    #[default]
+    V1_9_1,
+    V1_10_0,
+    V2_0_0,
+}
+
+impl Version {
+    /// Every version, the oldest first.
+    pub const ALL: [Self; 5] = [Self::V1_8_0, Self::V1_9_0, Self::V1_9_1, Self::V1_10_0, Self::V2_0_0];
+
+    /// As the product writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V1_8_0 => "1.8.0",
+            Self::V1_9_0 => "1.9.0",
+            Self::V1_9_1 => "1.9.1",
+            Self::V1_10_0 => "1.10.0",
+            Self::V2_0_0 => "2.0.0",
+        }
+    }
+
+    /// The changes that lead here from 1.9.1, in order.
+    fn changes(self) -> &'static [&'static str] {
+        match self {
+            Self::V1_8_0 => &["1.9.0", "1.8.0"],
+            Self::V1_9_0 => &["1.9.0"],
+            Self::V1_9_1 => &[],
+            Self::V1_10_0 => &["1.10.0"],
+            Self::V2_0_0 => &["1.10.0", "2.0.0"],
+        }
+    }
+}
 
 /// Which of the three databases a table lives in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,9 +122,63 @@ pub fn tables() -> &'static [Table] {
     &TABLES
 }
 
-/// The table called `name`.
-pub(crate) fn table(name: &str) -> Option<&'static Table> {
-    tables().iter().find(|t| t.name == name)
+/// Every table of an installation of `version`.
+pub fn tables_of(version: Version) -> &'static [Table] {
+    static TABLES: LazyLock<[Vec<Table>; 5]> =
+        LazyLock::new(|| Version::ALL.map(|v| changed(v).expect("schema_changes.txt is well formed; a test reads it")));
+    let [a, b, c, d, e] = &*TABLES;
+    match version {
+        Version::V1_8_0 => a,
+        Version::V1_9_0 => b,
+        Version::V1_9_1 => c,
+        Version::V1_10_0 => d,
+        Version::V2_0_0 => e,
+    }
+}
+
+/// 1.9.1's tables with the changes that lead to `version`.
+fn changed(version: Version) -> Option<Vec<Table>> {
+    let mut tables = tables().to_vec();
+    for step in version.changes() {
+        for line in include_str!("schema_changes.txt").lines() {
+            let mut parts = line.split('|').map(str::trim);
+            if parts.next()? != *step {
+                continue;
+            }
+            let (what, name, key, columns) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+            let at = tables.iter().position(|t| t.name == name);
+            let key: Vec<_> = key.split_whitespace().collect();
+            match (what, at) {
+                ("gone", Some(at)) => drop(tables.remove(at)),
+                ("new", None) => tables.push(Table {
+                    name,
+                    primary_key: key,
+                    columns: columns.split_whitespace().map(parse_column).collect::<Option<_>>()?,
+                }),
+                ("less", Some(at)) => {
+                    let gone: Vec<_> = columns.split_whitespace().collect();
+                    let table = tables.get_mut(at)?;
+                    table.columns.retain(|c| !gone.contains(&c.name));
+                    table.primary_key.retain(|c| !gone.contains(c));
+                }
+                ("more", Some(at)) => {
+                    let table = tables.get_mut(at)?;
+                    table.columns.extend(columns.split_whitespace().map(parse_column).collect::<Option<Vec<_>>>()?);
+                    if !key.is_empty() {
+                        table.primary_key = key;
+                    }
+                }
+                _ => return None,
+            }
+        }
+    }
+    tables.sort_by_key(|t| t.name);
+    Some(tables)
+}
+
+/// The table called `name` of `version`.
+pub(crate) fn table(version: Version, name: &str) -> Option<&'static Table> {
+    tables_of(version).iter().find(|t| t.name == name)
 }
 
 fn parse(line: &'static str) -> Option<Table> {
@@ -136,7 +229,7 @@ mod tests {
         assert_eq!((count(Database::User), count(Database::Registry)), (22, 17));
     }
 
-    /// The reference lists every column by version; ours must be exactly its 1.9.1 state.
+    /// The reference lists every column by version; ours must be exactly its state of each.
     #[test]
     fn names_and_columns_are_those_of_the_reference() {
         let Ok(folder) = std::env::var("TIDEGATE_REFERENCE") else {
@@ -144,15 +237,17 @@ mod tests {
             return;
         };
         let text = std::fs::read_to_string(std::path::Path::new(&folder).join("source-schema.tsv")).unwrap();
-        let mut expected = std::collections::BTreeMap::<String, Vec<String>>::new();
-        for line in text.lines().skip(1) {
-            let fields: Vec<&str> = line.split('\t').collect();
-            if fields[7] == "y" {
-                expected.entry(fields[0].to_owned()).or_default().push(fields[1].to_owned());
+        for (at, version) in (5..).zip(Version::ALL) {
+            let mut expected = std::collections::BTreeMap::<String, std::collections::BTreeSet<String>>::new();
+            for line in text.lines().skip(1) {
+                let fields: Vec<&str> = line.split('\t').collect();
+                if fields[at] == "y" {
+                    expected.entry(fields[0].to_owned()).or_default().insert(fields[1].to_owned());
+                }
             }
+            let columns = |t: &Table| t.columns.iter().map(|c| c.name.to_owned()).collect();
+            let ours = tables_of(version).iter().map(|t| (t.name.to_owned(), columns(t))).collect();
+            assert_eq!(expected, ours, "{version:?}");
         }
-        let ours: std::collections::BTreeMap<String, Vec<String>> =
-            tables().iter().map(|t| (t.name.to_owned(), t.columns.iter().map(|c| c.name.to_owned()).collect())).collect();
-        assert_eq!(ours, expected);
     }
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, FixedOffset, NaiveDateTime};
 
 use crate::dirt::Dirt;
 use crate::rows::Value;
+use crate::schema::Version;
 
 /// The super tenant's number in every table; it has no row of its own.
 pub(crate) const SUPER_TENANT: i32 = -1234;
@@ -17,6 +18,8 @@ pub(crate) const HOUR_MS: i64 = 3_600_000;
 /// One installation.
 #[derive(Debug, Clone)]
 pub struct Site {
+    /// Which version's tables and artifacts it is written as.
+    pub version: Version,
     /// Where every API's calls go: a base URL without a trailing slash.
     pub backend_url: String,
     /// "Now", Unix milliseconds. Everything in the site happened before it.

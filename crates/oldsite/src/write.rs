@@ -119,7 +119,7 @@ impl Site {
     }
 }
 
-fn put(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+pub(crate) fn put(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     let failed = |source| WriteError { path: path.to_owned(), source };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;

@@ -98,6 +98,9 @@ struct Common {
     /// Do not ask user stores whether they answer; `assess` and `plan` do otherwise.
     #[arg(long)]
     skip_user_store_test: bool,
+    /// Fail, before anything is written, when an old row cannot be carried or is not carried yet.
+    #[arg(long)]
+    strict: bool,
     /// Also write the whole report here, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -246,6 +249,11 @@ fn say(words: &str) {
 #[expect(clippy::print_stdout, reason = "the answer is this command's result")]
 fn answer(words: &str) {
     println!("{words}");
+}
+
+/// Whether a step may go on, or has succeeded.
+fn passes(common: &Common, report: &Report<'_>) -> bool {
+    if common.strict { report.is_fine_strictly() } else { report.is_fine() }
 }
 
 fn code(fine: bool) -> ExitCode {

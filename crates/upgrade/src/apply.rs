@@ -1,11 +1,14 @@
 //! Writes a translation, in batches that can be repeated: each batch commits its records together with their entries in the book of
 //! origins and its line in the journal, so a run that was cut short is simply gone on with, and a run after a whole one writes nothing.
 
+use std::borrow::Cow;
+
 use db::journal::Batch;
 use db::origins::{Origin, Step, Written};
-use db::{Db, Tx, facts, origins, tokens};
-use model::{IssuedToken, Timestamp};
+use db::{Db, Tx, bulk, facts, origins, tokens};
+use model::{IssuedToken, Subscription, Timestamp};
 
+use crate::changes::{self, ChangesError};
 use crate::files::{self, FileRun};
 use crate::journal::{DONE, Journal, JournalError, Note, Onward};
 use crate::plan::{
@@ -14,7 +17,7 @@ use crate::plan::{
 };
 use crate::source::Site;
 use crate::target::{self, nouns::Around, nouns::Noun, nouns::Standing};
-use crate::translate::{Carried, Input, Translation};
+use crate::translate::{Carried, Input, Records, Translation};
 
 /// How often a batch is tried that others got in the way of.
 const TRIES: u32 = 5;
@@ -30,12 +33,14 @@ pub struct Options {
     pub now: Timestamp,
     /// What the journal is told.
     pub note: Note,
+    /// From so many subscriptions and tokens on, a target without any gets them with its indexes laid aside; see [`db::bulk`].
+    pub bulk_from: u64,
 }
 
 impl Options {
     /// Everything, in batches of 500, without a plan file.
     pub fn all(now: Timestamp) -> Self {
-        Self { batch: 500, stop_after: None, now, note: Note::unplanned(now) }
+        Self { batch: 500, stop_after: None, now, note: Note::unplanned(now), bulk_from: 100_000 }
     }
 }
 
@@ -95,6 +100,9 @@ pub enum ApplyError {
     /// Reading failed.
     #[error("reading failed")]
     Plan(#[from] PlanError),
+    /// Putting down what was carried.
+    #[error("all is written, but what the source holds could not be put down; the next run reads all of it")]
+    Changes(#[from] ChangesError),
     /// [`Options::stop_after`].
     #[error("stopped after {0} transactions, as asked")]
     Stopped(u64),
@@ -128,26 +136,43 @@ pub async fn apply(
     if plan.is_refused() {
         return Err(ApplyError::InTheWay(plan.tallies.iter().filter(|t| t.conflicts > 0).cloned().collect()));
     }
+    // What a run before has laid aside, had it been cut short within this process.
+    bulk::put_back(db).await.map_err(failed("indexes"))?;
     let journal = Journal::open(db, input.source, &options.note).await?;
     let first = has_no_tokens(db, input.source).await.map_err(failed("tokens"))?;
     target::bootstrap(db, options.now).await.map_err(failed("defaults"))?;
     let vhost = target::vhost(&mut db.read().await.map_err(failed("defaults"))?).await.map_err(failed("defaults"))?;
     let (now, batch, stop_after) = (options.now, options.batch.max(1), options.stop_after);
     let done = Applied::default();
-    let mut writer = Writer { db, source: input.source, around: Around { vhost }, journal, now, batch, stop_after, done, progress };
+    let coming = plan.tallies.iter().filter(|t| t.kind == TOKENS).map(|t| t.new).sum::<u64>() + count(translation.subscriptions.count());
+    let is_bulk = first && coming >= options.bulk_from;
+    let mut writer =
+        Writer { is_bulk, db, source: input.source, around: Around { vhost }, journal, now, batch, stop_after, done, progress };
     macro_rules! visit {
         ($items:expr) => {
+            // Subscriptions may lay indexes aside, so files, which are looked up in the book, come before them.
+            if kind_of(&$items) == <Subscription as Noun>::KIND {
+                let run = FileRun::open(&input.old.registry, &translation.files, input.source, Some(db), None).await?;
+                writer.files(run).await?;
+            }
             writer.write(&$items).await?;
         };
     }
     in_order!(translation, visit);
-    let run = FileRun::open(&input.old.registry, &translation.files, input.source, Some(db), None).await?;
-    writer.files(run).await?;
     let run = TokenRun::open(input, &translation.clients, site, first).await?;
     let tokens = plan.tallies.iter().filter(|t| t.kind == TOKENS).map(|t| t.new + t.changed).sum();
     writer.tokens(run, tokens).await?;
+    writer.put_indexes_back().await?;
+    changes::remember(site, db, input.source, input.as_of, &translation.ledger).await?;
     writer.remember(options.note.onward).await?;
     Ok(writer.done)
+}
+
+fn kind_of<R: Records>(_: &R) -> &'static str
+where
+    R::Of: Noun,
+{
+    R::Of::KIND
 }
 
 const TOKENS: &str = <IssuedToken as Noun>::KIND;
@@ -165,6 +190,8 @@ fn contended(failed: &ApplyError) -> bool {
 }
 
 struct Writer<'a> {
+    /// Subscriptions and tokens are written with indexes laid aside.
+    is_bulk: bool,
     db: &'a Db,
     source: &'a str,
     around: Around,
@@ -177,30 +204,45 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    async fn write<T: Noun>(&mut self, items: &[Carried<T>]) -> Result<(), ApplyError> {
-        let failed = failed(T::KIND);
-        let decided = {
-            let mut tx = self.db.read().await.map_err(&failed)?;
-            decide(Some(&mut tx), self.source, items).await.map_err(&failed)?
-        };
-        let mut tally = Tally { kind: T::KIND, gone: count(decided.gone.len()), source: count(items.len()), ..Tally::default() };
+    async fn write<R: Records>(&mut self, items: &R) -> Result<(), ApplyError>
+    where
+        R::Of: Noun,
+    {
+        let kind = R::Of::KIND;
+        let failed = failed(kind);
+        let mut tally = Tally { kind, source: count(items.count()), ..Tally::default() };
         let mut todo = Vec::new();
-        for (item, decision) in items.iter().zip(decided.decisions) {
-            match decision {
+        let mut conflict = None;
+        let gone = {
+            let mut tx = self.db.read().await.map_err(&failed)?;
+            let about = |at, item: &Carried<R::Of>, decision, _: Option<&_>| match decision {
                 Decision::Same => tally.same += 1,
                 Decision::Deleted => tally.deleted += 1,
-                Decision::Conflict(words) => return Err(ApplyError::Conflict { kind: T::KIND, key: item.key.clone(), words }),
-                other => todo.push((item, other)),
-            }
+                Decision::Conflict(words) => conflict = Some(ApplyError::Conflict { kind, key: item.key.clone(), words }),
+                other => todo.push((at, other)),
+            };
+            decide(Some(&mut tx), self.source, items, about).await.map_err(&failed)?
+        };
+        if let Some(conflict) = conflict {
+            return Err(conflict);
         }
+        tally.gone = count(gone.len());
         // Before anything else: what makes a default one is that nobody, and so none of ours, is there beside it.
         todo.sort_by_key(|(_, decision)| *decision != Decision::Replaces);
         let all = count(todo.len());
-        for (number, chunk) in (1..).zip(todo.chunks(self.batch)) {
+        let mut size = self.batch;
+        // The last kind before tokens. All that had to be looked up for it has been; what is written from here on is new.
+        if self.is_bulk && kind == <Subscription as Noun>::KIND {
+            self.is_bulk =
+                todo.iter().all(|(_, decision)| *decision == Decision::New) && bulk::lay_aside(self.db).await.map_err(&failed)?;
+            size = self.size();
+        }
+        for (number, chunk) in (1..).zip(todo.chunks(size)) {
             self.allowed()?;
+            let chunk: Vec<_> = chunk.iter().filter_map(|(at, decision)| Some((items.record(*at)?, decision.clone()))).collect();
             let mut tries = 1;
             let written = loop {
-                match self.batch(chunk).await {
+                match self.batch(&chunk).await {
                     Err(fault) if contended(&fault) && tries < TRIES => tries += 1,
                     done => break done?,
                 }
@@ -209,14 +251,14 @@ impl Writer<'_> {
             tally.replaces += written.replaces;
             tally.changed += written.changed;
             tally.deleted += written.deleted;
-            (self.progress)(T::KIND, (number * count(self.batch)).min(all), Some(all));
+            (self.progress)(kind, (number * count(size)).min(all), Some(all));
         }
         self.done.tallies.push(tally);
         Ok(())
     }
 
     /// One transaction.
-    async fn batch<T: Noun>(&mut self, chunk: &[(&Carried<T>, Decision)]) -> Result<Tally, ApplyError> {
+    async fn batch<T: Noun>(&mut self, chunk: &[(Cow<'_, Carried<T>>, Decision)]) -> Result<Tally, ApplyError> {
         let failed = failed(T::KIND);
         let mut tally = Tally::default();
         let mut tx = self.db.write().await.map_err(&failed)?;
@@ -316,7 +358,7 @@ impl Writer<'_> {
             if steps.is_empty() {
                 continue;
             }
-            for chunk in steps.chunks(self.batch) {
+            for chunk in steps.chunks(self.size()) {
                 self.allowed()?;
                 let mut tries = 1;
                 loop {
@@ -367,6 +409,21 @@ impl Writer<'_> {
         }
         IssuedToken::insert(tx, &news, &self.around).await?;
         Ok((book, Tally { new: count(news.len()), changed: ended, ..Tally::default() }))
+    }
+
+    /// Builds the indexes again that were laid aside.
+    async fn put_indexes_back(&self) -> Result<(), ApplyError> {
+        if self.is_bulk {
+            (self.progress)("indexes", 0, None);
+            let built = bulk::put_back(self.db).await.map_err(failed("indexes"))?;
+            (self.progress)("indexes", count(built), Some(count(built)));
+        }
+        Ok(())
+    }
+
+    /// Records in one transaction. Where rows only go to the end of their table, a larger one costs no more memory than it holds.
+    fn size(&self) -> usize {
+        if self.is_bulk { self.batch.saturating_mul(10) } else { self.batch }
     }
 
     /// Ends the run, unless it wrote nothing.

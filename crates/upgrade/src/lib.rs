@@ -14,6 +14,7 @@ pub mod translate;
 pub mod apply;
 mod asking;
 pub mod catch_up;
+pub mod changes;
 mod files;
 pub mod fingerprint;
 pub mod journal;

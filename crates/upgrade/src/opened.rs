@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
+use db::Db;
 use model::{Secret, Timestamp};
 
+use crate::changes::{self, ChangesError};
 use crate::old::{
     Installation, Keys,
     people::SUPER_TENANT_ID,
@@ -113,6 +115,17 @@ impl Old {
         }
         let source = identity(&installation);
         Ok(Self { site, home, installation, stores, source, zone: place.zone, leave_encrypted: place.leave_encrypted })
+    }
+
+    /// Tokens are read from here on only as far as they changed since the last whole run, where that can be told; whether it can. Findings and
+    /// accounts then say nothing of the others, so this is for catching up and not for plans and comparisons.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangesError`].
+    pub async fn only_changes(&mut self, db: &Db, as_of: Timestamp) -> Result<bool, ChangesError> {
+        self.site.changes = changes::since(&self.site, db, &self.source, as_of).await?.map(Arc::new);
+        Ok(self.site.changes.is_some())
     }
 
     /// What is handed to translation.

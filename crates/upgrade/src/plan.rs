@@ -12,11 +12,15 @@ use crate::fingerprint::{Letter, Print, Sorted, Streamed};
 use crate::old::oauth::{Token, Tokens};
 use crate::source::SourceError;
 use crate::target::nouns::{Noun, Standing, refresh_holder, without_refresh};
-use crate::translate::tokens::{Outcome, TokenDesk, sha256};
-use crate::translate::{About, Carried, Finding, Input, Ledger, Severity, Translation};
+use crate::translate::tokens::{Outcome, TokenDesk, UNCHANGED, sha256, short};
+use crate::translate::{About, Carried, Finding, Input, Ledger, Records, Severity, Translation};
 
 /// How many tokens are looked at in one go.
-pub(crate) const TOKEN_BATCH: usize = 1_000;
+pub(crate) const TOKEN_BATCH: usize = 5_000;
+/// How many records of another kind.
+const AT_ONCE: usize = 1_000;
+/// Lines of the book in one page.
+const PAGE: u32 = 10_000;
 /// The content hash of a token that ended in the source after it was carried, and so was ended here.
 pub(crate) const ENDED_HASH: &str = "ended";
 /// The same of one that had ended here by then: it was used or taken back.
@@ -208,25 +212,29 @@ impl Plan {
         self.tallies.iter().any(|t| t.conflicts > 0)
     }
 
-    async fn add<T: Noun>(&mut self, tx: Option<&mut Tx>, source: &str, run: Option<i64>, items: &[Carried<T>]) -> db::Result<()> {
-        let mut tally = Tally { kind: T::KIND, ..Tally::default() };
-        let Decided { decisions, gone, mut book } = decide(tx, source, items).await?;
+    async fn add<R: Records>(&mut self, tx: Option<&mut Tx>, source: &str, run: Option<i64>, items: &R) -> db::Result<()>
+    where
+        R::Of: Noun,
+    {
+        let kind = R::Of::KIND;
+        let mut tally = Tally { kind, ..Tally::default() };
         let mut print = Sorted::default();
-        for (item, decision) in items.iter().zip(&decisions) {
-            tally.count(decision);
-            let before = book.remove(&item.key).filter(|_| *decision == Decision::Same);
-            let letter = before.and_then(|entry| done_by(run, &entry)).unwrap_or_else(|| decision.letter());
-            print.add(&item.key, &item.value.content_hash(), letter);
+        let gone = decide(tx, source, items, |_, item, decision, book| {
+            tally.count(&decision);
+            let hash = item.value.content_hash();
+            let letter = book.filter(|_| decision == Decision::Same).and_then(|entry| done_by(run, entry));
+            print.add(&item.key, &hash, letter.unwrap_or_else(|| decision.letter()));
             match decision {
-                Decision::Conflict(words) => self.conflict(T::KIND, &item.key, words),
-                Decision::Deleted => self.findings.push(deleted_here(T::KIND, &item.key)),
+                Decision::Conflict(words) => self.conflict(kind, &item.key, &words),
+                Decision::Deleted => self.findings.push(deleted_here(kind, &item.key)),
                 _ => {}
             }
-        }
+        })
+        .await?;
         gone.iter().for_each(|key| print.add(key, "", Letter::Gone));
-        self.prints.push(print.finish(T::KIND));
+        self.prints.push(print.finish(kind));
         tally.gone = count(gone.len());
-        self.findings.extend(gone.iter().map(|key| gone_there(T::KIND, key)));
+        self.findings.extend(gone.iter().map(|key| gone_there(kind, key)));
         self.tallies.push(tally);
         Ok(())
     }
@@ -273,38 +281,68 @@ fn count(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }
 
-/// What is to be done about records of one kind.
-pub(crate) struct Decided {
-    /// About each, in their order.
-    pub(crate) decisions: Vec<Decision>,
-    /// Keys of carried ones that are gone from the source, sorted.
-    pub(crate) gone: Vec<String>,
-    /// What the book says of each that was carried before, by key.
-    pub(crate) book: HashMap<String, Entry>,
+/// Tells `about` of each record, in order, what is to be done about it, with what the book says of it; then the keys of carried ones that are
+/// gone from the source, sorted. Records and the book are looked at some at a time: there may be millions.
+pub(crate) async fn decide<R: Records>(
+    mut tx: Option<&mut Tx>,
+    source: &str,
+    items: &R,
+    mut about: impl FnMut(usize, &Carried<R::Of>, Decision, Option<&Entry>),
+) -> db::Result<Vec<String>>
+where
+    R::Of: Noun,
+{
+    let kind = R::Of::KIND;
+    let (known, is_free) = match tx.as_deref_mut() {
+        None => (0, true),
+        Some(tx) => match origins::count(tx, source, kind).await? {
+            0 => (0, R::Of::has_none(tx).await?),
+            known => (known, false),
+        },
+    };
+    let mut there = 0;
+    for from in (0..items.count()).step_by(AT_ONCE) {
+        let some = items.records(from, AT_ONCE);
+        let keys: Vec<&str> = some.iter().map(|item| item.key.as_str()).collect();
+        let book = match tx.as_deref_mut().filter(|_| known > 0) {
+            Some(tx) => origins::find_many(tx, source, kind, &keys).await?,
+            None => HashMap::new(),
+        };
+        there += count(book.len());
+        for (at, item) in (from..).zip(&some) {
+            let entry = book.get(&item.key);
+            let decision = match (tx.as_deref_mut().filter(|_| !is_free), entry) {
+                (None, _) => Decision::New,
+                (_, Some(entry)) if entry.origin.content_hash == item.value.content_hash() => Decision::Same,
+                (Some(tx), Some(_)) => match item.value.find(tx).await? {
+                    None => Decision::Deleted,
+                    Some(_) => Decision::Changed,
+                },
+                (Some(tx), None) => by_standing(item.value.standing(tx).await?),
+            };
+            about(at, item, decision, entry);
+        }
+    }
+    match tx {
+        Some(tx) if there < known => gone(tx, source, items).await,
+        _ => Ok(Vec::new()),
+    }
 }
 
-/// What is to be done about each record.
-pub(crate) async fn decide<T: Noun>(tx: Option<&mut Tx>, source: &str, items: &[Carried<T>]) -> db::Result<Decided> {
-    let Some(tx) = tx else {
-        return Ok(Decided { decisions: vec![Decision::New; items.len()], gone: Vec::new(), book: HashMap::new() });
-    };
-    let entries = origins::entries(tx, source, T::KIND, "", u32::MAX).await?;
-    let book: HashMap<String, Entry> = entries.into_iter().map(|entry| (entry.old_key.clone(), entry)).collect();
-    let mut there = HashSet::with_capacity(book.len());
-    let mut decisions = Vec::with_capacity(items.len());
-    for item in items {
-        let before = book.get_key_value(&item.key);
-        there.extend(before.map(|(key, _)| key.as_str()));
-        decisions.push(match before {
-            Some((_, entry)) if entry.origin.content_hash == item.value.content_hash() => Decision::Same,
-            Some(_) if item.value.find(tx).await?.is_none() => Decision::Deleted,
-            Some(_) => Decision::Changed,
-            None => by_standing(item.value.standing(tx).await?),
-        });
+/// The keys in the book that no record has, sorted.
+async fn gone<R: Records>(tx: &mut Tx, source: &str, items: &R) -> db::Result<Vec<String>>
+where
+    R::Of: Noun,
+{
+    let present: HashSet<u128> = (0..items.count()).filter_map(|at| items.record(at)).map(|item| short(&item.key)).collect();
+    let mut gone = Vec::new();
+    let mut after = String::new();
+    loop {
+        let page = origins::entries(tx, source, R::Of::KIND, &after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(gone) };
+        after.clone_from(&last.old_key);
+        gone.extend(page.into_iter().map(|entry| entry.old_key).filter(|key| !present.contains(&short(key))));
     }
-    let mut gone: Vec<String> = book.keys().filter(|key| !there.contains(key.as_str())).cloned().collect();
-    gone.sort();
-    Ok(Decided { decisions, gone, book })
 }
 
 fn by_standing(standing: Standing) -> Decision {
@@ -537,12 +575,7 @@ pub(crate) async fn has_no_tokens(db: &Db, source: &str) -> db::Result<bool> {
     if origins::count(&mut tx, source, <model::IssuedToken as Noun>::KIND).await? > 0 {
         return Ok(false);
     }
-    for tenant in db::tenants::list(&mut tx).await? {
-        if !db::clients::list(&mut tx, tenant.id).await?.is_empty() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    Ok(db::clients::is_empty(&mut tx).await? && db::tokens::is_empty(&mut tx).await?)
 }
 
 fn note(ledger: &mut Ledger, old: &Token, outcome: &Outcome) {
@@ -592,6 +625,9 @@ pub async fn plan_tokens_within(
     let mut tokens = TokenRun::open(input, clients, site, first).await?;
     tokens.run = run;
     while tokens.next(target, &mut Some(&mut *ledger)).await?.is_some() {}
+    for (table, seen) in tokens.tokens.seen_of_some() {
+        ledger.skipped(table, UNCHANGED, input.old.count(table).saturating_sub(*seen));
+    }
     plan.tallies.push(tokens.tally.clone());
     plan.conflicts.append(&mut tokens.conflicts);
     plan.newest_token = tokens.newest;

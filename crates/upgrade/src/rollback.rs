@@ -17,7 +17,7 @@ use crate::files;
 use crate::journal::{Command, DONE, Journal, JournalError, Note, Onward, interrupted};
 use crate::plan::in_order;
 use crate::target::nouns::{Noun, Standing, handle};
-use crate::translate::{Carried, CarriedApi, Translation};
+use crate::translate::{CarriedApi, Records, Translation};
 
 /// Records told one by one; beyond them only counts are kept.
 const TOLD: usize = 500;
@@ -171,7 +171,14 @@ struct Done {
 }
 
 impl Desk<'_> {
-    async fn kind<T: Noun>(&mut self, _of: &[Carried<T>]) -> Result<(), RollbackError> {
+    async fn kind<R: Records>(&mut self, _of: &R) -> Result<(), RollbackError>
+    where
+        R::Of: Noun,
+    {
+        self.kind_of::<R::Of>().await
+    }
+
+    async fn kind_of<T: Noun>(&mut self) -> Result<(), RollbackError> {
         let mut back = KindBack { kind: T::KIND, others: self.others::<T>().await.map_err(failed(T::KIND))?, ..KindBack::default() };
         let (mut after, all) = (String::new(), self.count(T::KIND).await.map_err(failed(T::KIND))?);
         let mut seen = 0;
@@ -449,6 +456,8 @@ impl Desk<'_> {
             let mut tx = self.db.write().await.map_err(&failed)?;
             journal.close(&mut tx, DONE, self.options.now).await.map_err(&failed)?;
             journal.close_others(&mut tx, self.options.now).await.map_err(&failed)?;
+            // What was taken back must be looked at again.
+            db::source_sums::forget(&mut tx, self.source).await.map_err(&failed)?;
             tx.commit().await.map_err(&failed)?;
         }
         let mut tx = self.db.read().await.map_err(&failed)?;

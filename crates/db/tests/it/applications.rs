@@ -169,6 +169,17 @@ async fn subscriptions_are_listed_from_both_sides(stage: Stage) {
     assert!(!db::subscriptions::delete(&mut tx, three.id).await.unwrap());
     tx.commit().await.unwrap();
     let mut tx = stage.db.write().await.unwrap();
+    assert!(!db::subscriptions::is_empty(&mut tx).await.unwrap());
+    let found = db::subscriptions::find_many(&mut tx, &[two.id, SubscriptionId::random(), one.id]).await.unwrap();
+    assert_eq!(found, [Some(two.clone()), None, Some(one.clone())]);
+    let places = [(app.id, other.id), (late.id, other.id), (app.id, api.id)];
+    let found = db::subscriptions::find_many_for(&mut tx, &places).await.unwrap();
+    assert_eq!(found, [Some(two.clone()), None, Some(one.clone())]);
+    let here = db::applications::list_all(&mut tx).await.unwrap();
+    let (numbers, names) =
+        (db::applications::ids_by_number(&mut tx).await.unwrap(), db::applications::names_by_number(&mut tx).await.unwrap());
+    assert_eq!(numbers, here.iter().map(|a| (a.number, a.id)).collect::<Vec<_>>());
+    assert_eq!(names, here.iter().map(|a| (a.number, a.name.clone())).collect::<Vec<_>>());
     assert!(db::subscriptions::insert(&mut tx, &subscription(&app, &api)).await.unwrap_err().is_duplicate("subscription", "api"));
     drop(tx);
     let mut tx = stage.db.write().await.unwrap();

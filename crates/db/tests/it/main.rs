@@ -24,6 +24,7 @@ mod secrets;
 mod sequences;
 mod served;
 mod settings;
+mod source_sums;
 mod stage;
 mod tokens;
 mod transactions;

@@ -51,12 +51,13 @@ async fn of_sqlite(path: &str) -> Schema {
             rules: words(
                 &mut conn,
                 "SELECT $1 || '__' || group_concat(name, '__') AS rule FROM (SELECT name FROM pragma_table_info($1) WHERE pk > 0 ORDER BY pk) \
+                 HAVING count(*) > 0 \
                  UNION SELECT $1 || '__' || (SELECT group_concat(name, '__') FROM (SELECT name FROM pragma_index_info(l.name) ORDER BY seqno)) \
-                 FROM pragma_index_list($1) l WHERE l.origin = 'u' ORDER BY rule",
+                 FROM pragma_index_list($1) l WHERE l.\"unique\" = 1 AND l.origin <> 'pk' ORDER BY rule",
                 &table,
             )
             .await,
-            indexes: words(&mut conn, "SELECT name FROM pragma_index_list($1) WHERE origin = 'c' ORDER BY name", &table).await,
+            indexes: words(&mut conn, "SELECT name FROM pragma_index_list($1) WHERE origin = 'c' AND \"unique\" = 0 ORDER BY name", &table).await,
             references: words(
                 &mut conn,
                 "SELECT \"from\" || ' -> ' || \"table\" || ' ' || on_delete AS line FROM pragma_foreign_key_list($1) ORDER BY line",

@@ -8,6 +8,7 @@ use crate::stage::{Stage, on_both};
 
 on_both! {
     tokens_are_found_by_each_of_their_texts,
+    many_tokens_are_found_at_once_and_in_order,
     texts_are_unique,
     a_reusable_token_fits_in_every_way,
     revoked_jwts_are_listed_until_they_expire,
@@ -33,6 +34,19 @@ async fn tokens_are_found_by_each_of_their_texts(stage: Stage) {
     }
     assert_eq!(db::tokens::list_of_client(&mut tx, "c", TokenState::Active, 9).await.unwrap().len(), 2);
     assert_eq!(db::tokens::list_of_client(&mut tx, "c", TokenState::Revoked, 9).await.unwrap(), []);
+}
+
+async fn many_tokens_are_found_at_once_and_in_order(stage: Stage) {
+    let mut tx = stage.db.write().await.unwrap();
+    assert!(db::tokens::is_empty(&mut tx).await.unwrap());
+    let (a, b) = (opaque_token("c", "a"), opaque_token("c", "b"));
+    db::tokens::insert_many(&mut tx, &[a.clone(), b.clone(), jwt("c", "j1")]).await.unwrap();
+    assert!(!db::tokens::is_empty(&mut tx).await.unwrap());
+    let found = db::tokens::find_many_by_access(&mut tx, &["b", "nobody's", "a", "b"]).await.unwrap();
+    assert_eq!(found, [Some(b.clone()), None, Some(a.clone()), Some(b.clone())]);
+    let holders = db::tokens::holders_of_refresh(&mut tx, &["refresh-b", "b", "", "refresh-a"]).await.unwrap();
+    assert_eq!(holders, [Some(b.id), None, None, Some(a.id)]);
+    assert!(db::tokens::find_many_by_access(&mut tx, &[]).await.unwrap().is_empty());
 }
 
 async fn texts_are_unique(stage: Stage) {

@@ -19,6 +19,7 @@ use token::{SigningKey, VerifyingKey};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::sequences::Gathering;
 use crate::clock::Clock;
 use crate::opaque::RESIDENT;
 
@@ -155,7 +156,11 @@ impl GatewayFeed {
         for (id, until) in db::tokens::list_revoked(tx, self.forget_before()).await? {
             changes.push(GatewayChange::Revoke { jti: id, until });
         }
-        changes.extend(db::served::list(tx, &self.environment).await?.into_iter().map(|served| self.put(served)));
+        let mut sequences = Gathering::default();
+        for served in db::served::list(tx, &self.environment).await? {
+            changes.push(sequences.of(tx, &served.api).await?);
+            changes.push(self.put(served));
+        }
         Ok(changes)
     }
 
@@ -164,13 +169,14 @@ impl GatewayFeed {
         let mut changes = vec![GatewayChange::ForgetRevocations(self.forget_before())];
         // An API and its deployment change together more often than not; each API is read once.
         let mut apis: HashSet<ApiId> = HashSet::new();
+        let mut sequences = Gathering::default();
         for change in changed {
             match change.thing {
                 Thing::Api | Thing::Deployment => {
                     if let Some(id) = parsed::<ApiId>(change)
                         && apis.insert(id)
                     {
-                        changes.push(self.api(&mut tx, id).await?);
+                        changes.extend(self.api(&mut tx, id, &mut sequences).await?);
                     }
                 }
                 Thing::Application => {
@@ -234,6 +240,10 @@ impl GatewayFeed {
                             changes.push(GatewayChange::RemoveSigner(id));
                         }
                         changes.push(found.map_or(GatewayChange::RemoveTenant(id), GatewayChange::PutTenant));
+                        // A sequence that several APIs may use tells itself as its tenant.
+                        for served in db::served::list(&mut tx, &self.environment).await?.into_iter().filter(|s| s.api.tenant == id) {
+                            changes.push(sequences.of(&mut tx, &served.api).await?);
+                        }
                     }
                 }
                 Thing::Continuity => {
@@ -257,9 +267,12 @@ impl GatewayFeed {
         Ok(changes)
     }
 
-    async fn api(&self, tx: &mut Tx, id: ApiId) -> Result<GatewayChange, FeedFault> {
-        let found = db::served::find(tx, &self.environment, id).await?;
-        Ok(found.map_or(GatewayChange::RemoveApi(id), |served| self.put(served)))
+    /// The API after its sequences, so that no call passes without them.
+    async fn api(&self, tx: &mut Tx, id: ApiId, sequences: &mut Gathering) -> Result<[GatewayChange; 2], FeedFault> {
+        Ok(match db::served::find(tx, &self.environment, id).await? {
+            Some(served) => [sequences.of(tx, &served.api).await?, self.put(served)],
+            None => [GatewayChange::RemoveSequences(id), GatewayChange::RemoveApi(id)],
+        })
     }
 
     /// A retired API's deployment, should one be left, is for the gateway to leave out.

@@ -86,7 +86,7 @@ pub(super) async fn run(mut words: ApplyWords) -> anyhow::Result<ExitCode> {
         let found = PlanFile::of(&ready.old, &translation, &plan, here);
         must_follow(&file.deviations(&found), &words)?;
     }
-    if !report.is_fine() {
+    if !super::passes(&words.common, &report) {
         tell(&words.common, &report)?;
         bail!("refused, and nothing was written: see what must be settled first in the report");
     }

@@ -64,7 +64,7 @@ async fn pass(common: &mut Common, db: &Db, last: Option<server::Timestamp>) -> 
     {
         as_before(common, &options);
     }
-    let ready = Ready::new(common).await?;
+    let mut ready = Ready::new(common).await?;
     let source = ready.old.source.clone();
     let before = carried(db, &source).await?;
     let last = last.or(before.last);
@@ -82,9 +82,10 @@ async fn pass(common: &mut Common, db: &Db, last: Option<server::Timestamp>) -> 
     if let Err(fault) = upgrade::journal::interrupted(db, &source, &note).await {
         return Err(refused(fault));
     }
+    ready.old.only_changes(db, ready.now).await?;
     let (translation, plan) = translated(&ready, Some(db), None).await?;
     let report = Report::new("catch-up", &ready.old, &translation, &plan);
-    if !report.is_fine() {
+    if !super::passes(common, &report) {
         tell(common, &report)?;
         bail!("refused, and nothing was written: see what must be settled first in the report");
     }

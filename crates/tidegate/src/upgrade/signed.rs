@@ -10,7 +10,7 @@ use upgrade::report::Report;
 use upgrade::report::signed::{REPORT_MAX_BYTES, ReportKey, check};
 use upgrade::target::Secret;
 
-use super::{Common, Ready, answer, code, present_target, say, status, target, tell, translated};
+use super::{Common, Ready, answer, code, passes, present_target, say, status, target, tell, translated};
 
 /// Runs told in a signed report.
 const RUNS: u32 = 1_000;
@@ -65,7 +65,7 @@ pub(super) async fn report(words: &ReportWords) -> anyhow::Result<ExitCode> {
         beside.display(),
         words.out.display()
     ));
-    Ok(code(report.is_fine()))
+    Ok(code(passes(common, &report)))
 }
 
 pub(super) fn verify_report(words: &CheckWords) -> anyhow::Result<ExitCode> {

@@ -142,7 +142,9 @@ async fn old_tokens_call_as_they_did() {
     assert_eq!(get(&taken.old.tenant_path, OldToken::Pets).await.expect(200)["path"], "/pets/pet/42");
     get("/orders/1.0.0/order/1", OldToken::Jobs).await.expect(200);
     get("/orders/1.0.0/order/1", OldToken::JobsUser).await.expect(200);
-    caller.get(&taken.old.open_path, "").await.expect(200);
+    // Its sequence tells the backend the channel, as it did on the old gateway.
+    let seen = caller.get(&taken.old.open_path, "").await.expect(200);
+    assert_eq!(seen["headers"]["x-channel"], "partner", "{seen}");
     let delete = async |token| caller.call(Method::DELETE, "/orders/1.0.0/order/1", taken.token(token)).await;
     delete(OldToken::Alice).await.expect(200);
     delete(OldToken::Dave).await.refused_in_xml(403, 900_910);
@@ -460,4 +462,75 @@ async fn a_real_2_6_0_is_called_with_its_own_keys_and_token() {
     caller.get(&path, token.access_token.expose()).await.refused_in_xml(401, 900_901);
     caller.get(&path, &caller.token(&client, "").await).await.expect(200);
     assert!(house.rest("").starts_with("https://"));
+}
+
+/// Every file below a folder, one after the other.
+fn everything_below(folder: &Path) -> Vec<u8> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        all.extend(if path.is_dir() { everything_below(&path) } else { std::fs::read(&path).unwrap() });
+    }
+    all
+}
+
+/// Secrets planted everywhere in a source are in nothing the binary prints or writes, however loud its log, and even when it fails.
+#[test]
+fn the_binary_never_says_a_secret_of_the_source() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = Site::sample("http://127.0.0.1:9000", server::clock::now().0);
+    let (written, planted) = site.write_with_canaries(&folder.path().join("old")).unwrap();
+    let (data, out) = (folder.path().join("new/data"), folder.path().join("new"));
+    std::fs::create_dir_all(&out).unwrap();
+    let source = |am: &Path| {
+        let dump = |path: &Path| format!("dump:{}", path.display());
+        let home = written.home.display().to_string();
+        let words =
+            ["--source", &home, "--am-db", &dump(am), "--user-db", &dump(&written.user_sql), "--registry-db", &dump(&written.registry_sql)];
+        words.map(str::to_owned).to_vec()
+    };
+    let mut said = Vec::new();
+    let mut run = |step: &str, words: Vec<String>, wanted: bool| {
+        let report = out.join(format!("{step}-{}.json", said.len()));
+        let mut command = Command::new(binary());
+        command.env("RUST_LOG", "trace").args(["upgrade", step, "--data-dir"]).arg(&data).arg("--json").arg(&report).args(words);
+        let output = command.output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        assert_eq!(output.status.success(), wanted, "{step}: {}", String::from_utf8_lossy(&text));
+        said.extend(text);
+    };
+    let whole = source(&written.am_sql);
+    let strictly = |mut words: Vec<String>| {
+        words.push("--strict".to_owned());
+        words
+    };
+    run("assess", whole.clone(), true);
+    run("plan", whole.clone(), true);
+    // The sample holds what is not carried yet, which a strict run does not let pass, and then writes nothing.
+    run("assess", strictly(whole.clone()), false);
+    run("apply", strictly(whole.clone()), false);
+    assert!(!data.join("tidegate.db").exists());
+    run("apply", whole.clone(), true);
+    run("verify", whole.clone(), true);
+    let secret = &planted[0].text;
+    let away = ["--db".to_owned(), format!("postgres://upgrade:{secret}@127.0.0.1:1/none")];
+    run("apply", [whole.clone(), away.to_vec()].concat(), false);
+    let torn = folder.path().join("torn.sql");
+    let bytes = std::fs::read(&written.am_sql).unwrap();
+    for part in [3, 5, 7] {
+        std::fs::write(&torn, &bytes[..bytes.len() * part / 8]).unwrap();
+        let mut command = Command::new(binary());
+        let output = command.env("RUST_LOG", "trace").args(["upgrade", "assess"]).args(source(&torn)).output().unwrap();
+        said.extend([output.stdout, output.stderr].concat());
+    }
+    for entry in std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
+        said.extend(std::fs::read(entry).unwrap());
+    }
+    let shown = |text: &[u8], canary: &str| text.windows(canary.len()).any(|part| part == canary.as_bytes());
+    assert!(said.len() > 100_000 && planted.len() > 50);
+    let kept = everything_below(&data);
+    for canary in &planted {
+        assert!(!shown(&said, &canary.text), "said: {}", canary.place);
+        assert!(canary.is_kept || !shown(&kept, &canary.text), "in the new database: {}", canary.place);
+    }
 }

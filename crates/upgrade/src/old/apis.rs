@@ -337,7 +337,7 @@ pub struct Orphans {
 
 pub(super) async fn read(
     source: &Source,
-    registry: &Registry,
+    registry: &mut Registry,
     tenants: &[Tenant],
     unreadable: &mut Vec<CellError>,
 ) -> Result<(Vec<OldApi>, Orphans), SourceError> {
@@ -371,6 +371,12 @@ pub(super) async fn read(
     }
     for api in &mut found {
         hang(api, registry);
+    }
+    // Artifacts have been taken apart and definitions copied, of ten thousand APIs some hundred MiB.
+    for artifact in found.iter().filter_map(|api| Some((api.tenant_id, &api.artifact.as_ref()?.path))) {
+        let (tenant, path) = artifact;
+        registry.release(tenant, path);
+        registry.release(tenant, &format!("{}/swagger.json", path.strip_suffix("/api").unwrap_or(path)));
     }
     let mut each = |api_id: i64, put: &mut dyn FnMut(&mut OldApi)| -> bool {
         match by_id.get(&api_id).and_then(|at| found.get_mut(*at)) {

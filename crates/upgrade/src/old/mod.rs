@@ -20,8 +20,8 @@ use std::sync::Arc;
 use self::{
     apis::{APPLICATION_DATA, DefaultVersion, OldApi, Orphans, SequenceResource, StoredFile},
     consumers::{
-        Application, ApplicationAttribute, ApplicationGroup, KeyDomain, KeyMapping, Registration, Subscriber, Subscription,
-        SubscriptionKey, Workflow,
+        Application, ApplicationAttribute, ApplicationGroup, KeyDomain, KeyMapping, Registration, Subscriber, SubscriptionKey,
+        Subscriptions, Workflow,
     },
     limits::{BlockCondition, Policies, TierFile, TierLevel, TierPermission},
     oauth::{Client, InboundAuth, ResourceScope, Scope, ScopeBinding, ServiceProvider},
@@ -105,8 +105,8 @@ pub struct Installation {
     pub key_mappings: Vec<KeyMapping>,
     /// Where keys may be used from.
     pub key_domains: Vec<KeyDomain>,
-    /// Subscriptions.
-    pub subscriptions: Vec<Subscription>,
+    /// Subscriptions, shared with what is translated from them.
+    pub subscriptions: Arc<Subscriptions>,
     /// Tokens of single subscriptions.
     pub subscription_keys: Vec<SubscriptionKey>,
     /// Approvals.
@@ -252,8 +252,8 @@ impl Installation {
         let mut bad = Vec::new();
         let mut tenants: Vec<Tenant> = record::all(users, &mut bad).await?;
         tenants.sort_by_key(|t| t.id);
-        let registry = Registry::read(db, wanted_at_once, &mut bad).await?;
-        let (apis, orphans) = apis::read(api, &registry, &tenants, &mut bad).await?;
+        let mut registry = Registry::read(db, wanted_at_once, &mut bad).await?;
+        let (apis, orphans) = apis::read(api, &mut registry, &tenants, &mut bad).await?;
         let oauth_clients: Vec<Client> = record::all(identity, &mut bad).await?;
         let encrypted = oauth_clients.iter().filter_map(|c| c.secret.as_ref()).filter(|s| oauth::looks_encrypted(s.expose())).count();
         let (counts, strangers) = counts(site).await?;
@@ -302,7 +302,7 @@ impl Installation {
             registrations: record::all(api, &mut bad).await?,
             key_mappings: record::all(api, &mut bad).await?,
             key_domains: record::all(api, &mut bad).await?,
-            subscriptions: record::all(api, &mut bad).await?,
+            subscriptions: Arc::new(Subscriptions::read(api, &mut bad).await?),
             subscription_keys: record::all(api, &mut bad).await?,
             workflows: record::all(api, &mut bad).await?,
             oauth_clients,
@@ -432,7 +432,6 @@ impl Installation {
         self.registrations.sort_by_key(|r| r.id);
         self.key_mappings.sort_by(|a, b| (a.application_id, &a.key_type).cmp(&(b.application_id, &b.key_type)));
         self.key_domains.sort_by(|a, b| (&a.consumer_key, &a.domain).cmp(&(&b.consumer_key, &b.domain)));
-        self.subscriptions.sort_by_key(|r| r.id);
         self.subscription_keys.sort_by(|a, b| (a.subscription_id, &a.key_type).cmp(&(b.subscription_id, &b.key_type)));
         self.workflows.sort_by_key(|r| r.id);
         self.oauth_clients.sort_by(|a, b| a.key.cmp(&b.key));

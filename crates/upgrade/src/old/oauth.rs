@@ -1,7 +1,7 @@
 //! OAuth clients, scopes and tokens, as IDN_* and SP_* hold them.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -10,6 +10,7 @@ use chrono::NaiveDateTime;
 use model::Secret;
 
 use super::record::{Record, record};
+use crate::changes::Changes;
 use crate::source::{CellError, Rows, Site, Source, SourceError, keystore::OldKey};
 
 record! {
@@ -188,6 +189,9 @@ pub struct Tokens {
     current: Option<(Arc<str>, Rows)>,
     scopes: ScopeSets,
     key: Option<Arc<OldKey>>,
+    changes: Option<Arc<Changes>>,
+    /// Rows of tables of which only some are read, by table.
+    seen: BTreeMap<String, u64>,
     unreadable: Vec<CellError>,
 }
 
@@ -212,7 +216,16 @@ impl Tokens {
             }
         }
         let waiting = token_tables(&source).into();
-        Ok(Self { source, waiting, current: None, scopes, key: site.key.clone(), unreadable })
+        Ok(Self {
+            source,
+            waiting,
+            current: None,
+            scopes,
+            key: site.key.clone(),
+            changes: site.changes.clone(),
+            seen: BTreeMap::new(),
+            unreadable,
+        })
     }
 
     /// Up to `most` further tokens; empty after the last.
@@ -225,25 +238,41 @@ impl Tokens {
         while batch.len() < most {
             let Some((table, rows)) = &mut self.current else {
                 let Some(table) = self.waiting.pop_front() else { break };
-                let rows = self.source.scan(&table);
+                let rows = match self.changes.as_ref().and_then(|changes| changes.of(&table)) {
+                    Some(some) => {
+                        self.seen.insert(table.clone(), 0);
+                        self.source.scan_some(&table, some)
+                    }
+                    None => self.source.scan(&table),
+                };
                 self.current = Some((table.into(), rows));
                 continue;
             };
             match rows.next().await? {
                 None => self.current = None,
-                Some(row) => match TokenRow::of(&row) {
-                    Ok(token) => {
-                        let mut token = self.scopes.whole(Arc::clone(table), token);
-                        if let Some(key) = &self.key {
-                            unseal_token(key, &mut token);
-                        }
-                        batch.push(token);
+                Some(row) => {
+                    if let Some(seen) = self.seen.get_mut(&**table) {
+                        *seen += 1;
                     }
-                    Err(fault) => self.unreadable.push(fault),
-                },
+                    match TokenRow::of(&row) {
+                        Ok(token) => {
+                            let mut token = self.scopes.whole(Arc::clone(table), token);
+                            if let Some(key) = &self.key {
+                                unseal_token(key, &mut token);
+                            }
+                            batch.push(token);
+                        }
+                        Err(fault) => self.unreadable.push(fault),
+                    }
+                }
             }
         }
         Ok(batch)
+    }
+
+    /// Of each table of which only changed buckets are read: how many rows that were, so far.
+    pub fn seen_of_some(&self) -> &BTreeMap<String, u64> {
+        &self.seen
     }
 
     /// Rows put aside so far.

@@ -93,5 +93,7 @@ pub(super) async fn all_of<R: Record>(source: &Source, table: &str, unreadable: 
             Err(fault) => unreadable.push(fault),
         }
     }
+    // Growing doubles: of a large table up to half would be room for nothing.
+    found.shrink_to_fit();
     Ok(found)
 }

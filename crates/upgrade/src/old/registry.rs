@@ -206,6 +206,13 @@ impl Registry {
         self.at(tenant_id, path).and_then(|r| r.content.as_deref())
     }
 
+    /// Lets go of bytes that have been taken over elsewhere.
+    pub(super) fn release(&mut self, tenant_id: i64, path: &str) {
+        if let Some(resource) = self.resources.get_mut(&(tenant_id, path.to_owned())) {
+            resource.content = None;
+        }
+    }
+
     /// Everything below a folder, at any depth, in path order; not the folder itself.
     pub fn below(&self, tenant_id: i64, folder: &str) -> impl Iterator<Item = &Resource> {
         let prefix = format!("{}/", folder.trim_end_matches('/'));

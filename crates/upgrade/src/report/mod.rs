@@ -132,6 +132,13 @@ impl<'a> Report<'a> {
         accounted && free && self.verification.is_none_or(|v| v.is_equal() && v.unreadable == 0 && whole())
     }
 
+    /// As [`Report::is_fine`], and no old row failed, and none is read but not carried.
+    pub fn is_fine_strictly(&self) -> bool {
+        self.is_fine()
+            && self.not_yet_carried.values().all(|n| *n == 0)
+            && self.tables.accounts().all(|(_, account)| account.failed.is_empty())
+    }
+
     /// Why it is not fine, in a sentence.
     fn refusal(&self) -> String {
         let blocking = self.findings.iter().filter(|f| f.severity == Severity::Blocking).count();

@@ -55,6 +55,26 @@ pub struct Source {
     taken_at_ms: i64,
 }
 
+/// What rows of one bucket come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sum {
+    /// Which bucket.
+    pub bucket: u32,
+    /// Rows, and the sum of their digests, as the engine writes them.
+    pub words: String,
+}
+
+/// Some buckets of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Buckets {
+    /// The column rows are put into buckets by.
+    pub key: String,
+    /// How many buckets there are.
+    pub of: u32,
+    /// Which of them.
+    pub some: Vec<u32>,
+}
+
 #[derive(Debug)]
 enum Engine {
     H2(h2::H2),
@@ -101,6 +121,17 @@ impl Source {
         };
         let tables = tables.into_iter().map(|t| (t.name.to_ascii_uppercase(), Arc::new(t))).collect();
         Ok(Self { shown, engine, tables, taken_at_ms: chrono::Utc::now().timestamp_millis() })
+    }
+
+    /// The engine, in a word.
+    pub fn engine_name(&self) -> &'static str {
+        match &self.engine {
+            Engine::H2(_) => "h2",
+            Engine::MySql(_) => "mysql",
+            Engine::Postgres(_) => "postgres",
+            Engine::Dump(_) => "dump",
+            Engine::Csv(_) => "csv",
+        }
     }
 
     /// When it was opened, which for a running server is the moment its snapshot shows. Milliseconds since the epoch, UTC.
@@ -150,6 +181,32 @@ impl Source {
             Engine::Postgres(postgres) => postgres.scan(table, &self.shown),
             Engine::Dump(dump) => dump::scan(dump, table),
             Engine::Csv(folder) => csv::scan(folder, table),
+        }
+    }
+
+    /// Sums a table by buckets of a key, where the engine can do that without sending the rows: for each bucket that has rows, their number and
+    /// the sum of a digest of each row with all its columns. `None` where it cannot, or there is no such table or column.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] when reading fails.
+    pub async fn sums(&self, table: &str, key: &str, buckets: u32) -> Result<Option<Vec<Sum>>, SourceError> {
+        let Some(found) = self.table(table).filter(|t| t.has(key)) else { return Ok(None) };
+        match &self.engine {
+            Engine::MySql(mysql) => mysql.sums(found, key, buckets, &self.shown).await.map(Some),
+            Engine::Postgres(postgres) => postgres.sums(found, key, buckets, &self.shown).await.map(Some),
+            Engine::H2(_) | Engine::Dump(_) | Engine::Csv(_) => Ok(None),
+        }
+    }
+
+    /// As [`Source::scan`], of the rows in some of the buckets that [`Source::sums`] made. An engine that makes none gives all rows.
+    pub fn scan_some(&self, table: &str, of: &Buckets) -> Rows {
+        let Some(found) = self.table(table).filter(|t| t.has(&of.key)) else { return self.scan(table) };
+        let found = Arc::clone(found);
+        match &self.engine {
+            Engine::MySql(mysql) => mysql.scan_some(found, of, &self.shown),
+            Engine::Postgres(postgres) => postgres.scan_some(found, of, &self.shown),
+            Engine::H2(_) | Engine::Dump(_) | Engine::Csv(_) => self.scan(table),
         }
     }
 

@@ -13,7 +13,7 @@ use sqlx::{
 use tokio::sync::Mutex;
 
 use super::{
-    CELL_MAX_BYTES, Column, Kind, Misfit, Row, Rows, SourceError, Table, Value, dump,
+    Buckets, CELL_MAX_BYTES, Column, Kind, Misfit, Row, Rows, SourceError, Sum, Table, Value, dump,
     location::{Server, Tls},
     rows::Filling,
 };
@@ -54,14 +54,44 @@ impl Postgres {
     }
 
     pub(super) fn scan(&self, table: Arc<Table>, shown: &str) -> Rows {
+        self.scan_where(table, shown, String::new())
+    }
+
+    /// Rows of some buckets, as [`sums`] makes them.
+    pub(super) fn scan_some(&self, table: Arc<Table>, of: &Buckets, shown: &str) -> Rows {
+        let some: Vec<String> = of.some.iter().map(u32::to_string).collect();
+        // A list of none is no SQL; no bucket has this number.
+        let some = if some.is_empty() { "-1".to_owned() } else { some.join(",") };
+        let condition = format!(" WHERE {} IN ({some})", bucket(&table, &of.key, of.of));
+        self.scan_where(table, shown, condition)
+    }
+
+    fn scan_where(&self, table: Arc<Table>, shown: &str, condition: String) -> Rows {
         let (mut filling, rows) = Rows::channel(&table.name);
         let connection = Arc::clone(&self.connection);
         let shown = shown.to_owned();
         tokio::spawn(async move {
-            let outcome = fill(&connection, &table, &shown, &mut filling).await;
+            let outcome = fill(&connection, &table, &shown, &condition, &mut filling).await;
             filling.finish(outcome).await;
         });
         rows
+    }
+
+    pub(super) async fn sums(&self, table: &Table, key: &str, of: u32, shown: &str) -> Result<Vec<Sum>, SourceError> {
+        let failed = |cause: sqlx::Error| SourceError::Read { table: table.name.clone(), from: shown.to_owned(), cause: Box::new(cause) };
+        let (bucket, digest) = (bucket(table, key, of), digest(table));
+        let sql = format!("SELECT {bucket}, COUNT(*), SUM({digest}) FROM {} GROUP BY 1", quoted(&table.name));
+        let mut connection = self.connection.lock().await;
+        let mut found = sqlx::raw_sql(AssertSqlSafe(sql)).fetch(&mut *connection);
+        let mut sums = Vec::new();
+        while let Some(row) = found.try_next().await.map_err(failed)? {
+            let row = &row;
+            let word = |at| cell(row, at).map(Option::unwrap_or_default);
+            let (bucket, rows, sum) = (word(0).map_err(failed)?, word(1).map_err(failed)?, word(2).map_err(failed)?);
+            let bucket = bucket.parse().map_err(|_| SourceError::Interrupted { table: table.name.clone() })?;
+            sums.push(Sum { bucket, words: format!("{rows} {sum}") });
+        }
+        Ok(sums)
     }
 
     pub(super) async fn count(&self, table: &Table, shown: &str) -> Result<u64, SourceError> {
@@ -74,11 +104,32 @@ impl Postgres {
     }
 }
 
-async fn fill(connection: &Mutex<PgConnection>, table: &Arc<Table>, shown: &str, filling: &mut Filling) -> Result<(), SourceError> {
+/// The bucket of a key, as SQL.
+fn bucket(table: &Table, key: &str, of: u32) -> String {
+    // As the table spells it: PostgreSQL cares.
+    let key = table.position(key).and_then(|at| table.columns.get(at)).map_or(key, |c| c.name.as_str());
+    format!("(('x' || left(md5(coalesce({}::text, '')), 7))::bit(28)::int % {of})", quoted(key))
+}
+
+/// A digest of a whole row, as SQL: every column with its length, so that no two rows read alike, and 60 bits of its MD5. Their sum tells a
+/// changed row but for one in 2^60, and unlike an exclusive or it tells it where rows stand doubled.
+fn digest(table: &Table) -> String {
+    let columns: Vec<String> =
+        table.columns.iter().map(|c| quoted(&c.name)).map(|c| format!("coalesce(length({c}::text) || ':' || {c}::text, '-')")).collect();
+    format!("('x' || left(md5({}), 15))::bit(60)::bigint", columns.join(" || "))
+}
+
+async fn fill(
+    connection: &Mutex<PgConnection>,
+    table: &Arc<Table>,
+    shown: &str,
+    condition: &str,
+    filling: &mut Filling,
+) -> Result<(), SourceError> {
     let failed = |cause: sqlx::Error| SourceError::Read { table: table.name.clone(), from: shown.to_owned(), cause: Box::new(cause) };
     let mut connection = connection.lock().await;
     let columns: Vec<String> = table.columns.iter().map(|c| quoted(&c.name)).collect();
-    let sql = format!("SELECT {} FROM {}", columns.join(", "), quoted(&table.name));
+    let sql = format!("SELECT {} FROM {}{condition}", columns.join(", "), quoted(&table.name));
     let mut found = sqlx::raw_sql(AssertSqlSafe(sql)).fetch(&mut *connection);
     let mut number = 0;
     while let Some(raw) = found.try_next().await.map_err(failed)? {

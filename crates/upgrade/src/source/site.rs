@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::keystore::OldKey;
 use super::{Location, Reading, Source, SourceError, Version, version};
+use crate::changes::Changes;
 
 /// The databases by duty. One source may serve several.
 #[derive(Debug, Clone)]
@@ -45,6 +46,8 @@ pub struct Site {
     pub version: Version,
     /// What opens encrypted tokens, where they are and it is known.
     pub key: Option<Arc<OldKey>>,
+    /// What has changed since it was last carried, where only that is to be read.
+    pub changes: Option<Arc<Changes>>,
 }
 
 impl Site {
@@ -125,7 +128,7 @@ impl Site {
             api,
             mounts,
         };
-        Ok(Self { databases, sources, version, key: None })
+        Ok(Self { databases, sources, version, key: None, changes: None })
     }
 
     /// What an operator should know about these sources.

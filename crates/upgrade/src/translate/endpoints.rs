@@ -71,7 +71,13 @@ pub(super) struct Read {
 pub(super) fn read(artifact: &Artifact, map: &EndpointMap) -> Read {
     let mut repairs = Vec::new();
     let mut config = match artifact.get("overview_endpointConfig").map(str::trim).filter(|t| *t != "null") {
-        None => legacy(artifact),
+        None => {
+            let found = legacy(artifact);
+            if found.is_some() {
+                repairs.push("there is no endpointConfig; the old endpointURL is used");
+            }
+            found
+        }
         Some(text) => match serde_json::from_str::<Value>(text) {
             Ok(value) => value.as_object().cloned().or_else(|| nested(&value)),
             Err(_) => match serde_json::from_str::<Value>(&mended(text)) {
@@ -91,7 +97,9 @@ pub(super) fn read(artifact: &Artifact, map: &EndpointMap) -> Read {
         },
     }
     .unwrap_or_default();
-    clean(&mut config);
+    if clean(&mut config) {
+        repairs.push("control characters or blanks were taken out of a backend's URL");
+    }
     if !map.is_empty() {
         for key in ["production_endpoints", "sandbox_endpoints", "production_failovers", "sandbox_failovers"] {
             if let Some(value) = config.get_mut(key) {
@@ -159,25 +167,33 @@ fn mended(text: &str) -> String {
     out
 }
 
-/// Takes control characters out of URLs.
-fn clean(config: &mut Map<String, Value>) {
-    fn walk(value: &mut Value) {
+/// Takes control characters out of URLs; tells whether there were any.
+fn clean(config: &mut Map<String, Value>) -> bool {
+    fn walk(value: &mut Value) -> bool {
         match value {
-            Value::Array(items) => items.iter_mut().for_each(walk),
-            Value::Object(object) => {
-                if let Some(Value::String(url)) = object.get_mut("url") {
-                    url.retain(|c| !c.is_control());
-                    *url = url.trim().to_owned();
+            Value::Array(items) => items.iter_mut().fold(false, |found, item| walk(item) || found),
+            Value::Object(object) => match object.get_mut("url") {
+                Some(Value::String(url)) => {
+                    let plain: String = url.chars().filter(|c| !c.is_control()).collect();
+                    let plain = plain.trim();
+                    let changed = plain != url;
+                    if changed {
+                        *url = plain.to_owned();
+                    }
+                    changed
                 }
-            }
-            _ => {}
+                _ => false,
+            },
+            _ => false,
         }
     }
+    let mut found = false;
     for key in ["production_endpoints", "sandbox_endpoints", "production_failovers", "sandbox_failovers"] {
         if let Some(value) = config.get_mut(key) {
-            walk(value);
+            found |= walk(value);
         }
     }
+    found
 }
 
 fn redirect(value: &mut Value, map: &EndpointMap) {
@@ -262,7 +278,7 @@ mod tests {
             let security = read.endpoints.0.pointer(&format!("/endpoint_security/{at}")).unwrap();
             assert_eq!(*security, json!({"enabled": true, "type": "DIGEST", "username": "u", "password": "p&w"}));
         }
-        assert!(read.repairs.is_empty());
+        assert_eq!(read.repairs, ["there is no endpointConfig; the old endpointURL is used"]);
     }
 
     #[test]

@@ -96,6 +96,14 @@ fn missing(desk: &mut Desk<'_>, old: &OldApi) {
             format!("{name} names the thumbnail {link}, which is not there"),
         );
     }
+    if let (None, Some(picture)) = (said(artifact.get("overview_thumbnail")), &old.icon) {
+        desk.note(
+            About::Api,
+            "The picture that is there is taken.",
+            picture.path.clone(),
+            format!("{name} has a picture that its artifact does not name"),
+        );
+    }
     if let (Some(link), None) = (said(artifact.get("overview_wsdl")).and_then(in_registry), &old.wsdl) {
         desk.warn(
             About::Api,

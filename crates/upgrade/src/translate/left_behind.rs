@@ -20,6 +20,15 @@ pub(super) fn tell(desk: &mut Desk<'_>) {
             desk.note(About::Installation, "Its look is not carried; the new portals have their own.", origin, "a theme of a portal");
         }
     }
+    let links = [("tag", desk.old.registry.orphan_tag_links), ("property", desk.old.registry.orphan_property_links)];
+    for (what, count) in links.into_iter().filter(|(_, count)| *count > 0) {
+        desk.note(
+            About::Installation,
+            "They belong to versions of resources that are gone; nothing showed them.",
+            "registry",
+            format!("{count} {what} link(s) lead nowhere"),
+        );
+    }
     let tenants: Vec<i64> = std::iter::once(SUPER_TENANT_ID).chain(desk.old.tenants.iter().map(|t| t.id)).collect();
     for tenant in tenants {
         let topics = desk.old.registry.below(tenant, &format!("{GOVERNANCE}/forumtopics")).filter(|r| !r.is_collection).count();

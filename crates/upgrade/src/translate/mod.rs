@@ -38,6 +38,7 @@ pub mod tokens;
 mod users;
 mod workflows;
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{Datelike, NaiveDateTime};
@@ -45,8 +46,8 @@ use db::lifecycle_events::LifecycleEvent;
 use db::signing_keys::StoredKey;
 use model::{
     AdvancedPolicy, Api, ApiScope, Application, ApplicationPolicy, Comment, Continuity, CustomRule, Definition, DenyPolicy, Document,
-    KeyMapping, OAuthClient, Rating, ScopeBinding, StoredSequence, Subscription, SubscriptionPolicy, Tenant, TenantId, TenantSetting,
-    Timestamp, User, UserStore, Workflow,
+    KeyMapping, OAuthClient, Rating, ScopeBinding, StoredSequence, SubscriptionPolicy, Tenant, TenantId, TenantSetting, Timestamp, User,
+    UserStore, Workflow,
 };
 
 pub use endpoints::EndpointMap;
@@ -56,7 +57,8 @@ pub use ledger::{Account, Ledger};
 pub use names::Names;
 #[cfg(test)]
 pub(crate) use policies::bare;
-pub(crate) use sequences::is_stock as is_stock_sequence;
+pub(crate) use sequences::{STEP_CANNOT_RUN, is_stock as is_stock_sequence};
+pub use subscriptions::Subscriptions;
 
 use crate::old::{Installation, people::SUPER_TENANT_ID, stores::OldUserStore};
 use crate::source::{
@@ -128,6 +130,35 @@ pub struct Carried<T> {
     pub key: String,
     /// The record.
     pub value: T,
+}
+
+/// Records of one kind, in memory or made when they are asked for.
+pub trait Records {
+    /// What they are.
+    type Of: Clone;
+
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// One of them; none beyond the last.
+    fn record(&self, at: usize) -> Option<Cow<'_, Carried<Self::Of>>>;
+
+    /// Some of them, from `from` on.
+    fn records(&self, from: usize, most: usize) -> Vec<Cow<'_, Carried<Self::Of>>> {
+        (from..self.count().min(from.saturating_add(most))).filter_map(|at| self.record(at)).collect()
+    }
+}
+
+impl<T: Clone> Records for Vec<Carried<T>> {
+    type Of = T;
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn record(&self, at: usize) -> Option<Cow<'_, Carried<T>>> {
+        self.get(at).map(Cow::Borrowed)
+    }
 }
 
 /// A role of a tenant.
@@ -214,7 +245,7 @@ pub struct Translation {
     /// Keys.
     pub key_mappings: Vec<Carried<KeyMapping>>,
     /// Subscriptions.
-    pub subscriptions: Vec<Carried<Subscription>>,
+    pub subscriptions: Subscriptions,
     /// What is refused outright.
     pub deny_policies: Vec<Carried<DenyPolicy>>,
     /// Rules of the site's own.
@@ -272,9 +303,10 @@ pub fn translate(input: &Input<'_>) -> Translation {
     done.key_mappings = keys::translate(&mut desk, &applications, &clients);
     done.subscriptions = subscriptions::translate(&mut desk, &applications, &done.apis, &mut limits);
     done.custom_rules = custom_rules::translate(&mut desk);
+    let subscriptions = workflows::asked_about(&desk, &done.subscriptions);
     let subjects = workflows::Subjects {
         applications: &applications,
-        subscriptions: &done.subscriptions,
+        subscriptions: &subscriptions,
         keys: &done.key_mappings,
         apis: &done.apis,
         users: &done.users,

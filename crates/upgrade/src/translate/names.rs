@@ -1,10 +1,10 @@
 //! The many spellings of a user's name in old tables, brought to one.
 //!
 //! A name may carry its tenant (`bob@acme.com`) or leave it to a column, carry its store (`LDAP/eve`) or leave it to a column,
-//! be an e-mail address, and hold a blank before the `@`. The primary store may have a name of its own, which then means
+//! be an e-mail address, and hold a blank before the `@`, or a slash of its own. The primary store may have a name of its own, which then means
 //! the primary store here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use model::{PRIMARY_STORE, SUPER_TENANT_DOMAIN, TenantId, UserName};
 
@@ -17,6 +17,8 @@ pub struct Names {
     domains: HashMap<i64, String>,
     ids: HashMap<String, i64>,
     primary: String,
+    /// Users of a primary store whose very names hold a slash: no store stands before it.
+    slashed: HashSet<(i64, String)>,
 }
 
 impl Names {
@@ -28,7 +30,8 @@ impl Names {
         }
         let ids = domains.iter().map(|(id, domain)| (domain.clone(), *id)).collect();
         let named = settings.and_then(|s| s.user_store.get("DomainName")).filter(|n| !n.is_empty());
-        Self { domains, ids, primary: named.map_or_else(|| PRIMARY_STORE.to_owned(), |n| n.to_ascii_uppercase()) }
+        let slashed = old.users.iter().filter(|u| u.name.contains('/')).map(|u| (u.tenant_id, u.name.clone())).collect();
+        Self { domains, ids, primary: named.map_or_else(|| PRIMARY_STORE.to_owned(), |n| n.to_ascii_uppercase()), slashed }
     }
 
     /// A tenant's domain, lower case.
@@ -80,6 +83,13 @@ impl Names {
         if let Some(own) = own {
             name.tenant = own.to_owned();
         }
+        if let Some((store, _)) = text.split_once('/').filter(|_| !self.slashed.is_empty()) {
+            let whole = format!("{store}/{}", name.name);
+            let id = self.ids.get(&name.tenant).copied().unwrap_or(SUPER_TENANT_ID);
+            if self.slashed.contains(&(id, whole.clone())) {
+                return UserName { store: PRIMARY_STORE.to_owned(), name: whole, ..name };
+            }
+        }
         name.store = self.store(&name.store);
         name
     }
@@ -101,7 +111,7 @@ mod tests {
     fn names() -> Names {
         let domains = HashMap::from([(SUPER_TENANT_ID, "carbon.super".to_owned()), (1, "acme.com".to_owned())]);
         let ids = domains.iter().map(|(i, d)| (d.clone(), *i)).collect();
-        Names { domains, ids, primary: "WSO2.ORG".to_owned() }
+        Names { domains, ids, primary: "WSO2.ORG".to_owned(), slashed: HashSet::from([(1, "CORP/mike".to_owned())]) }
     }
 
     #[test]
@@ -122,6 +132,12 @@ mod tests {
             ("ldap/eve@acme.com", None, "LDAP/eve@acme.com"),
         ] {
             assert_eq!(shown(text, tenant), expected, "{text} {tenant:?}");
+        }
+        // A user of the primary store whose very name has a slash, in his tenant only.
+        for (text, tenant, store) in
+            [("CORP/mike", Some(1), PRIMARY_STORE), ("CORP/mike@acme.com", None, PRIMARY_STORE), ("CORP/mike", None, "CORP")]
+        {
+            assert_eq!(names().user(text, tenant).store, store, "{text} {tenant:?}");
         }
         assert_eq!(names().user("bob@acme.com", Some(-1234)).tenant, "carbon.super");
         assert_eq!(names().user_in("eve", Some("ldap"), Some(1)).to_string(), "LDAP/eve@acme.com");

@@ -96,6 +96,9 @@ fn one(
             AuthType::None
         }
     };
+    if row.tier.as_deref().is_none_or(|tier| tier.trim().is_empty()) {
+        desk.note(About::Limit, "It has no limit of its own, as before.", origin, format!("{verb} {target} names no tier"));
+    }
     let policy = limits.of_operation(desk, api.tenant, row.tier.as_deref(), origin);
     let wanted = scopes.of_resource(&api.context, &api.version, pattern, &verb);
     if wanted.only_once && desk.old.version.context_has_version() && !wanted.scopes.is_empty() {
@@ -290,7 +293,7 @@ mod tests {
             verb: Some("GET".to_owned()),
             auth_scheme: Some("Any".to_owned()),
             pattern: Some(pattern.to_owned()),
-            tier: None,
+            tier: Some("Unlimited".to_owned()),
             mediation_script: None,
         };
         let one = OldApi { tenant_id: -1234, url_mappings: vec![row(1, "/x"), row(2, "/y")], ..OldApi::default() };

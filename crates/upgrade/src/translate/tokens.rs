@@ -1,6 +1,6 @@
 //! Tokens people hold: the same text goes on to be honoured, just as long.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use aws_lc_rs::digest;
 use model::{IssuedToken, OAuthClient, Secret, TenantId, Timestamp, TokenHolder, TokenId, TokenState, TokenText};
@@ -32,6 +32,11 @@ pub const ENDED: &str = "ended: expired, taken back or replaced";
 /// Reason of a token whose time is over.
 pub const OVER: &str = "its time is over, and its refresh token's too";
 
+/// Reason of a token whose client is not carried.
+pub const CLIENT_GONE: &str = "its client is gone";
+/// Reason of a token that was not looked at, because its row is as it was when all was carried.
+pub const UNCHANGED: &str = "unchanged since the run before, which settled it";
+
 /// Translates the tokens of one installation, one by one.
 #[derive(Debug)]
 pub struct TokenDesk<'a> {
@@ -41,8 +46,8 @@ pub struct TokenDesk<'a> {
     clients: HashMap<&'a str, (TenantId, &'a str)>,
     /// Consumer keys by the number tokens refer to from 1.10 on.
     numbers: HashMap<i64, &'a str>,
-    access: HashSet<u128>,
-    refresh: HashSet<u128>,
+    access: Texts,
+    refresh: Texts,
     findings: Vec<Finding>,
 }
 
@@ -55,8 +60,8 @@ impl<'a> TokenDesk<'a> {
             names: Names::of(input.old, input.settings),
             clients: clients.iter().map(|c| (c.value.id.as_str(), (c.value.tenant, c.value.owner.as_str()))).collect(),
             numbers,
-            access: HashSet::new(),
-            refresh: HashSet::new(),
+            access: Texts::default(),
+            refresh: Texts::default(),
             findings: Vec::new(),
         }
     }
@@ -81,10 +86,10 @@ impl<'a> TokenDesk<'a> {
         }
         let by_number = || old.consumer_key_id.and_then(|id| self.numbers.get(&id).copied());
         let Some(consumer_key) = old.consumer_key.as_deref().or_else(by_number) else {
-            return Outcome::Skipped { reason: "its client is gone", key };
+            return Outcome::Skipped { reason: CLIENT_GONE, key };
         };
         let Some((tenant, owner)) = self.clients.get(consumer_key).copied() else {
-            return Outcome::Skipped { reason: "its client is gone", key };
+            return Outcome::Skipped { reason: CLIENT_GONE, key };
         };
         let issued = at(self.input.clock, &old.table, "TIME_CREATED", old.created);
         let Some(validity) = old.validity_ms else { return Outcome::Failed { reason: "it has no period of validity" } };
@@ -100,12 +105,12 @@ impl<'a> TokenDesk<'a> {
         if !lives(expires_at) && refresh.is_none() {
             return Outcome::Skipped { reason: OVER, key };
         }
-        if !self.access.insert(short(access)) {
+        if !self.access.insert(access) {
             return Outcome::Skipped { reason: "another token has the same text", key };
         }
         let origin = || format!("{} {}", old.table, key.get(..12).unwrap_or_default());
         let refresh = match refresh {
-            Some(text) if !self.refresh.insert(short(text.expose())) => {
+            Some(text) if !self.refresh.insert(text.expose()) => {
                 self.findings.push(Finding {
                     severity: Severity::Warning,
                     about: About::Token,
@@ -178,7 +183,54 @@ pub fn sha256(text: &str) -> String {
     digest::digest(&digest::SHA256, text.as_bytes()).as_ref().iter().map(|b| format!("{b:02x}")).collect()
 }
 
-fn short(text: &str) -> u128 {
+/// The first half of the same, as a number.
+pub(crate) fn short(text: &str) -> u128 {
     let digest = digest::digest(&digest::SHA256, text.as_bytes());
     digest.as_ref().iter().take(16).fold(0, |n, b| (n << 8) | u128::from(*b))
+}
+
+/// Which of millions of texts were there before, by 80 bits of their SHA-256: the first 16 name a shelf, the next 64 lie on it in order. That
+/// is ten bytes a text; of five million texts two differ and have the same 80 bits with a probability of one in a hundred thousand million.
+#[derive(Debug, Default)]
+struct Texts {
+    shelves: Vec<Vec<u64>>,
+}
+
+impl Texts {
+    /// Whether the text is new.
+    fn insert(&mut self, text: &str) -> bool {
+        if self.shelves.is_empty() {
+            self.shelves.resize_with(1 << 16, Vec::new);
+        }
+        let digest = short(text);
+        let shelf = usize::try_from(digest >> 112).unwrap_or_default();
+        // The 64 bits after those of the shelf.
+        let rest = u64::try_from((digest >> 48) & u128::from(u64::MAX)).unwrap_or_default();
+        let Some(shelf) = self.shelves.get_mut(shelf) else { return true };
+        let Err(at) = shelf.binary_search(&rest) else { return false };
+        if shelf.len() == shelf.capacity() {
+            // By an eighth, not by double: there are 65,536 of these.
+            shelf.reserve_exact((shelf.len() / 8).max(4));
+        }
+        shelf.insert(at, rest);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_new_once() {
+        let mut texts = Texts::default();
+        for n in 0..20_000 {
+            assert!(texts.insert(&format!("text {n}")), "{n}");
+        }
+        for n in 0..20_000 {
+            assert!(!texts.insert(&format!("text {n}")), "{n}");
+        }
+        assert!(texts.insert("text 20000"));
+        assert!(texts.shelves.iter().all(|shelf| shelf.is_sorted()));
+    }
 }

@@ -4,6 +4,7 @@
 //! needs to know is put together here. A row whose subject is gone, or was decided without it, can be decided by nobody: it is kept, marked.
 //! And what waits without a row that says so could not be let go by anybody, so it gets one.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use model::{
@@ -12,7 +13,7 @@ use model::{
 };
 use uuid::Uuid;
 
-use super::{About, Carried, CarriedApi, Desk, said};
+use super::{About, Carried, CarriedApi, Desk, Records as _, Subscriptions, said};
 
 const TABLE: &str = "AM_WORKFLOWS";
 
@@ -23,6 +24,15 @@ pub(super) struct Subjects<'a> {
     pub(super) keys: &'a [Carried<KeyMapping>],
     pub(super) apis: &'a [Carried<CarriedApi>],
     pub(super) users: &'a [Carried<User>],
+}
+
+/// The subscriptions that a request can be about: those that rows name, and those that wait. All of them would be too many to hold.
+pub(super) fn asked_about(desk: &Desk<'_>, all: &Subscriptions) -> Vec<Carried<Subscription>> {
+    let named: HashSet<&str> = desk.old.workflows.iter().map(|w| w.reference.trim()).collect();
+    let wanted = |s: &Carried<Subscription>| {
+        matches!(s.value.state, SubscriptionState::OnHold | SubscriptionState::TierUpdatePending) || named.contains(s.key.as_str())
+    };
+    (0..all.count()).filter_map(|at| all.record(at)).filter(|s| wanted(s)).map(Cow::into_owned).collect()
 }
 
 /// What is known of one subject.

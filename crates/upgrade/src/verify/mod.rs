@@ -22,7 +22,7 @@ use crate::plan::{PlanError, TOKEN_BATCH, in_order};
 use crate::source::Site;
 use crate::target::nouns::{Noun, refresh_holder, without_refresh};
 use crate::translate::tokens::{Outcome, TokenDesk};
-use crate::translate::{Carried, Input, Translation};
+use crate::translate::{Carried, Input, Records, Translation};
 
 /// Differences told one by one; beyond them only counts are kept.
 const TOLD: usize = 200;
@@ -140,25 +140,42 @@ fn is_damage(fault: &db::Error) -> bool {
     matches!(fault, db::Error::Corrupt { .. } | db::Error::WrongKey { .. })
 }
 
-async fn compare_all<T: Noun>(done: &mut Verification, db: &Db, items: &[Carried<T>]) -> db::Result<()> {
-    let mut compared = Compared { kind: T::KIND, ..Compared::default() };
+async fn compare_all<R: Records>(done: &mut Verification, db: &Db, items: &R) -> db::Result<()>
+where
+    R::Of: Noun,
+{
+    let mut compared = Compared { kind: R::Of::KIND, ..Compared::default() };
     let mut tx = db.read().await?;
-    for item in items {
-        let found = match item.value.find(&mut tx).await {
-            Err(fault) if is_damage(&fault) => {
-                compared.source += 1;
-                compared.target += 1;
-                compared.different += 1;
-                let (source, target) = ("readable".to_owned(), fault.to_string());
-                done.differ(Difference { kind: T::KIND, key: item.key.clone(), field: "record".to_owned(), source, target });
-                continue;
+    for from in (0..items.count()).step_by(TOKEN_BATCH) {
+        let some = items.records(from, TOKEN_BATCH);
+        match R::Of::find_many(&mut tx, &some.iter().map(|item| &item.value).collect::<Vec<_>>()).await {
+            Ok(found) => {
+                for (item, found) in some.iter().zip(&found) {
+                    compare(done, &mut compared, &item.key, &item.value, found.as_ref());
+                }
             }
-            found => found?,
-        };
-        compare(done, &mut compared, &item.key, &item.value, found.as_ref());
+            // One of them does not read: each by itself tells which.
+            Err(fault) if is_damage(&fault) => {
+                for item in some.iter() {
+                    match item.value.find(&mut tx).await {
+                        Err(fault) if is_damage(&fault) => unreadable(done, &mut compared, &item.key, &fault),
+                        found => compare(done, &mut compared, &item.key, &item.value, found?.as_ref()),
+                    }
+                }
+            }
+            Err(fault) => return Err(fault),
+        }
     }
     done.kinds.push(compared);
     Ok(())
+}
+
+fn unreadable(done: &mut Verification, compared: &mut Compared, key: &str, fault: &db::Error) {
+    compared.source += 1;
+    compared.target += 1;
+    compared.different += 1;
+    let (source, target) = ("readable".to_owned(), fault.to_string());
+    done.differ(Difference { kind: compared.kind, key: key.to_owned(), field: "record".to_owned(), source, target });
 }
 
 fn compare<T: Noun>(done: &mut Verification, compared: &mut Compared, key: &str, expected: &T, found: Option<&T>) {
@@ -177,6 +194,11 @@ fn compare<T: Noun>(done: &mut Verification, compared: &mut Compared, key: &str,
         return;
     };
     compared.target += 1;
+    if expected == found {
+        compared.target_checksum.add(key, &ought);
+        compared.equal += 1;
+        return;
+    }
     let is = found.shown();
     compared.target_checksum.add(key, &is);
     if expected.has_lived_on(found) {
@@ -206,22 +228,29 @@ async fn tokens(done: &mut Verification, translation: &Translation, input: &Inpu
             break;
         }
         let mut tx = db.read().await?;
+        let mut expected: Vec<Carried<IssuedToken>> = Vec::new();
         for old in &batch {
-            let Outcome::Carried(mut token) = desk.translate(old) else { continue };
-            let found = token.value.find(&mut tx).await?;
-            if found.as_ref().is_some_and(|f| f.refresh.is_none()) && refresh_holder(&mut tx, &token.value).await?.is_some() {
-                done.without_refresh += 1;
-                token.value = without_refresh(token.value);
+            if let Outcome::Carried(token) = desk.translate(old) {
+                expected.push(*token);
             }
-            let key: String = token.key.chars().take(12).collect();
-            compare(done, &mut compared, &key, &token.value, found.as_ref());
+        }
+        let found = IssuedToken::find_many(&mut tx, &expected.iter().map(|token| &token.value).collect::<Vec<_>>()).await?;
+        let texts: Vec<&str> = expected.iter().map(|t| t.value.refresh.as_ref().map_or("", |r| r.expose().as_str())).collect();
+        let holders = db::tokens::holders_of_refresh(&mut tx, &texts).await?;
+        for ((token, found), holder) in expected.into_iter().zip(found).zip(holders) {
+            let Carried { key, mut value } = token;
+            if found.as_ref().is_some_and(|f| f.refresh.is_none()) && refresh_holder(&mut tx, &value).await?.is_some() {
+                done.without_refresh += 1;
+                value = without_refresh(value);
+            }
+            let key: String = key.chars().take(12).collect();
+            compare(done, &mut compared, &key, &value, found.as_ref());
             // The refresh token must lead to the same row.
-            if let (Some(text), Some(found)) = (&token.value.refresh, &found) {
-                let by_refresh = db::tokens::find_by_refresh(&mut tx, text.expose()).await?;
-                if by_refresh.map(|t| t.id) != Some(found.id) {
-                    let (source, target) = ("leads to its token".to_owned(), "does not".to_owned());
-                    done.differ(Difference { kind: compared.kind, key, field: "refresh token".into(), source, target });
-                }
+            if let (Some(_), Some(found)) = (&value.refresh, &found)
+                && holder != Some(found.id)
+            {
+                let (source, target) = ("leads to its token".to_owned(), "does not".to_owned());
+                done.differ(Difference { kind: compared.kind, key, field: "refresh token".into(), source, target });
             }
         }
     }

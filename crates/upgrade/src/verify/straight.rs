@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use db::{Db, Tx, apis, applications, clients, tokens, users};
-use model::{ApiId, Application, PRIMARY_STORE, StoredPassword, TenantId};
+use model::{ApiId, PRIMARY_STORE, StoredPassword, TenantId};
 
-use super::{Compared, Difference, Verification, deployed, filed, readable, rows, sequences};
+use super::{Compared, Difference, TOLD, Verification, deployed, filed, readable, rows, sequences};
 use crate::old::oauth::Tokens;
 use crate::plan::{PlanError, TOKEN_BATCH};
 use crate::source::Site;
@@ -15,11 +15,13 @@ use crate::translate::{Input, Translation};
 pub(super) struct Question {
     compared: Compared,
     found: Vec<Difference>,
+    /// Further differences, which are only counted.
+    more: u64,
 }
 
 impl Question {
     pub(super) fn new(kind: &'static str) -> Self {
-        Self { compared: Compared { kind, ..Compared::default() }, found: Vec::new() }
+        Self { compared: Compared { kind, ..Compared::default() }, found: Vec::new(), more: 0 }
     }
 
     /// `is` is `None` when there is no record.
@@ -41,6 +43,10 @@ impl Question {
                 self.compared.different += 1;
             }
         }
+        if self.found.len() >= TOLD {
+            self.more += 1;
+            return;
+        }
         let (source, target) = (ought.to_owned(), is.unwrap_or("missing").to_owned());
         self.found.push(Difference { kind: self.compared.kind, key: key.to_owned(), field: field.to_owned(), source, target });
     }
@@ -54,6 +60,7 @@ impl Question {
 
     pub(super) fn close(self, done: &mut Verification) {
         self.found.into_iter().for_each(|d| done.differ(d));
+        done.differing += self.more;
         done.straight.push(self.compared);
     }
 }
@@ -260,11 +267,11 @@ async fn secrets(done: &mut Verification, translation: &Translation, input: &Inp
 }
 
 async fn application_numbers(done: &mut Verification, translation: &Translation, input: &Input<'_>, tx: &mut Tx) -> db::Result<()> {
-    let applications: HashMap<i64, Application> = applications::list_all(tx).await?.into_iter().map(|a| (a.number, a)).collect();
+    let names: HashMap<i64, String> = applications::names_by_number(tx).await?.into_iter().collect();
     let mut question = Question::new("numbers and names of applications");
-    let carried: HashSet<&str> = translation.applications.iter().map(|a| a.key.as_str()).collect();
-    for old in input.old.applications.iter().filter(|a| carried.contains(a.id.to_string().as_str())) {
-        question.ask(&format!("AM_APPLICATION {}", old.id), "name", &old.name, applications.get(&old.id).map(|a| a.name.as_str()));
+    let carried: HashSet<i64> = translation.applications.iter().map(|a| a.value.number).collect();
+    for old in input.old.applications.iter().filter(|a| carried.contains(&a.id)) {
+        question.ask(&format!("AM_APPLICATION {}", old.id), "name", &old.name, names.get(&old.id).map(String::as_str));
     }
     question.close(done);
     Ok(())
@@ -295,6 +302,7 @@ async fn token_texts(done: &mut Verification, translation: &Translation, input: 
             break;
         }
         let mut tx = db.read().await?;
+        let mut alive: Vec<(&str, String)> = Vec::new();
         for old in &batch {
             let client = old.consumer_key.as_deref().or_else(|| old.consumer_key_id.and_then(|id| by_number.get(&id).copied()));
             let Some(client) = client.filter(|c| known.contains(c)) else { continue };
@@ -306,13 +314,16 @@ async fn token_texts(done: &mut Verification, translation: &Translation, input: 
             if until.is_some_and(|u| u <= input.as_of.0) {
                 continue;
             }
-            let found = tokens::find_by_access(&mut tx, old.access_token.expose()).await?;
             let ought = format!("of {client}, until {}", until.map_or_else(|| "for ever".to_owned(), |u| u.to_string()));
+            alive.push((old.access_token.expose(), ought));
+        }
+        let found = tokens::find_many_by_access(&mut tx, &alive.iter().map(|(text, _)| *text).collect::<Vec<_>>()).await?;
+        for ((text, ought), found) in alive.into_iter().zip(found) {
             let is = found.map(|t| {
                 let until = t.expires_at.map_or_else(|| "for ever".to_owned(), |u| u.0.to_string());
                 format!("of {}, until {until}", t.client)
             });
-            let key: String = crate::translate::tokens::sha256(old.access_token.expose()).chars().take(12).collect();
+            let key: String = crate::translate::tokens::sha256(text).chars().take(12).collect();
             question.ask(&key, "token", &ought, is.as_deref());
         }
     }

@@ -307,8 +307,8 @@ async fn a_fault_of_the_translation_is_seen_in_the_rows() {
     api.operations[other].auth = if api.operations[other].auth == AuthType::None { AuthType::Any } else { AuthType::None };
     let plan_of = |p: &&mut upgrade::translate::Carried<model::SubscriptionPolicy>| !p.value.limit.is_unlimited();
     faulty.subscription_policies.iter_mut().find(plan_of).unwrap().value.limit = model::Limit::per_minute(77);
-    let blocked = faulty.subscriptions.iter_mut().find(|s| s.value.state == model::SubscriptionState::Blocked).unwrap();
-    blocked.value.state = model::SubscriptionState::Unblocked;
+    let blocked = faulty.subscriptions.iter().position(|s| s.value.state == model::SubscriptionState::Blocked).unwrap();
+    faulty.subscriptions.set_state(blocked, model::SubscriptionState::Unblocked);
     let input = taken.old.input(&taken.map, taken.now);
     upgrade::apply::apply(&faulty, &plan, &input, &taken.old.site, &db, taken.all(), &|_, _, _| {}).await.unwrap();
     let verification = upgrade::verify::verify(&faulty, &input, &taken.old.site, &db).await.unwrap();

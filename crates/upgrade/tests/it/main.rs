@@ -6,9 +6,11 @@
 extern crate tidegate_upgrade as upgrade;
 
 mod behaving;
+mod canaries;
 mod content;
 mod corners;
 mod damaged;
+mod dirt;
 mod drift;
 mod planned;
 mod reading;
@@ -16,6 +18,7 @@ mod roads;
 mod rolled_back;
 mod rules;
 mod samples;
+mod scale;
 mod taking;
 mod taking_over;
 mod untouched;

@@ -40,6 +40,10 @@ impl Noun for OAuthClient {
         clients::lock(tx, &self.id).await
     }
 
+    async fn has_none(tx: &mut Tx) -> Result<bool> {
+        clients::is_empty(tx).await
+    }
+
     async fn standing(&self, tx: &mut Tx) -> Result<Standing> {
         let found = clients::find(tx, &self.id).await?;
         Ok(found.map_or(Standing::Free, |c| Standing::Taken(format!("OAuth client {} is already there", c.name))))

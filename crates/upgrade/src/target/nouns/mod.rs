@@ -51,7 +51,7 @@ pub(crate) struct Around {
 }
 
 /// A kind of record that is carried.
-pub(crate) trait Noun: Debug + Clone {
+pub(crate) trait Noun: Debug + Clone + PartialEq {
     /// Its name in the book of origins, plural.
     const KIND: &'static str;
 
@@ -106,6 +106,20 @@ pub(crate) trait Noun: Debug + Clone {
     /// still holds when it is written.
     async fn lock(&self, _tx: &mut Tx) -> Result<()> {
         Ok(())
+    }
+
+    /// As [`Noun::find`], for many at once: in the order of the records, those that are not there left open.
+    async fn find_many(tx: &mut Tx, records: &[&Self]) -> Result<Vec<Option<Self>>> {
+        let mut found = Vec::with_capacity(records.len());
+        for record in records {
+            found.push(record.find(tx).await?);
+        }
+        Ok(found)
+    }
+
+    /// Whether the target surely holds none of this kind, anybody's, so that every place is free. Asked once for all records.
+    async fn has_none(_tx: &mut Tx) -> Result<bool> {
+        Ok(false)
     }
 
     /// Whether its place is free.

@@ -40,6 +40,14 @@ impl Noun for Subscription {
         applications::lock(tx, self.application).await
     }
 
+    async fn find_many(tx: &mut Tx, records: &[&Self]) -> Result<Vec<Option<Self>>> {
+        subscriptions::find_many(tx, &records.iter().map(|s| s.id).collect::<Vec<_>>()).await
+    }
+
+    async fn has_none(tx: &mut Tx) -> Result<bool> {
+        subscriptions::is_empty(tx).await
+    }
+
     async fn standing(&self, tx: &mut Tx) -> Result<Standing> {
         let by_place = subscriptions::find_for(tx, self.application, self.api).await?;
         let taken = || Standing::Taken(format!("application {} already subscribes to API {}", self.application, self.api));

@@ -46,6 +46,23 @@ impl Noun for IssuedToken {
         tokens::find(tx, id).await
     }
 
+    async fn find_many(tx: &mut Tx, records: &[&Self]) -> Result<Vec<Option<Self>>> {
+        let texts: Vec<&str> = records
+            .iter()
+            .map(|token| match &token.access {
+                TokenText::Opaque(text) => text.expose().as_str(),
+                TokenText::Jti(_) => "",
+            })
+            .collect();
+        let mut found = tokens::find_many_by_access(tx, &texts).await?;
+        for (record, found) in records.iter().zip(&mut found) {
+            if let TokenText::Jti(jti) = &record.access {
+                *found = tokens::find_by_jti(tx, jti).await?;
+            }
+        }
+        Ok(found)
+    }
+
     async fn standing(&self, tx: &mut Tx) -> Result<Standing> {
         // A refresh token held by another row is in nobody's way: see `refresh_holder`.
         let by_access = self.find(tx).await?;

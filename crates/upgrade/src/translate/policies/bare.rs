@@ -46,7 +46,7 @@ pub(crate) fn installation() -> Installation {
         registrations: Vec::new(),
         key_mappings: Vec::new(),
         key_domains: Vec::new(),
-        subscriptions: Vec::new(),
+        subscriptions: std::sync::Arc::default(),
         subscription_keys: Vec::new(),
         workflows: Vec::new(),
         kept: Vec::new(),

@@ -21,6 +21,9 @@ use self::pieces::Pieces;
 use super::{About, Carried, Desk, decoded, said};
 use crate::old::apis::{Artifact, OldApi, SequenceResource};
 
+/// What a step that cannot run means for callers.
+pub(crate) const STEP_CANNOT_RUN: &str = "This step cannot run here, and nothing passes without what its author wanted done: calls that meet the sequence are refused with 500 until the step is replaced or the sequence is taken off.";
+
 /// Lines of a difference that a finding tells.
 const TOLD_LINES: usize = 12;
 
@@ -336,7 +339,7 @@ fn told(desk: &mut Desk<'_>, candidate: &Candidate, library: &Library) {
                 };
                 let place = format!("{} line {}, <{}{subject}>", o.file, o.line, o.mediator);
                 let words = format!("sequence {}, {place}: {} {}", stored.name, o.reason, o.suggestion);
-                desk.warn(About::Api, "This step cannot run here.", candidate.key.clone(), words);
+                desk.warn(About::Api, STEP_CANNOT_RUN, candidate.key.clone(), words);
             }
         }
     }
