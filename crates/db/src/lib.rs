@@ -27,6 +27,7 @@ pub mod deployments;
 pub mod documents;
 pub mod environments;
 pub mod facts;
+pub mod filed;
 pub mod files;
 pub mod home;
 pub mod journal;

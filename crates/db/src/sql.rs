@@ -15,7 +15,7 @@ use sqlx::Row as _;
 use crate::{Error, Result};
 
 /// A value to bind. Each variant keeps its type when it is null, because PostgreSQL asks for it.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Value {
     Int(Option<i64>),
     Text(Option<String>),

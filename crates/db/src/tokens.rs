@@ -232,7 +232,7 @@ async fn find_where(tx: &mut Tx, sql: &'static str, values: Vec<Value>) -> Resul
 }
 
 /// The same for the same set of scopes in any order.
-fn scope_hash(scopes: &[String]) -> String {
+pub(crate) fn scope_hash(scopes: &[String]) -> String {
     let mut sorted: Vec<&str> = scopes.iter().map(String::as_str).collect();
     sorted.sort_unstable();
     sorted.dedup();

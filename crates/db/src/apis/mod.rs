@@ -2,6 +2,7 @@
 //!
 //! The body holds the whole API; the columns and words beside it repeat what is searched, and are written only here.
 
+mod filed;
 mod query;
 
 use std::collections::BTreeMap;
@@ -120,7 +121,7 @@ pub async fn delete(tx: &mut Tx, id: ApiId) -> Result<bool> {
     Ok(done > 0)
 }
 
-/// Columns of its row, which APIs are found by, that do not say what the API itself says; `None` when there is no such API.
+/// Columns and tables which APIs are found by that do not say what the API itself says; `None` when there is no such API.
 pub async fn misfiled(tx: &mut Tx, id: ApiId) -> Result<Option<Vec<&'static str>>> {
     let Some(api) = find(tx, id).await? else { return Ok(None) };
     let told: Vec<String> =
@@ -134,6 +135,7 @@ pub async fn misfiled(tx: &mut Tx, id: ApiId) -> Result<Option<Vec<&'static str>
             wrong.push(column);
         }
     }
+    wrong.extend(filed::strays(tx, &api).await?);
     Ok(Some(wrong))
 }
 
@@ -167,11 +169,14 @@ async fn write_belongings(tx: &mut Tx, api: &Api) -> Result<()> {
 /// Notes which advanced policies `api` names; `holder` is its own id or a revision's.
 pub(crate) async fn write_policy_uses(tx: &mut Tx, holder: &str, api: &Api) -> Result<()> {
     tx.run("DELETE FROM advanced_policy_use WHERE holder = $1", args![holder]).await?;
+    tx.insert_rows("INSERT INTO advanced_policy_use (holder, api, tenant, policy)", policy_uses(holder, api)).await.map(drop)
+}
+
+fn policy_uses(holder: &str, api: &Api) -> Vec<Vec<Value>> {
     let mut names: Vec<&String> = api.operations.iter().map(|o| &o.policy).chain(&api.api_policy).collect();
     names.sort();
     names.dedup();
-    let rows = names.into_iter().map(|name| args![holder, api.id, api.tenant, name]).collect();
-    tx.insert_rows("INSERT INTO advanced_policy_use (holder, api, tenant, policy)", rows).await.map(drop)
+    names.into_iter().map(|name| args![holder, api.id, api.tenant, name]).collect()
 }
 
 /// The names of [`columns`].

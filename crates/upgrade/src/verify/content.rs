@@ -66,7 +66,12 @@ async fn files(
             // What it is, by its own bytes, as when it was written.
             let media_type = Come { bytes: bytes.clone(), ..come }.media_type().to_owned();
             let expected = format!("{}, {media_type}, {} bytes, {ours}", file.name, bytes.len());
-            let found = there.map(|(head, is)| format!("{}, {}, {} bytes, {}", head.name, head.media_type, is.len(), sha256(&is)));
+            let found = there.map(|(head, is)| {
+                let sum = sha256(&is);
+                // What is told of the bytes without reading them must fit them.
+                let told = if usize::try_from(head.size) == Ok(is.len()) && head.sha256 == sum { "" } else { ", told wrongly" };
+                format!("{}, {}, {} bytes, {sum}{told}", head.name, head.media_type, is.len())
+            });
             record(done, &mut compared, &file.key, &expected, found.as_deref());
         }
         for (api, place) in seen_by_people.remove(&(tenant, path)).unwrap_or_default() {
@@ -105,6 +110,10 @@ fn by_people<'a>(apis: &[(&'a OldApi, ApiId)]) -> HashMap<(i64, &'a str), Vec<(A
 
 fn record(done: &mut Verification, compared: &mut Compared, key: &str, expected: &str, found: Option<&str>) {
     compared.source += 1;
+    compared.source_checksum.add(key, expected);
+    if let Some(found) = found {
+        compared.target_checksum.add(key, found);
+    }
     match found {
         Some(found) if found == expected => {
             compared.target += 1;

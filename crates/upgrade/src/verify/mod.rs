@@ -1,14 +1,18 @@
 //! Compares the old installation with what stands in the new one, twice: each translated record field by field with the one stored
 //! under its id, and ([`straight`], [`rows`]) old cells with what callers would meet, past the translation, so that a fault in it shows.
 
+mod checksum;
 mod content;
+mod deployed;
 mod fields;
+mod filed;
 mod rows;
 mod rules;
 mod sequences;
 mod straight;
 
-use db::Db;
+pub use checksum::Checksum;
+use db::{Db, Tx};
 use model::IssuedToken;
 use serde::Serialize;
 
@@ -39,6 +43,10 @@ pub struct Compared {
     pub different: u64,
     /// Not there.
     pub missing: u64,
+    /// Over what ought to be there.
+    pub source_checksum: Checksum,
+    /// Over what is.
+    pub target_checksum: Checksum,
 }
 
 /// One difference.
@@ -105,10 +113,28 @@ pub async fn verify(translation: &Translation, input: &Input<'_>, site: &Site, d
         };
     }
     in_order!(translation, visit);
-    content::compare(&mut done, translation, input, site, db).await?;
-    tokens(&mut done, translation, input, site, db).await?;
+    let read = content::compare(&mut done, translation, input, site, db).await;
+    readable(&mut done, "content of APIs", read)?;
+    let read = tokens(&mut done, translation, input, site, db).await;
+    readable(&mut done, <IssuedToken as Noun>::KIND, read)?;
     straight::compare(&mut done, translation, input, site, db).await?;
     Ok(done)
+}
+
+/// A stored row that does not read is a difference like any other, and must not keep the rest from being compared.
+fn readable<E: Into<PlanError>>(done: &mut Verification, kind: &'static str, read: Result<(), E>) -> Result<(), PlanError> {
+    match read.map_err(Into::into) {
+        Err(PlanError::Db(fault)) if is_damage(&fault) => {
+            let (source, target) = ("readable".to_owned(), fault.to_string());
+            done.differ(Difference { kind, key: "all that follow".to_owned(), field: "record".to_owned(), source, target });
+            Ok(())
+        }
+        read => read,
+    }
+}
+
+fn is_damage(fault: &db::Error) -> bool {
+    matches!(fault, db::Error::Corrupt { .. } | db::Error::WrongKey { .. })
 }
 
 async fn compare_all<R: Records>(done: &mut Verification, db: &Db, items: &R) -> db::Result<()>
@@ -119,17 +145,45 @@ where
     let mut tx = db.read().await?;
     for from in (0..items.count()).step_by(TOKEN_BATCH) {
         let some = items.records(from, TOKEN_BATCH);
-        let found = R::Of::find_many(&mut tx, &some.iter().map(|item| &item.value).collect::<Vec<_>>()).await?;
-        for (item, found) in some.iter().zip(&found) {
-            compare(done, &mut compared, &item.key, &item.value, found.as_ref());
+        let all: Vec<&R::Of> = some.iter().map(|item| &item.value).collect();
+        match R::Of::find_many(&mut tx, &all).await {
+            Ok(found) => {
+                for (item, found) in some.iter().zip(&found) {
+                    compare(done, &mut compared, &item.key, &item.value, found.as_ref());
+                }
+            }
+            // One that does not read would hide the others of its batch.
+            Err(fault) if is_damage(&fault) => {
+                for item in &some {
+                    one_by_one(done, &mut compared, &mut tx, &item.key, &item.value).await?;
+                }
+            }
+            Err(fault) => return Err(fault),
         }
     }
     done.kinds.push(compared);
     Ok(())
 }
 
+async fn one_by_one<T: Noun>(done: &mut Verification, compared: &mut Compared, tx: &mut Tx, key: &str, expected: &T) -> db::Result<()> {
+    match expected.find(tx).await {
+        Ok(found) => compare(done, compared, key, expected, found.as_ref()),
+        Err(fault) if is_damage(&fault) => {
+            compared.source += 1;
+            compared.target += 1;
+            compared.different += 1;
+            let (source, target) = ("readable".to_owned(), fault.to_string());
+            done.differ(Difference { kind: T::KIND, key: key.to_owned(), field: "record".to_owned(), source, target });
+        }
+        Err(fault) => return Err(fault),
+    }
+    Ok(())
+}
+
 fn compare<T: Noun>(done: &mut Verification, compared: &mut Compared, key: &str, expected: &T, found: Option<&T>) {
     compared.source += 1;
+    let ought = expected.shown();
+    compared.source_checksum.add(key, &ought);
     let Some(found) = found else {
         compared.missing += 1;
         done.differ(Difference {
@@ -142,6 +196,8 @@ fn compare<T: Noun>(done: &mut Verification, compared: &mut Compared, key: &str,
         return;
     };
     compared.target += 1;
+    let is = found.shown();
+    compared.target_checksum.add(key, &is);
     if expected == found {
         compared.equal += 1;
         return;
@@ -150,7 +206,7 @@ fn compare<T: Noun>(done: &mut Verification, compared: &mut Compared, key: &str,
         compared.lived_on += 1;
         return;
     }
-    let mut differences = fields::between(&expected.shown(), &found.shown());
+    let mut differences = fields::between(&ought, &is);
     if expected.secrets() != found.secrets() {
         differences.push(("a secret".to_owned(), "(not shown)".to_owned(), "(not shown)".to_owned()));
     }

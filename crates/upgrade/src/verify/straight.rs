@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use db::{Db, Tx, apis, applications, clients, tokens, users};
 use model::{ApiId, PRIMARY_STORE, StoredPassword, TenantId};
 
-use super::{Compared, Difference, TOLD, Verification, rows, sequences};
+use super::{Compared, Difference, TOLD, Verification, deployed, filed, readable, rows, sequences};
 use crate::old::oauth::Tokens;
 use crate::plan::{PlanError, TOKEN_BATCH};
 use crate::source::Site;
@@ -27,6 +27,11 @@ impl Question {
     /// `is` is `None` when there is no record.
     pub(super) fn ask(&mut self, key: &str, field: &str, ought: &str, is: Option<&str>) {
         self.compared.source += 1;
+        let at = format!("{key}\0{field}");
+        self.compared.source_checksum.add(&at, ought);
+        if let Some(is) = is {
+            self.compared.target_checksum.add(&at, is);
+        }
         match is {
             None => self.compared.missing += 1,
             Some(is) => {
@@ -46,6 +51,13 @@ impl Question {
         self.found.push(Difference { kind: self.compared.kind, key: key.to_owned(), field: field.to_owned(), source, target });
     }
 
+    /// So many more were found as they ought to be, without being told one by one.
+    pub(super) fn held(&mut self, count: u64) {
+        self.compared.source += count;
+        self.compared.target += count;
+        self.compared.equal += count;
+    }
+
     pub(super) fn close(self, done: &mut Verification) {
         self.found.into_iter().for_each(|d| done.differ(d));
         done.differing += self.more;
@@ -61,18 +73,33 @@ pub(super) async fn compare(
     db: &Db,
 ) -> Result<(), PlanError> {
     let mut tx = db.read().await?;
-    passwords(done, input, &mut tx).await?;
-    user_stores(done, input, &mut tx).await?;
-    roles_of_users_elsewhere(done, input, &mut tx).await?;
-    addresses(done, translation, input, &mut tx).await?;
-    secrets(done, translation, input, &mut tx).await?;
-    application_numbers(done, translation, input, &applications::names_by_number(&mut tx).await?.into_iter().collect());
-    answers(done, input, &mut tx).await?;
-    filed(done, translation, &mut tx).await?;
-    rows::compare(done, translation, input, site, &mut tx).await?;
-    sequences::compare(done, translation, input, &mut tx).await?;
+    let read = passwords(done, input, &mut tx).await;
+    readable(done, "stored passwords of users", read)?;
+    let read = user_stores(done, input, &mut tx).await;
+    readable(done, "user stores", read)?;
+    let read = roles_of_users_elsewhere(done, input, &mut tx).await;
+    readable(done, "roles of users elsewhere", read)?;
+    let read = addresses(done, translation, input, &mut tx).await;
+    readable(done, "addresses of APIs", read)?;
+    let read = secrets(done, translation, input, &mut tx).await;
+    readable(done, "keys and secrets of OAuth clients", read)?;
+    let read = application_numbers(done, translation, input, &mut tx).await;
+    readable(done, "numbers and names of applications", read)?;
+    let read = answers(done, input, &mut tx).await;
+    readable(done, "answers and backend tokens of tenants", read)?;
+    let read = apis_filed(done, translation, &mut tx).await;
+    readable(done, "what APIs are found by", read)?;
+    let read = filed::compare(done, &mut tx).await;
+    readable(done, "what tenants, users, applications and tokens are found by", read)?;
+    let read = deployed::compare(done, translation, &mut tx).await;
+    readable(done, "what gateways run", read)?;
+    let read = rows::compare(done, translation, input, site, &mut tx).await;
+    readable(done, "old rows", read)?;
+    let read = sequences::compare(done, translation, input, &mut tx).await;
+    readable(done, "sequences that APIs run", read)?;
     drop(tx);
-    token_texts(done, translation, input, site, db).await
+    let read = token_texts(done, translation, input, site, db).await;
+    readable(done, "live tokens by their text", read)
 }
 
 /// How errors look, whether keys' sites count and in which header backends find their token: told by the version's number and the settings.
@@ -239,17 +266,19 @@ async fn secrets(done: &mut Verification, translation: &Translation, input: &Inp
     Ok(())
 }
 
-fn application_numbers(done: &mut Verification, translation: &Translation, input: &Input<'_>, names: &HashMap<i64, String>) {
+async fn application_numbers(done: &mut Verification, translation: &Translation, input: &Input<'_>, tx: &mut Tx) -> db::Result<()> {
+    let names: HashMap<i64, String> = applications::names_by_number(tx).await?.into_iter().collect();
     let mut question = Question::new("numbers and names of applications");
     let carried: HashSet<i64> = translation.applications.iter().map(|a| a.value.number).collect();
     for old in input.old.applications.iter().filter(|a| carried.contains(&a.id)) {
         question.ask(&format!("AM_APPLICATION {}", old.id), "name", &old.name, names.get(&old.id).map(String::as_str));
     }
     question.close(done);
+    Ok(())
 }
 
 /// What APIs are found by against what is found.
-async fn filed(done: &mut Verification, translation: &Translation, tx: &mut Tx) -> db::Result<()> {
+async fn apis_filed(done: &mut Verification, translation: &Translation, tx: &mut Tx) -> db::Result<()> {
     let mut question = Question::new("what APIs are found by");
     for carried in &translation.apis {
         if let Some(wrong) = apis::misfiled(tx, carried.value.api.id).await? {

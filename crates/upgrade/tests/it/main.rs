@@ -8,6 +8,7 @@ extern crate tidegate_upgrade as upgrade;
 mod canaries;
 mod content;
 mod corners;
+mod damaged;
 mod dirt;
 mod drift;
 mod planned;

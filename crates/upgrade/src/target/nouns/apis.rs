@@ -15,7 +15,7 @@ use crate::translate::{CarriedApi, Role, SharedScope};
 const BACKEND_SECRETS: [&str; 2] = ["/endpoint_security/production/password", "/endpoint_security/sandbox/password"];
 
 /// The description of revisions that are carried.
-const CARRIED_OVER: &str = "Carried over from the old installation";
+pub(crate) const CARRIED_OVER: &str = "Carried over from the old installation";
 
 impl Noun for CarriedApi {
     const KIND: &'static str = "APIs";

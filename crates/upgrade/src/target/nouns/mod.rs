@@ -29,6 +29,7 @@ use db::origins::Shelf;
 use db::{Result, Tx};
 use model::{Secret, Timestamp};
 
+pub(crate) use apis::CARRIED_OVER;
 pub(crate) use tokens::{refresh_holder, without_refresh};
 
 /// Who stands where a record would go.
