@@ -33,19 +33,24 @@ pub struct Filed {
 
 const TENANTS: &str = "SELECT CAST(id AS TEXT) AS id, domain AS plain, domain_fold AS folded FROM tenant \
                        WHERE CAST(id AS TEXT) > $1 ORDER BY CAST(id AS TEXT) LIMIT $2";
+const USER_STORES: &str = "SELECT CAST(tenant AS TEXT) || '/' || domain_fold AS id, domain AS plain, domain_fold AS folded FROM user_store \
+                           WHERE CAST(tenant AS TEXT) || '/' || domain_fold > $1 ORDER BY CAST(tenant AS TEXT) || '/' || domain_fold LIMIT $2";
 const ACCOUNTS: &str = "SELECT id, name AS plain, name_fold AS folded FROM account WHERE id > $1 ORDER BY id LIMIT $2";
 const APPLICATIONS: &str = "SELECT id, name AS plain, name_fold AS folded FROM application WHERE id > $1 ORDER BY id LIMIT $2";
 const TOKENS: &str = "SELECT id, scopes, scope_hash, state, ended_at, access_hash FROM token WHERE id > $1 ORDER BY id LIMIT $2";
 
-/// Looks through tenants, users, applications and tokens.
+/// Looks through tenants, user stores, users, applications and tokens.
 ///
 /// # Errors
 /// As any verb.
 pub async fn look(tx: &mut Tx) -> Result<Filed> {
     let mut done = Filed::default();
-    for (sql, table, column) in
-        [(TENANTS, "tenant", "domain_fold"), (ACCOUNTS, "account", "name_fold"), (APPLICATIONS, "application", "name_fold")]
-    {
+    for (sql, table, column) in [
+        (TENANTS, "tenant", "domain_fold"),
+        (USER_STORES, "user_store", "domain_fold"),
+        (ACCOUNTS, "account", "name_fold"),
+        (APPLICATIONS, "application", "name_fold"),
+    ] {
         let folded = |row: &Row| Ok((row.text("folded")? != fold(&row.text("plain")?)).then_some(column));
         pages(tx, &mut done, sql, table, folded).await?;
     }

@@ -1,6 +1,7 @@
 //! Compares the old installation with what stands in the new one, twice: each translated record field by field with the one stored
 //! under its id, and ([`straight`], [`rows`]) old cells with what callers would meet, past the translation, so that a fault in it shows.
 
+mod behaviour;
 mod checksum;
 mod content;
 mod deployed;
@@ -118,6 +119,8 @@ pub async fn verify(translation: &Translation, input: &Input<'_>, site: &Site, d
     let read = tokens(&mut done, translation, input, site, db).await;
     readable(&mut done, <IssuedToken as Noun>::KIND, read)?;
     straight::compare(&mut done, translation, input, site, db).await?;
+    let read = behaviour::compare(&mut done, translation, input, site, db).await;
+    readable(&mut done, "calls compared", read)?;
     Ok(done)
 }
 

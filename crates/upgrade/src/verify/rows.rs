@@ -2,6 +2,7 @@
 //! fault in it shows. What may be called by whom, how often, and which subscriptions hold.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use db::policies::{advanced, application, subscription};
 use db::{Tx, apis, applications, subscriptions};
@@ -52,7 +53,7 @@ async fn numbers(source: &Source, table: &str, column: &str) -> Result<HashSet<i
     Ok(found)
 }
 
-async fn tenants(site: &Site) -> Result<HashSet<i64>, SourceError> {
+pub(super) async fn tenants(site: &Site) -> Result<HashSet<i64>, SourceError> {
     let mut found = numbers(&site.databases.users, "UM_TENANT", "UM_ID").await?;
     found.insert(SUPER_TENANT_ID);
     Ok(found)
@@ -65,13 +66,28 @@ fn tenant(row: &Row, column: &str, known: &HashSet<i64>) -> Option<TenantId> {
 
 /// What the rows of one verb on one pattern ask for; more than one of a kind when they stand doubled and disagree.
 #[derive(Debug, Default)]
-struct Rule {
+pub(super) struct Rule {
     schemes: BTreeSet<&'static str>,
     tiers: BTreeSet<String>,
     scopes: BTreeSet<String>,
 }
 
 impl Rule {
+    /// Whether anybody may call.
+    pub(super) fn is_open(&self) -> bool {
+        self.schemes.iter().all(|s| *s == AuthType::None.name())
+    }
+
+    /// Whether its rows agree on who may.
+    pub(super) fn is_certain(&self) -> bool {
+        self.schemes.len() == 1
+    }
+
+    /// Whether a token with these scopes has one that is asked for.
+    pub(super) fn admits(&self, scopes: &[String]) -> bool {
+        self.scopes.is_empty() || scopes.iter().any(|s| self.scopes.contains(s))
+    }
+
     /// In words. Of doubled rows any one may hold, but not the one that lets everybody in when another does not.
     fn words(&self, is: Option<&Operation>) -> String {
         let open = AuthType::None.name();
@@ -108,9 +124,9 @@ fn scheme(cell: Option<&str>) -> &'static str {
 }
 
 /// For each API number its rules by `VERB /pattern`.
-type Rules = BTreeMap<i64, BTreeMap<String, Rule>>;
+pub(super) type Rules = BTreeMap<i64, BTreeMap<String, Rule>>;
 
-async fn rules(input: &Input<'_>, site: &Site, tenants: &HashSet<i64>) -> Result<Rules, SourceError> {
+pub(super) async fn rules(input: &Input<'_>, site: &Site, tenants: &HashSet<i64>) -> Result<Rules, SourceError> {
     let api = &site.databases.api;
     let mut addresses: HashMap<i64, (String, String)> = HashMap::new();
     let mut rows = api.scan("AM_API");
@@ -309,8 +325,16 @@ async fn limits_of_files(done: &mut Verification, input: &Input<'_>, tenants: &H
     Ok(())
 }
 
-async fn subscription_rows(done: &mut Verification, site: &Site, carried: &HashMap<i64, ApiId>, tx: &mut Tx) -> Result<(), PlanError> {
-    let mut question = Question::new("which subscriptions hold, by row");
+/// A subscription that holds, by its row.
+#[derive(Debug)]
+pub(super) struct Held {
+    id: i64,
+    pub(super) state: &'static str,
+    pub(super) tier: Arc<str>,
+}
+
+/// By application and API.
+pub(super) async fn held(site: &Site, carried: &HashMap<i64, ApiId>) -> Result<BTreeMap<(i64, i64), Held>, SourceError> {
     let api = &site.databases.api;
     let subscribers = numbers(api, "AM_SUBSCRIBER", "SUBSCRIBER_ID").await?;
     let mut owned: HashSet<i64> = HashSet::new();
@@ -320,15 +344,15 @@ async fn subscription_rows(done: &mut Verification, site: &Site, carried: &HashM
             owned.extend(number(&row, "APPLICATION_ID"));
         }
     }
-    // The oldest row of an application and an API is the one that holds. Millions of rows have few words between them.
-    let mut words: Vec<String> = Vec::new();
-    let mut oldest: HashMap<(i64, i64), (i64, u32)> = HashMap::new();
+    // The oldest row of an application and an API is the one that holds. Millions of rows have few tiers between them.
+    let mut tiers: HashSet<Arc<str>> = HashSet::new();
+    let mut oldest: BTreeMap<(i64, i64), Held> = BTreeMap::new();
     let mut rows = api.scan("AM_SUBSCRIPTION");
     while let Some(row) = rows.next().await? {
         let place = number(&row, "APPLICATION_ID").zip(number(&row, "API_ID"));
         let (Some(place), Some(id)) = (place, number(&row, "SUBSCRIPTION_ID")) else { continue };
         let ended = text(&row, "SUBS_CREATE_STATE").is_some_and(|s| s.eq_ignore_ascii_case("UN_SUBSCRIBE"));
-        if ended || !owned.contains(&place.0) || !carried.contains_key(&place.1) {
+        if ended || !owned.contains(&place.0) || !carried.contains_key(&place.1) || oldest.get(&place).is_some_and(|held| held.id <= id) {
             continue;
         }
         let state = match text(&row, "SUB_STATUS").map(|s| s.to_ascii_uppercase()).as_deref() {
@@ -340,29 +364,28 @@ async fn subscription_rows(done: &mut Verification, site: &Site, carried: &HashM
             Some(_) => "ON_HOLD",
         };
         let tier = text(&row, "TIER_ID").unwrap_or_else(|| UNLIMITED.to_owned());
-        let ought = format!("{state}, {tier}");
-        let at = words.iter().position(|w| *w == ought).unwrap_or_else(|| {
-            words.push(ought);
-            words.len() - 1
+        let tier = tiers.get(tier.as_str()).cloned().unwrap_or_else(|| {
+            let tier: Arc<str> = tier.into();
+            tiers.insert(Arc::clone(&tier));
+            tier
         });
-        let here = (id, u32::try_from(at).unwrap_or(u32::MAX));
-        let held = oldest.entry(place).or_insert(here);
-        if id < held.0 {
-            *held = here;
-        }
+        oldest.insert(place, Held { id, state, tier });
     }
-    let mut oldest: Vec<((i64, i64), (i64, u32))> = oldest.into_iter().collect();
-    oldest.sort_unstable();
+    Ok(oldest)
+}
+
+async fn subscription_rows(done: &mut Verification, site: &Site, carried: &HashMap<i64, ApiId>, tx: &mut Tx) -> Result<(), PlanError> {
+    let mut question = Question::new("which subscriptions hold, by row");
+    let oldest: Vec<((i64, i64), Held)> = held(site, carried).await?.into_iter().collect();
     let here: HashMap<i64, ApplicationId> = applications::ids_by_number(tx).await?.into_iter().collect();
     for some in oldest.chunks(1_000) {
         let places: Vec<Option<(ApplicationId, ApiId)>> =
             some.iter().map(|((application, api), _)| here.get(application).copied().zip(carried.get(api).copied())).collect();
         let known: Vec<(ApplicationId, ApiId)> = places.iter().flatten().copied().collect();
         let mut found = subscriptions::find_many_for(tx, &known).await?.into_iter();
-        for ((_, (id, ought)), place) in some.iter().zip(places) {
+        for ((_, Held { id, state, tier }), place) in some.iter().zip(places) {
             let is = place.and_then(|_| found.next().flatten()).map(|s| format!("{}, {}", s.state.name(), s.plan));
-            let ought = usize::try_from(*ought).ok().and_then(|at| words.get(at)).map_or("", String::as_str);
-            question.ask(&format!("AM_SUBSCRIPTION {id}"), "state and plan", ought, is.as_deref());
+            question.ask(&format!("AM_SUBSCRIPTION {id}"), "state and plan", &format!("{state}, {tier}"), is.as_deref());
         }
     }
     question.close(done);

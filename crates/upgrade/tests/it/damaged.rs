@@ -33,7 +33,7 @@ const BOOKS: [&str; 10] = [
 ];
 
 /// Rows whose change means nothing, by table and column (`*` for all), with the condition under which it does mean something.
-const ONLY_WHERE: [(&str, &str, &str); 13] = [
+const ONLY_WHERE: [(&str, &str, &str); 14] = [
     // What a first start makes and nothing of the source took the place of.
     ("tenant", "*", "id <> -1234"),
     ("policy", "*", "id IN (SELECT new_id FROM origin)"),
@@ -41,6 +41,7 @@ const ONLY_WHERE: [(&str, &str, &str); 13] = [
     // Numbers nobody reads but for their order; a first one has nothing before it.
     ("account_role", "position", "position > 0"),
     ("rest_scope", "position", "position > 0"),
+    ("user_store", "position", "position > 0"),
     ("application_group", "position", "position > 0"),
     ("lifecycle_event", "seq", "0"),
     // Where no number was given out there is none to lose.

@@ -5,6 +5,7 @@
 // Code elsewhere knows the crate by this name.
 extern crate tidegate_upgrade as upgrade;
 
+mod behaving;
 mod canaries;
 mod content;
 mod corners;
