@@ -26,7 +26,7 @@ enum Command {
     /// Run all profiles: gateway, traffic manager, publisher, developer portal, admin and key manager.
     Serve(serve::Serve),
     /// Take over an old installation: assess, plan, apply, verify.
-    Upgrade(upgrade::Upgrade),
+    Upgrade(Box<upgrade::Upgrade>),
     /// Check a configuration file, or print one with every option.
     CheckConfig(check_config::CheckConfig),
 }
@@ -34,7 +34,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Words::parse().command {
         Command::Serve(words) => serve::run(words),
-        Command::Upgrade(words) => upgrade::run(words),
+        Command::Upgrade(words) => upgrade::run(*words),
         Command::CheckConfig(words) => check_config::run(&words),
     };
     match done {

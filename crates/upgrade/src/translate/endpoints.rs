@@ -171,7 +171,7 @@ fn mended(text: &str) -> String {
 fn clean(config: &mut Map<String, Value>) -> bool {
     fn walk(value: &mut Value) -> bool {
         match value {
-            Value::Array(items) => items.iter_mut().fold(false, |found, item| walk(item) || found),
+            Value::Array(items) => items.iter_mut().map(walk).filter(|changed| *changed).count() > 0,
             Value::Object(object) => match object.get_mut("url") {
                 Some(Value::String(url)) => {
                     let plain: String = url.chars().filter(|c| !c.is_control()).collect();

@@ -13,7 +13,7 @@ mod sequences;
 mod straight;
 
 pub use checksum::Checksum;
-use db::Db;
+use db::{Db, Tx};
 use model::IssuedToken;
 use serde::Serialize;
 
