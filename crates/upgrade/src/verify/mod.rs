@@ -13,7 +13,7 @@ mod sequences;
 mod straight;
 
 pub use checksum::Checksum;
-use db::{Db, Tx};
+use db::Db;
 use model::IssuedToken;
 use serde::Serialize;
 

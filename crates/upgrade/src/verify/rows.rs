@@ -2,7 +2,6 @@
 //! fault in it shows. What may be called by whom, how often, and which subscriptions hold.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
 
 use db::policies::{advanced, application, subscription};
 use db::{Tx, apis, applications, subscriptions};
@@ -391,7 +390,7 @@ async fn subscription_rows(done: &mut Verification, site: &Site, carried: &HashM
             some.iter().map(|((application, api), _)| here.get(application).copied().zip(carried.get(api).copied())).collect();
         let known: Vec<(ApplicationId, ApiId)> = places.iter().flatten().copied().collect();
         let mut found = subscriptions::find_many_for(tx, &known).await?.into_iter();
-        for ((_, Held { id, state, tier }), place) in some.iter().zip(places) {
+        for ((_, (id, ought)), place) in some.iter().zip(places) {
             let is = place.and_then(|_| found.next().flatten()).map(|s| format!("{}, {}", s.state.name(), s.plan));
             let ought = usize::try_from(*ought).ok().and_then(|at| words.get(at)).map_or(String::new(), |(s, t)| format!("{s}, {t}"));
             question.ask(&format!("AM_SUBSCRIPTION {id}"), "state and plan", &ought, is.as_deref());
