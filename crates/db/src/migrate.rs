@@ -33,10 +33,9 @@ const MIGRATIONS: &[Migration] = &[
     step!(2, "content", "0002_content"),
     step!(3, "rules", "0003_rules"),
     step!(4, "user_stores", "0004_user_stores"),
-    step!(3, "rules", "0003_rules"),
     step!(5, "continuity", "0005_continuity"),
     step!(6, "journal", "0006_journal"),
-    step!(8, "settings", "0008_settings"),
+    step!(7, "scale", "0007_scale"),
     step!(8, "settings", "0008_settings"),
     step!(9, "sequences", "0009_sequences"),
 ];

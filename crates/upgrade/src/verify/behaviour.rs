@@ -6,7 +6,7 @@
 //! often a plan lets callers in is asked by [`super::rows`]. Neither is the kind of token that an operation asks for (application's or user's),
 //! which gateways do not tell apart.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use db::bootstrap::DEFAULT_ENVIRONMENT;
 use db::{Db, Tx, served};
@@ -52,12 +52,11 @@ struct OldRules<'a> {
     keys: HashMap<&'a str, (i64, &'a str)>,
     /// Sites by consumer key; only where keys are bound to some and the version asked for it.
     sites: HashMap<&'a str, Vec<&'a str>>,
-    /// State and tier by application and API.
-    subscriptions: BTreeMap<(i64, i64), rows::Held>,
+    subscriptions: rows::Held,
 }
 
 impl<'a> OldRules<'a> {
-    fn of(input: &Input<'a>, subscriptions: BTreeMap<(i64, i64), rows::Held>) -> Self {
+    fn of(input: &Input<'a>, subscriptions: rows::Held) -> Self {
         let old = input.old;
         let keys = old.key_mappings.iter().filter_map(|m| Some((m.consumer_key.as_deref()?, (m.application_id, m.key_type.as_str()))));
         let mut sites: HashMap<&str, Vec<&str>> = HashMap::new();
@@ -75,10 +74,10 @@ impl<'a> OldRules<'a> {
         }
         let Some(credential) = credential.filter(|c| c.believed) else { return "not believed".to_owned() };
         let key = self.keys.get(credential.consumer_key.as_str());
-        let held = key.and_then(|(application, kind)| Some((*kind, self.subscriptions.get(&(*application, api))?)));
-        let Some((kind, held)) = held else { return "not subscribed".to_owned() };
+        let held = key.and_then(|(application, kind)| Some((*kind, self.subscriptions.get(*application, api)?)));
+        let Some((kind, (state, tier))) = held else { return "not subscribed".to_owned() };
         let sandbox = kind.trim().eq_ignore_ascii_case("SANDBOX");
-        match held.state {
+        match state {
             "UNBLOCKED" => {}
             "PROD_ONLY_BLOCKED" if sandbox => {}
             "BLOCKED" | "PROD_ONLY_BLOCKED" => return "blocked".to_owned(),
@@ -90,7 +89,7 @@ impl<'a> OldRules<'a> {
         if !rule.admits(&credential.scopes) {
             return "without scope".to_owned();
         }
-        format!("passes as {} on {}", if sandbox { KeyType::Sandbox.name() } else { KeyType::Production.name() }, held.tier)
+        format!("passes as {} on {}", if sandbox { KeyType::Sandbox.name() } else { KeyType::Production.name() }, tier)
     }
 }
 
@@ -167,9 +166,7 @@ pub(super) async fn compare(
         let chosen = drawn(rules.iter(), OPERATIONS, |(name, _)| (false, format!("{id} {name}")));
         for (name, rule) in chosen.into_iter().filter(|(_, rule)| rule.is_certain()) {
             let subscribes = |c: &Credential| {
-                old.keys
-                    .get(c.consumer_key.as_str())
-                    .is_some_and(|(application, _)| old.subscriptions.contains_key(&(*application, row.id)))
+                old.keys.get(c.consumer_key.as_str()).is_some_and(|(application, _)| old.subscriptions.get(*application, row.id).is_some())
             };
             // Who subscribes first: a stranger's call is decided by one rule, theirs by all.
             let with = drawn(credentials.iter(), CREDENTIALS, |c| (!subscribes(c), format!("{id} {name} {}", c.name)));

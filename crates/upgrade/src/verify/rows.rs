@@ -325,16 +325,23 @@ async fn limits_of_files(done: &mut Verification, input: &Input<'_>, tenants: &H
     Ok(())
 }
 
-/// A subscription that holds, by its row.
+/// Subscriptions that hold, by application and API: the row's number, and which of the few words says its state and tier.
 #[derive(Debug)]
 pub(super) struct Held {
-    id: i64,
-    pub(super) state: &'static str,
-    pub(super) tier: Arc<str>,
+    oldest: HashMap<(i64, i64), (i64, u32)>,
+    words: Vec<(&'static str, String)>,
+}
+
+impl Held {
+    /// State and tier.
+    pub(super) fn get(&self, application: i64, api: i64) -> Option<(&'static str, &str)> {
+        let (_, at) = self.oldest.get(&(application, api))?;
+        self.words.get(usize::try_from(*at).ok()?).map(|(state, tier)| (*state, tier.as_str()))
+    }
 }
 
 /// By application and API.
-pub(super) async fn held(site: &Site, carried: &HashMap<i64, ApiId>) -> Result<BTreeMap<(i64, i64), Held>, SourceError> {
+pub(super) async fn held(site: &Site, carried: &HashMap<i64, ApiId>) -> Result<Held, SourceError> {
     let api = &site.databases.api;
     let subscribers = numbers(api, "AM_SUBSCRIBER", "SUBSCRIBER_ID").await?;
     let mut owned: HashSet<i64> = HashSet::new();
@@ -344,15 +351,15 @@ pub(super) async fn held(site: &Site, carried: &HashMap<i64, ApiId>) -> Result<B
             owned.extend(number(&row, "APPLICATION_ID"));
         }
     }
-    // The oldest row of an application and an API is the one that holds. Millions of rows have few tiers between them.
-    let mut tiers: HashSet<Arc<str>> = HashSet::new();
-    let mut oldest: BTreeMap<(i64, i64), Held> = BTreeMap::new();
+    // The oldest row of an application and an API is the one that holds. Millions of rows have few words between them.
+    let mut words: Vec<(&'static str, String)> = Vec::new();
+    let mut oldest: HashMap<(i64, i64), (i64, u32)> = HashMap::new();
     let mut rows = api.scan("AM_SUBSCRIPTION");
     while let Some(row) = rows.next().await? {
         let place = number(&row, "APPLICATION_ID").zip(number(&row, "API_ID"));
         let (Some(place), Some(id)) = (place, number(&row, "SUBSCRIPTION_ID")) else { continue };
         let ended = text(&row, "SUBS_CREATE_STATE").is_some_and(|s| s.eq_ignore_ascii_case("UN_SUBSCRIBE"));
-        if ended || !owned.contains(&place.0) || !carried.contains_key(&place.1) || oldest.get(&place).is_some_and(|held| held.id <= id) {
+        if ended || !owned.contains(&place.0) || !carried.contains_key(&place.1) || oldest.get(&place).is_some_and(|held| held.0 <= id) {
             continue;
         }
         let state = match text(&row, "SUB_STATUS").map(|s| s.to_ascii_uppercase()).as_deref() {
@@ -364,19 +371,20 @@ pub(super) async fn held(site: &Site, carried: &HashMap<i64, ApiId>) -> Result<B
             Some(_) => "ON_HOLD",
         };
         let tier = text(&row, "TIER_ID").unwrap_or_else(|| UNLIMITED.to_owned());
-        let tier = tiers.get(tier.as_str()).cloned().unwrap_or_else(|| {
-            let tier: Arc<str> = tier.into();
-            tiers.insert(Arc::clone(&tier));
-            tier
+        let at = words.iter().position(|(s, t)| *s == state && *t == tier).unwrap_or_else(|| {
+            words.push((state, tier));
+            words.len() - 1
         });
-        oldest.insert(place, Held { id, state, tier });
+        oldest.insert(place, (id, u32::try_from(at).unwrap_or(u32::MAX)));
     }
-    Ok(oldest)
+    Ok(Held { oldest, words })
 }
 
 async fn subscription_rows(done: &mut Verification, site: &Site, carried: &HashMap<i64, ApiId>, tx: &mut Tx) -> Result<(), PlanError> {
     let mut question = Question::new("which subscriptions hold, by row");
-    let oldest: Vec<((i64, i64), Held)> = held(site, carried).await?.into_iter().collect();
+    let Held { oldest, words } = held(site, carried).await?;
+    let mut oldest: Vec<((i64, i64), (i64, u32))> = oldest.into_iter().collect();
+    oldest.sort_unstable();
     let here: HashMap<i64, ApplicationId> = applications::ids_by_number(tx).await?.into_iter().collect();
     for some in oldest.chunks(1_000) {
         let places: Vec<Option<(ApplicationId, ApiId)>> =
@@ -385,7 +393,8 @@ async fn subscription_rows(done: &mut Verification, site: &Site, carried: &HashM
         let mut found = subscriptions::find_many_for(tx, &known).await?.into_iter();
         for ((_, Held { id, state, tier }), place) in some.iter().zip(places) {
             let is = place.and_then(|_| found.next().flatten()).map(|s| format!("{}, {}", s.state.name(), s.plan));
-            question.ask(&format!("AM_SUBSCRIPTION {id}"), "state and plan", &format!("{state}, {tier}"), is.as_deref());
+            let ought = usize::try_from(*ought).ok().and_then(|at| words.get(at)).map_or(String::new(), |(s, t)| format!("{s}, {t}"));
+            question.ask(&format!("AM_SUBSCRIPTION {id}"), "state and plan", &ought, is.as_deref());
         }
     }
     question.close(done);

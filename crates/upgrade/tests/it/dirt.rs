@@ -228,7 +228,10 @@ async fn every_version_is_taken_over_with_all_it_holds() {
         balanced(&translation);
         let live = |t: &Translation| t.ledger.of("IDN_OAUTH2_ACCESS_TOKEN").unwrap().imported;
         assert_eq!(live(&translation), 9, "{version:?}: {:?}", translation.ledger.of("IDN_OAUTH2_ACCESS_TOKEN"));
-        assert_eq!((translation.clients.len(), translation.subscriptions.count()), (newest.clients.len(), newest.subscriptions.count()));
+        assert_eq!(
+            (translation.clients.len(), translation.subscriptions.iter().count()),
+            (newest.clients.len(), newest.subscriptions.iter().count())
+        );
         for (a, b) in newest.apis.iter().zip(&translation.apis) {
             let (a, b) = (&a.value.api, &b.value.api);
             assert_eq!((&a.name, &a.version, &a.context, a.state), (&b.name, &b.version, &b.context, b.state), "{version:?}");
