@@ -6,7 +6,7 @@ use std::path::Path;
 use oldsite::{Dialect, Dirt, Site, Version, mysql::Blobs};
 use upgrade::{
     Place,
-    translate::{About, Records as _, Translation},
+    translate::{About, Translation},
 };
 
 use crate::{
