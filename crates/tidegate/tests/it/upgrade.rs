@@ -196,6 +196,9 @@ async fn every_state_and_subscription_is_what_it_was() {
     let hank = Rest::sign_in(&house, "hank", "hank-old-1").await;
     let payroll = hank.get("devportal/v2/apis?query=name:Payroll").await["list"][0]["id"].as_str().unwrap().to_owned();
     let keys = hank.become_subscriber("Wages", &payroll, "Unlimited").await;
+    // The old installation had subscriptions approved, so new ones wait here too.
+    caller.get("/payroll/1.0.0/x", &keys.token).await.refused_in_xml(401, 900_909);
+    Rest::sign_in(&house, &taken.old.admin, &taken.old.admin_password).await.approve_all().await;
     let seen = caller.get("/payroll/1.0.0/x", &keys.token).await.expect(200);
     assert_eq!(seen["headers"]["authorization"], "Basic cGF5cm9sbDpwQHkmcm9sbA==", "{seen}");
 }
@@ -295,6 +298,9 @@ async fn old_clients_and_backends_find_what_they_know() {
     let hank = Rest::sign_in(&house, "hank", "hank-old-1").await;
     let orders = hank.get("devportal/v2/apis?query=name:Orders version:1.0.0").await["list"][0]["id"].as_str().unwrap().to_owned();
     let keys = hank.become_subscriber("Newcomer", &orders, "Unlimited").await;
+    // The old installation had subscriptions approved, so new ones wait here too.
+    caller.get("/orders/1.0.0/order/1", &keys.token).await.refused_in_xml(401, 900_909);
+    Rest::sign_in(&house, &taken.old.admin, &taken.old.admin_password).await.approve_all().await;
     assert_eq!(keys.token.split('.').count(), 3);
     let claims = async |token: &str| {
         let seen = caller.get("/orders/1.0.0/order/1", token).await.expect(200);
@@ -490,10 +496,16 @@ fn the_binary_never_says_a_secret_of_the_source() {
         words.map(str::to_owned).to_vec()
     };
     let mut said = Vec::new();
+    let plan = out.join("upgrade-plan.json");
     let mut run = |step: &str, words: Vec<String>, wanted: bool| {
         let report = out.join(format!("{step}-{}.json", said.len()));
         let mut command = Command::new(binary());
         command.env("RUST_LOG", "trace").args(["upgrade", step, "--data-dir"]).arg(&data).arg("--json").arg(&report).args(words);
+        match step {
+            "plan" => drop(command.arg("--out").arg(&plan)),
+            "apply" => drop(command.arg(&plan)),
+            _ => {}
+        }
         let output = command.output().unwrap();
         let text = [output.stdout, output.stderr].concat();
         assert_eq!(output.status.success(), wanted, "{step}: {}", String::from_utf8_lossy(&text));
