@@ -29,7 +29,7 @@ use crate::respond::{BackendFailure, Refusal};
 use crate::snapshot::{ApiEntry, Backends, Programs};
 use crate::steps::authenticate::bearer_of;
 use crate::steps::tell::Told;
-use crate::steps::{forward, rewrite};
+use crate::steps::{forward, rewrite, sign_in};
 
 /// A call that passes, and the sequences on its way.
 pub(crate) struct Way<'c> {
@@ -260,12 +260,12 @@ impl Way<'_> {
                 authority: self.parts.uri.authority(),
                 correlation: (&self.gateway.correlation_header, &correlation),
                 bearer: None,
-                authorization: backends.authorization.as_ref(),
+                authorization: None,
                 told: None,
             },
         };
         let bounds = forward::Bounds { answer: config.response_timeout, head_max: config.backend_head_max_bytes, watched: None };
-        forward::forward(&self.gateway.pool, backends, &request, body, &bounds).await
+        sign_in::forward(&self.gateway.pool, backends, &request, body, &bounds).await
     }
 
     /// Sends the request on and takes the answer back through the answer sequences.

@@ -27,7 +27,7 @@ use crate::steps::authenticate::{self, Verified};
 use crate::steps::authorize::{self, Caller};
 use crate::steps::tell::{Passing, Told};
 use crate::steps::throttle::{self, Counted, View};
-use crate::steps::{cors, forward, rewrite, route};
+use crate::steps::{cors, forward, rewrite, route, sign_in};
 use crate::token_paths::{self, DeskPath};
 use crate::upstream::{AnswerHead, Link};
 
@@ -177,14 +177,14 @@ async fn run(
             authority: parts.uri.authority(),
             correlation: (&gateway.correlation_header, &call.correlation),
             bearer: (!plan.api.prototype && !config.forward_authorization).then(|| gateway.token_header(&plan.api).0),
-            authorization: backends.authorization.as_ref(),
+            authorization: None,
             told: plan.told.as_deref(),
         },
     };
     let bounds =
         forward::Bounds { answer: config.response_timeout, head_max: config.backend_head_max_bytes, watched: alone.then_some(peer) };
     let before = gateway.recorder.is_on().then(std::time::Instant::now);
-    let forwarded = forward::forward(&gateway.pool, backends, &request, body, &bounds).await;
+    let forwarded = sign_in::forward(&gateway.pool, backends, &request, body, &bounds).await;
     call.backend_latency = before.map(|b| b.elapsed());
     let (head, link) = forwarded.map_err(Refusal::Backend)?;
     Ok(passed_on(gateway, call, head, link))

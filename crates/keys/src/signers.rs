@@ -24,6 +24,9 @@ pub enum SignerError {
     /// The key is unusable.
     #[error("the signing key cannot be used")]
     Key(#[from] KeyFault),
+    /// The tenant has a key that signs, and it does not read; which one is in the log.
+    #[error("the stored signing key of tenant {0} cannot be read")]
+    Unreadable(TenantId),
     /// The certificate could not be made.
     #[error("no certificate could be made for the signing key")]
     Certificate(#[source] Box<dyn Error + Send + Sync>),
@@ -50,6 +53,8 @@ struct Loaded {
     /// Per tenant, each with whether it signs new tokens; those that do first.
     keys: HashMap<TenantId, Vec<(bool, Arc<SigningKey>)>>,
     verifying: KeySet,
+    /// Keys that do not read: whose, and their ids.
+    unreadable: Vec<(TenantId, String)>,
     reloaded_at: Option<Timestamp>,
 }
 
@@ -74,6 +79,10 @@ impl Signers {
         self.reload().await?;
         if let Some(key) = self.active(tenant) {
             return Ok(key);
+        }
+        // A key made in its place would change under everybody who trusts the old one, behind the operator's back.
+        if self.read(|loaded| loaded.unreadable.iter().any(|(whose, _)| *whose == tenant)) {
+            return Err(SignerError::Unreadable(tenant));
         }
         self.make(tenant).await?;
         self.reload().await?;
@@ -105,7 +114,12 @@ impl Signers {
         Ok(self.read(|loaded| loaded.verifying.clone()))
     }
 
-    /// Reads all keys anew, after another process changed them.
+    /// How many stored keys do not read, as of the last look. Their tenants get no tokens until the key is mended or removed.
+    pub fn unreadable(&self) -> usize {
+        self.read(|loaded| loaded.unreadable.len())
+    }
+
+    /// Reads all keys anew, after another process changed them. A key that does not read costs its own tenant its tokens, and nobody else.
     ///
     /// # Errors
     /// [`SignerError`].
@@ -113,13 +127,21 @@ impl Signers {
         let mut stored = db::signing_keys::list_all(&mut self.db.read().await?).await?;
         stored.sort_by_key(|key| (!key.active, std::cmp::Reverse(key.created_at)));
         let mut keys: HashMap<TenantId, Vec<(bool, Arc<SigningKey>)>> = HashMap::new();
+        let mut unreadable = Vec::new();
         for row in stored {
-            let key = SigningKey::from_pkcs8(row.pkcs8.expose())?.with_certificate(&row.certificate_der)?.with_kid(&row.kid);
-            keys.entry(row.tenant).or_default().push((row.active, Arc::new(key)));
+            let read = SigningKey::from_pkcs8(row.pkcs8.expose()).and_then(|key| key.with_certificate(&row.certificate_der));
+            match read {
+                Ok(key) => keys.entry(row.tenant).or_default().push((row.active, Arc::new(key.with_kid(&row.kid)))),
+                Err(fault) => {
+                    tracing::error!(tenant = %row.tenant, kid = row.kid, error = &fault as &dyn Error, "a stored signing key cannot be read");
+                    unreadable.push((row.tenant, row.kid));
+                }
+            }
         }
+        metrics::gauge!("tidegate_signing_keys_unreadable").set(f64::from(u32::try_from(unreadable.len()).unwrap_or(u32::MAX)));
         let verifying = KeySet::new(keys.values().flatten().map(|(_, key)| (key.kid().to_owned(), key.public().clone())));
         let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
-        *loaded = Loaded { keys, verifying, reloaded_at: Some((self.clock)()) };
+        *loaded = Loaded { keys, verifying, unreadable, reloaded_at: Some((self.clock)()) };
         Ok(())
     }
 

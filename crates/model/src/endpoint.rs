@@ -6,9 +6,49 @@
 
 use serde_json::Value;
 
-/// An API's endpoint configuration.
-#[derive(Debug, Clone, PartialEq, Default)]
+/// An API's endpoint configuration. Shows itself without passwords and the like.
+#[derive(Clone, PartialEq, Default)]
 pub struct Endpoints(pub Value);
+
+impl std::fmt::Debug for Endpoints {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Endpoints({})", masked(&self.0))
+    }
+}
+
+/// The same with "…" for every member that holds a secret, and for what an address says between scheme and host.
+fn masked(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let masked = members.iter().map(|(name, value)| {
+                let lower = name.to_ascii_lowercase();
+                let is_secret = ["password", "ppassword", "secret", "customparameters", "apikeyvalue", "accesstoken"];
+                let hidden = is_secret.iter().any(|end| lower.ends_with(end)) && !value.is_null();
+                (name.clone(), if hidden { Value::from("…") } else { self::masked(value) })
+            });
+            Value::Object(masked.collect())
+        }
+        Value::Array(values) => values.iter().map(masked).collect(),
+        Value::String(text) => Value::from(without_credentials(text)),
+        other => other.clone(),
+    }
+}
+
+fn without_credentials(text: &str) -> String {
+    match text.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+            match authority.rsplit_once('@') {
+                Some((_, host)) => format!("{scheme}://…@{host}{path}"),
+                None => text.to_owned(),
+            }
+        }
+        // A configuration may be kept as JSON within a string.
+        None => {
+            serde_json::from_str::<Value>(text).ok().filter(|v| v.is_object()).map_or_else(|| text.to_owned(), |v| masked(&v).to_string())
+        }
+    }
+}
 
 /// What one environment's calls are sent to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -152,6 +192,24 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn it_shows_itself_without_secrets() {
+        let inner = serde_json::json!({"endpoint_security": {"production": {"password": "hunter2"}}}).to_string();
+        let shown = format!(
+            "{:?}",
+            Endpoints(serde_json::json!({
+                "production_endpoints": {"url": "https://u:hunter2@b.example/x"},
+                "endpoint_security": {"production": {"username": "kitchen", "password": "hunter2", "clientSecret": "hunter2",
+                    "tokenUrl": "https://sso.example/token", "customParameters": {"k": "hunter2"}}},
+                "older": inner, "amznSecret": "hunter2",
+            }))
+        );
+        assert!(!shown.contains("hunter2"), "{shown}");
+        for stays in ["kitchen", "https://…@b.example/x", "https://sso.example/token"] {
+            assert!(shown.contains(stays), "{shown}");
+        }
+    }
 
     #[test]
     fn every_dialect_of_one_endpoint_reads_the_same() {

@@ -2,8 +2,8 @@
 
 use crate::Secret;
 
-/// A password as stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A password as stored. Shows how it is kept, and neither hash nor salt.
+#[derive(Clone, PartialEq, Eq)]
 pub enum StoredPassword {
     /// A PHC string of Argon2id, what Tidegate itself writes.
     Argon2id(Secret<String>),
@@ -16,6 +16,17 @@ pub enum StoredPassword {
         /// Base64 text of the salt, appended *as text* to the password before digesting; `None` when unsalted.
         salt: Option<String>,
     },
+}
+
+impl std::fmt::Debug for StoredPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Argon2id(_) => f.write_str("Argon2id"),
+            Self::Legacy { digest, salt, .. } => {
+                f.debug_struct("Legacy").field("digest", digest).field("salted", &salt.is_some()).finish_non_exhaustive()
+            }
+        }
+    }
 }
 
 /// Algorithms of the old JDBC user stores (`PasswordDigest`).

@@ -10,8 +10,8 @@ pub const PRIMARY_STORE: &str = "PRIMARY";
 /// The role every user has.
 pub const EVERYONE: &str = "Internal/everyone";
 
-/// One account.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One account. Shows the names of its attributes and not their values, which may be answers to security questions.
+#[derive(Clone, PartialEq, Eq)]
 pub struct User {
     /// Stable id.
     pub id: UserId,
@@ -35,6 +35,26 @@ pub struct User {
     pub password_changed_at: Timestamp,
     /// When the account was made.
     pub created_at: Timestamp,
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, tenant, store, name, password, roles, attributes, locked, must_change_password, password_changed_at, created_at } =
+            self;
+        f.debug_struct("User")
+            .field("id", id)
+            .field("tenant", tenant)
+            .field("store", store)
+            .field("name", name)
+            .field("password", password)
+            .field("roles", roles)
+            .field("attributes", &attributes.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("locked", locked)
+            .field("must_change_password", must_change_password)
+            .field("password_changed_at", password_changed_at)
+            .field("created_at", created_at)
+            .finish()
+    }
 }
 
 /// A user's name in full: store, name and tenant domain.

@@ -51,7 +51,8 @@ impl fmt::Display for UserStoreKind {
 }
 
 /// A store's definition. Its properties keep the names and values that the old product gave them; who asks the store acts on those it knows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Shows the names of properties and not their values: an address may hold a password.
+#[derive(Clone, PartialEq, Eq)]
 pub struct UserStore {
     /// Whose users it holds.
     pub tenant: TenantId,
@@ -71,6 +72,23 @@ pub struct UserStore {
     pub properties: Vec<(String, String)>,
     /// Properties that hold passwords.
     pub secrets: Vec<(String, Secret<String>)>,
+}
+
+impl std::fmt::Debug for UserStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { tenant, domain, kind, disabled, position, admin_role, attributes, properties, secrets } = self;
+        f.debug_struct("UserStore")
+            .field("tenant", tenant)
+            .field("domain", domain)
+            .field("kind", kind)
+            .field("disabled", disabled)
+            .field("position", position)
+            .field("admin_role", admin_role)
+            .field("attributes", attributes)
+            .field("properties", &properties.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("secrets", &secrets.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .finish()
+    }
 }
 
 impl UserStore {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::schema::Database;
 use crate::seed;
 use crate::site::Site;
 use crate::write::{Dialect, Links, WriteError, Written, put};
@@ -33,6 +34,103 @@ const IN_FILES: [(&str, &str, &str, &str, &str); 4] = [
     ("key's password", "repository/conf/carbon.xml", "<KeyPassword>", "wso2carbon", "</KeyPassword>"),
     ("datasource's password", "repository/conf/datasources/master-datasources.xml", "<password>", "wso2carbon", "</password>"),
     ("server's own password", "repository/conf/api-manager.xml", "<Password>", "admin", "</Password>"),
+];
+
+/// Secrets in rows that the site itself never fills: place, database, statement with `CANARY` where the secret stands, whether it is kept.
+const IN_ROWS: [(&str, Database, &str, bool); 7] = [
+    (
+        "authorization code",
+        Database::Am,
+        "INSERT INTO `IDN_OAUTH2_AUTHORIZATION_CODE` (`AUTHORIZATION_CODE`,`CONSUMER_KEY`,`SCOPE`,`AUTHZ_USER`,`TIME_CREATED`,`VALIDITY_PERIOD`) \
+         VALUES ('CANARY','none','default','admin','2016-01-01 00:00:00',300000);",
+        false,
+    ),
+    (
+        "OAuth 1.0a token secret",
+        Database::Am,
+        "INSERT INTO `IDN_OAUTH1A_ACCESS_TOKEN` (`ACCESS_TOKEN`,`ACCESS_TOKEN_SECRET`,`CONSUMER_KEY`,`SCOPE`,`AUTHZ_USER`) \
+         VALUES ('t','CANARY','none','default','admin');",
+        false,
+    ),
+    (
+        "token of one subscription",
+        Database::Am,
+        "INSERT INTO `AM_SUBSCRIPTION_KEY_MAPPING` (`SUBSCRIPTION_ID`,`ACCESS_TOKEN`,`KEY_TYPE`) VALUES (1,'CANARY','PRODUCTION');",
+        false,
+    ),
+    (
+        "identity provider's secret",
+        Database::Am,
+        "INSERT INTO `IDP_AUTHENTICATOR_PROPERTY` (`ID`,`TENANT_ID`,`AUTHENTICATOR_ID`,`PROPERTY_KEY`,`PROPERTY_VALUE`,`IS_SECRET`) \
+         VALUES (901,-1234,1,'ClientSecret','CANARY','1');",
+        false,
+    ),
+    (
+        "answer to a security question",
+        Database::Am,
+        "INSERT INTO `IDN_IDENTITY_USER_DATA` (`TENANT_ID`,`USER_NAME`,`DATA_KEY`,`DATA_VALUE`) \
+         VALUES (-1234,'admin','http://wso2.org/claims/challengeQuestion1','Mother!CANARY');",
+        false,
+    ),
+    (
+        "user's attribute",
+        Database::User,
+        "INSERT INTO `UM_USER_ATTRIBUTE` (`UM_ID`,`UM_ATTR_NAME`,`UM_ATTR_VALUE`,`UM_PROFILE_ID`,`UM_USER_ID`,`UM_TENANT_ID`) \
+         VALUES (90001,'telephoneNumber','CANARY','default',1,-1234);",
+        true,
+    ),
+    (
+        "property of a resource",
+        Database::Registry,
+        "INSERT INTO `REG_PROPERTY` (`REG_ID`,`REG_NAME`,`REG_VALUE`,`REG_TENANT_ID`) VALUES (90001,'password','CANARY',-1234);",
+        false,
+    ),
+];
+
+/// Files that hold a secret: place, path, text with `CANARY` where the secret stands, whether it is kept.
+const FILES: [(&str, &str, &str, bool); 7] = [
+    (
+        "user store's connection password",
+        "repository/deployment/server/userstores/branch_example.xml",
+        "<UserStoreManager class=\"org.wso2.carbon.user.core.jdbc.JDBCUserStoreManager\"><Property name=\"url\">jdbc:mysql://db.old.example:1/branch</Property>\
+         <Property name=\"userName\">branch</Property><Property name=\"password\">CANARY</Property><Property name=\"DomainName\">BRANCH.EXAMPLE</Property></UserStoreManager>",
+        false,
+    ),
+    (
+        "password in a user store's address",
+        "repository/deployment/server/userstores/address_example.xml",
+        "<UserStoreManager class=\"com.example.OwnStore\"><Property name=\"url\">jdbc:mysql://db.old.example:1/branch?user=u&amp;password=CANARY</Property>\
+         <Property name=\"DomainName\">ADDRESS.EXAMPLE</Property></UserStoreManager>",
+        false,
+    ),
+    (
+        "directory's password",
+        "repository/deployment/server/userstores/directory_example.xml",
+        "<UserStoreManager class=\"org.wso2.carbon.user.core.ldap.ReadOnlyLDAPUserStoreManager\"><Property name=\"ConnectionURL\">ldap://dir.old.example:1</Property>\
+         <Property name=\"ConnectionName\">uid=admin</Property><Property name=\"ConnectionPassword\">CANARY</Property>\
+         <Property name=\"UserSearchBase\">ou=x</Property><Property name=\"UserNameAttribute\">uid</Property>\
+         <Property name=\"UserNameSearchFilter\">(uid=?)</Property><Property name=\"DomainName\">DIRECTORY.EXAMPLE</Property></UserStoreManager>",
+        false,
+    ),
+    (
+        "password of the vault's file",
+        "repository/conf/security/cipher-text.properties",
+        "Carbon.Security.KeyStore.Password=[CANARY]\n",
+        false,
+    ),
+    ("password left for the start script", "password-tmp", "CANARY\n", false),
+    (
+        "credentials in a gateway's sequence",
+        "repository/deployment/server/synapse-configs/default/sequences/canary.xml",
+        "<sequence xmlns=\"http://ws.apache.org/ns/synapse\" name=\"canary\"><property name=\"Authorization\" value=\"Basic CANARY\" scope=\"transport\"/></sequence>",
+        true,
+    ),
+    (
+        "credentials in a gateway's endpoint",
+        "repository/deployment/server/synapse-configs/default/endpoints/canary.xml",
+        "<endpoint xmlns=\"http://ws.apache.org/ns/synapse\" name=\"canary\"><address uri=\"http://u:CANARY@backend.old.example/\"/></endpoint>",
+        true,
+    ),
 ];
 
 struct Nest {
@@ -117,19 +215,27 @@ impl Site {
         for (place, file, before, secret, after) in IN_FILES {
             nest.plant_in(&written.home.join(file), (place, before, secret, after), false)?;
         }
-        let store = nest.text("user store's connection password".to_owned(), false);
-        let vault = nest.text("password of the vault's file".to_owned(), false);
-        for (file, text) in [
-            (
-                "repository/deployment/server/userstores/branch_example.xml",
-                format!(
-                    "<UserStoreManager class=\"org.wso2.carbon.user.core.jdbc.JDBCUserStoreManager\"><Property name=\"url\">jdbc:mysql://db.old.example:1/branch</Property>\
-                     <Property name=\"userName\">branch</Property><Property name=\"password\">{store}</Property><Property name=\"DomainName\">BRANCH.EXAMPLE</Property></UserStoreManager>"
-                ),
-            ),
-            ("repository/conf/security/cipher-text.properties", format!("Carbon.Security.KeyStore.Password=[{vault}]\n")),
-        ] {
-            put(&written.home.join(file), text.as_bytes())?;
+        for (place, database, statement, is_kept) in IN_ROWS {
+            let file = match database {
+                Database::Am => &written.am_sql,
+                Database::User => &written.user_sql,
+                Database::Registry => &written.registry_sql,
+            };
+            let failed = |source| WriteError { path: file.clone(), source };
+            let mut dump = std::fs::read(file).map_err(failed)?;
+            let foot = b"-- Dump completed";
+            let at = dump.windows(foot.len()).rposition(|window| window == foot).unwrap_or(dump.len());
+            let row = format!("{}\n", statement.replace("CANARY", &nest.text(place.to_owned(), is_kept)));
+            dump.splice(at..at, row.into_bytes());
+            put(file, &dump)?;
+        }
+        let url = nest.text("password in a datasource's address".to_owned(), false);
+        let datasources = written.home.join("repository/conf/datasources/master-datasources.xml");
+        let failed = |source| WriteError { path: datasources.clone(), source };
+        let text = std::fs::read_to_string(&datasources).map_err(failed)?;
+        put(&datasources, text.replace("</url>", &format!("?user=u&amp;password={url}</url>")).as_bytes())?;
+        for (place, file, text, is_kept) in FILES {
+            put(&written.home.join(file), text.replace("CANARY", &nest.text(place.to_owned(), is_kept)).as_bytes())?;
         }
         Ok((written, nest.planted))
     }
@@ -157,9 +263,21 @@ mod tests {
         for canary in planted.iter().filter(|c| !c.place.starts_with("password of ") || c.place.contains("vault")) {
             assert!(text.contains(&canary.text), "{canary:?}");
         }
-        for place in
-            ["external store", "workflow executor", "sign-up", "sequence", "keystore", "key's", "datasource", "server's own", "endpoint"]
-        {
+        for place in [
+            "external store",
+            "workflow executor",
+            "authorization code",
+            "start script",
+            "datasource's address",
+            "security question",
+            "sign-up",
+            "sequence",
+            "keystore",
+            "key's",
+            "datasource",
+            "server's own",
+            "endpoint",
+        ] {
             assert!(planted.iter().any(|c| c.place.contains(place)), "{place}");
         }
     }

@@ -18,7 +18,7 @@ use crate::source::{
     clock::{Clock, WrittenIn, written_in},
     files::Home,
     keypairs,
-    keystore::{KeyStoreFault, OldKey},
+    keystore::KeyStoreFault,
 };
 use crate::translate::{EndpointMap, Input, Serving};
 
@@ -76,7 +76,9 @@ impl Old {
     ///
     /// [`OpenError`].
     pub async fn read(place: &Place) -> Result<Self, OpenError> {
-        let home = place.home.as_deref().map(Home::open).transpose()?;
+        let mut home = place.home.as_deref().map(Home::open).transpose()?;
+        // First, because the configuration may keep the databases' own passwords in its vault.
+        let key = home.as_mut().map_or(Err(KeyStoreFault::NotNamed), |home| home.unlock(place.key_store_password.as_ref())).map(Arc::new);
         let reading = Reading { database_zone: place.zone, source_zone: place.zone };
         let mut site = match (&home, place.databases.as_slice()) {
             (_, locations @ [_, ..]) => Site::open(&distinct(locations), reading).await?,
@@ -84,35 +86,32 @@ impl Old {
             (None, []) => return Err(OpenError::Nowhere),
         };
         let mut installation = Installation::read(&site, home.as_ref().map(|h| &h.settings)).await?;
-        let for_stores = home.as_ref().is_some_and(stores::wants_key);
         let encrypted = installation.encryption.is_on();
-        let wanted = encrypted || installation.has_sealed_files();
-        let key = (wanted || for_stores).then(|| key(place, home.as_ref()));
-        let key = key.map(|key| key.map(Arc::new));
-        if wanted {
+        if encrypted || installation.has_sealed_files() {
             match &key {
-                Some(Ok(key)) => {
+                Ok(key) => {
                     installation.unseal(key);
                     site.key = Some(Arc::clone(key));
                 }
-                Some(Err(fault)) if encrypted => installation.encryption.fault = Some(fault.clone()),
+                Err(fault) if encrypted => installation.encryption.fault = Some(fault.clone()),
                 // What needs it says so where it is translated; nothing a caller holds depends on it.
-                Some(Err(fault)) => installation.notes.push(format!("passwords of endpoints and tenants' keystores stay closed: {fault}")),
-                None => {}
+                Err(fault) => installation.notes.push(format!("passwords of endpoints and tenants' keystores stay closed: {fault}")),
             }
         }
-        let mut stores = stores::read(home.as_ref(), &installation.tenants, key.as_ref().and_then(|key| key.as_deref().ok()));
+        let mut stores = stores::read(home.as_ref(), &installation.tenants, key.as_deref().ok());
         for store in &mut stores {
             trust(store, place);
         }
         if let Some(home) = &home {
-            let password = place.key_store_password.as_ref();
+            let password = home.key_store_password(place.key_store_password.as_ref());
             let settings = &home.settings;
             installation.keys = Keys {
                 primary: Some(keypairs::pair(settings.key_store.as_ref(), &home.root, password)),
                 trusted: Some(keypairs::trusted(settings.trust_store.as_ref(), &home.root, None)),
+                tenants: Vec::new(),
             };
         }
+        installation.keys.tenants = installation.tenant_pairs();
         let source = identity(&installation);
         Ok(Self { site, home, installation, stores, source, zone: place.zone, leave_encrypted: place.leave_encrypted })
     }
@@ -157,11 +156,6 @@ impl Old {
     pub fn zone(&self) -> Option<Tz> {
         self.zone
     }
-}
-
-fn key(place: &Place, home: Option<&Home>) -> Result<OldKey, KeyStoreFault> {
-    let home = home.ok_or(KeyStoreFault::NotNamed)?;
-    OldKey::of(&home.settings.key_stores(), &home.root, place.key_store_password.as_ref())
 }
 
 /// Tells a directory's definition which certificates to take, as the operator decided.

@@ -100,6 +100,10 @@ pub(crate) enum BackendFailure {
     Other,
     /// The client's own body broke off; there is hardly anyone left to read the answer.
     ClientBody,
+    /// The backend asks who the gateway is, and what the endpoint's configuration says does not satisfy it.
+    Unauthenticated,
+    /// There is no token to show the backend, or it refuses the one there is.
+    NoToken,
 }
 
 /// Headers and text of an answer the gateway makes itself.
@@ -119,6 +123,8 @@ const CHALLENGE: HeaderValue = HeaderValue::from_static(
 const BLOCKED: &str = "This API has been blocked temporarily. Please try again later or contact the system administrators.";
 const BAD_QUERY: &str = "the query holds a malformed percent-escape";
 const TRANSFER_CODING: &str = "Only the transfer coding chunked is supported";
+/// As the old product put it.
+const UNAUTHENTICATED: &str = "Unauthenticated at backend level";
 const CLIENT_BODY: &str = "the request body broke off";
 
 /// What of a call an old version's answer depends on.
@@ -300,6 +306,8 @@ impl BackendFailure {
             Self::Protocol => ("101506", "Error in Sender"),
             Self::Other => ("101500", "Error in Sender"),
             Self::ClientBody => ("400", CLIENT_BODY),
+            Self::Unauthenticated => ("401", "The backend does not accept the gateway's digest authentication"),
+            Self::NoToken => ("900424", "Please try again"),
         }
     }
 
@@ -308,6 +316,16 @@ impl BackendFailure {
             return bad_request(CLIENT_BODY);
         }
         let (code, description) = self.words();
+        match self {
+            Self::Unauthenticated => {
+                return json(StatusCode::UNAUTHORIZED, code, &[("message", UNAUTHENTICATED), ("description", description)]);
+            }
+            Self::NoToken => {
+                let text = [("message", "Temporary Server Error"), ("description", description)];
+                return json(StatusCode::INTERNAL_SERVER_ERROR, code, &text);
+            }
+            _ => {}
+        }
         report(StatusCode::INTERNAL_SERVER_ERROR, code, "Runtime Error", description)
     }
 }

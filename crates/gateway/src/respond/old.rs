@@ -80,7 +80,8 @@ pub(super) fn answer(refusal: &Refusal, generation: Generation, rule: Rule, told
     let json = wants_json(fault.builder, generation, rule, told);
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(CONTENT_TYPE, if json { super::JSON } else { XML });
-    if fault.status == StatusCode::UNAUTHORIZED {
+    // A backend's refusal of the gateway asks nothing of the client.
+    if fault.status == StatusCode::UNAUTHORIZED && !matches!(refusal, Refusal::Backend(_)) {
         headers.insert(WWW_AUTHENTICATE, if generation >= Generation::V2_1 { CHALLENGE_2_1 } else { CHALLENGE });
     }
     let text = if json { fault.json() } else { fault.xml() };
@@ -120,6 +121,10 @@ fn fault(refusal: &Refusal, generation: Generation, told: &Told<'_>) -> Fault {
         Refusal::Throttle(refusal) => throttled(refusal.level, refusal.until, generation),
         Refusal::Backend(BackendFailure::ClientBody) => sequence(400, "400", "Bad Request", super::CLIENT_BODY),
         Refusal::Mediation { code, description } => runtime(500, code, description),
+        Refusal::Backend(BackendFailure::Unauthenticated) => {
+            let (code, description) = BackendFailure::Unauthenticated.words();
+            sequence(401, code, super::UNAUTHENTICATED, description)
+        }
         Refusal::Backend(failure) => {
             let (code, description) = failure.words();
             runtime(500, code, description)

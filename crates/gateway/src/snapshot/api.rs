@@ -8,11 +8,11 @@ use http::{HeaderName, HeaderValue};
 use model::{Api, ApiId, ApiKind, AuthType, Cors, EndpointSet, KeyType, LifecycleState, PolicyId, TenantId, Timestamp};
 
 use super::backend::{AddressFault, Backends};
-use super::credentials;
 use super::resources::{Operation, Resources, Verb, Verbs};
 use super::{Family, MAX_DEPTH, PolicyKey, PolicyName, Texts, depth};
 use crate::counters::Key;
 use crate::path;
+use crate::sign_in;
 
 /// Something in a change cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +38,7 @@ pub enum CompileFault {
     BackendSecurity {
         /// Which API.
         api: ApiId,
-        /// `type` in `endpoint_security`.
+        /// `type` in `endpoint_security`, and what is wrong with the rest of it.
         kind: String,
     },
     /// The API's operations are answered by scripts.
@@ -301,9 +301,8 @@ fn backends(api: &Api, set: Option<EndpointSet>, environment: &str) -> Result<Op
         return Err(CompileFault::EndpointKind { api: api.id, kind: kind.to_owned() });
     }
     let Some(set) = set else { return Ok(None) };
-    let authorization =
-        credentials::authorization(&api.endpoints, environment).map_err(|kind| CompileFault::BackendSecurity { api: api.id, kind })?;
-    Backends::new(&set, authorization).map(Some).map_err(|fault| CompileFault::Address { api: api.id, fault })
+    let sign_in = sign_in::of(&api.endpoints, environment).map_err(|kind| CompileFault::BackendSecurity { api: api.id, kind })?;
+    Backends::new(&set, sign_in).map(Some).map_err(|fault| CompileFault::Address { api: api.id, fault })
 }
 
 fn resources(api: &Api, texts: &mut Texts<'_>) -> Result<Resources, CompileFault> {

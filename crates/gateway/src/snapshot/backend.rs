@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use http::{HeaderValue, Uri};
 use model::EndpointSet;
 
 use crate::path;
+use crate::sign_in::SignIn;
+use crate::sign_in::digest::Challenge;
 
 /// What connections to a backend have in common; the key of the connection pool.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,6 +35,8 @@ pub(crate) struct Target {
     pub(crate) query: Option<Box<str>>,
     /// How long the backend may take to begin its answer; `None` leaves it to the gateway.
     pub(crate) timeout: Option<Duration>,
+    /// What it asked for last, where calls sign in by digest.
+    pub(crate) challenge: ArcSwapOption<Challenge>,
 }
 
 /// What one key type's calls go to.
@@ -41,8 +46,8 @@ pub(crate) struct Backends {
     /// Targets at the head that share the calls; the others stand in.
     shared: usize,
     turn: AtomicUsize,
-    /// What `Authorization` says to them, in place of what the client said.
-    pub(crate) authorization: Option<HeaderValue>,
+    /// How to sign in at them; without, what the client says goes on.
+    pub(crate) sign_in: Option<SignIn>,
 }
 
 /// An address that cannot be called.
@@ -57,7 +62,7 @@ pub enum AddressFault {
 }
 
 impl Target {
-    fn parse(url: &str, timeout_ms: Option<u64>) -> Result<Self, AddressFault> {
+    pub(crate) fn parse(url: &str, timeout_ms: Option<u64>) -> Result<Self, AddressFault> {
         if url.contains(['{', '}']) {
             return Err(AddressFault::Template(url.to_owned()));
         }
@@ -82,6 +87,7 @@ impl Target {
             base: path.strip_suffix('/').unwrap_or(&path).into(),
             query: uri.query().filter(|q| !q.is_empty()).map(Into::into),
             timeout: timeout_ms.filter(|ms| *ms > 0).map(Duration::from_millis),
+            challenge: ArcSwapOption::empty(),
         })
     }
 
@@ -96,14 +102,14 @@ impl Target {
 }
 
 impl Backends {
-    pub(crate) fn new(set: &EndpointSet, authorization: Option<HeaderValue>) -> Result<Self, AddressFault> {
+    pub(crate) fn new(set: &EndpointSet, sign_in: Option<SignIn>) -> Result<Self, AddressFault> {
         let targets = set
             .primary
             .iter()
             .chain(&set.failovers)
             .map(|endpoint| Target::parse(&endpoint.url, endpoint.timeout_ms).map(Arc::new))
             .collect::<Result<Box<[_]>, _>>()?;
-        Ok(Self { targets, shared: set.primary.len(), turn: AtomicUsize::new(0), authorization })
+        Ok(Self { targets, shared: set.primary.len(), turn: AtomicUsize::new(0), sign_in })
     }
 
     /// The targets in the order to try them for one call: the next in turn, the others it shares the calls with, then the stand-ins.

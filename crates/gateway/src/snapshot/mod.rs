@@ -8,7 +8,6 @@
 
 mod api;
 mod backend;
-mod credentials;
 mod denials;
 mod programs;
 mod resources;

@@ -6,6 +6,7 @@
 use std::future::{Future, poll_fn};
 use std::io::Write as _;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,11 +16,13 @@ use tokio::time::{Instant, Sleep};
 use crate::body::RequestBody;
 use crate::listener::Peer;
 use crate::respond::BackendFailure;
+use crate::sign_in::Authorization;
 use crate::snapshot::{Backends, Target};
 use crate::steps::rewrite::{self, BadTarget, Outgoing};
 use crate::upstream::{AnswerHead, ConnectFault, Expectation, Fault, Link, Pool};
 
 /// A request but for where it goes and its body.
+#[derive(Clone, Copy)]
 pub(crate) struct Request<'c> {
     pub(crate) method: &'c Method,
     /// The path below the API's context.
@@ -28,6 +31,16 @@ pub(crate) struct Request<'c> {
     pub(crate) headers: Outgoing<'c>,
     /// The client said how long its body is, be it 0.
     pub(crate) says_length: bool,
+}
+
+impl<'c> Request<'c> {
+    /// The same, with an `Authorization` in place of the client's.
+    pub(crate) fn saying<'d>(&self, authorization: Authorization<'d>) -> Request<'d>
+    where
+        'c: 'd,
+    {
+        Request { headers: Outgoing { authorization: Some(authorization), ..self.headers }, ..*self }
+    }
 }
 
 /// Limits on a backend.
@@ -52,18 +65,29 @@ pub(crate) async fn forward(
     pool: &Pool,
     backends: &Backends,
     request: &Request<'_>,
-    mut body: RequestBody,
+    body: RequestBody,
     bounds: &Bounds<'_>,
 ) -> Result<(AnswerHead, Box<Link>), BackendFailure> {
+    ask(pool, backends.in_turn(), request, body, bounds).await.map(|(head, link, _)| (head, link))
+}
+
+/// As [`forward`], of the given targets, and says which of them answered.
+pub(crate) async fn ask<'t>(
+    pool: &Pool,
+    targets: impl Iterator<Item = &'t Arc<Target>>,
+    request: &Request<'_>,
+    mut body: RequestBody,
+    bounds: &Bounds<'_>,
+) -> Result<(AnswerHead, Box<Link>, &'t Arc<Target>), BackendFailure> {
     let repeatable = body.is_empty() && is_idempotent(request.method);
     let expect = Expectation { no_body: *request.method == Method::HEAD, head_max: bounds.head_max, goes_on: rewrite::answers };
     let call = Call { request, bounds, expect };
     let mut failure = BackendFailure::Connect;
-    for target in backends.in_turn() {
+    for target in targets {
         if let Some(mut link) = pool.take(&target.authority) {
             let used = link.used;
             body = match call.exchange(&mut link, target, body).await {
-                Ok(head) => return Ok((head, link)),
+                Ok(head) => return Ok((head, link, target)),
                 Err(Failed::Fault(Fault::NotSent(body))) => body,
                 Err(Failed::Fault(Fault::Unanswered(_))) if used && repeatable => RequestBody::Empty,
                 Err(failed) => return Err(failed.failure()),
@@ -78,7 +102,7 @@ pub(crate) async fn forward(
             }
         };
         return match call.exchange(&mut link, target, body).await {
-            Ok(head) => Ok((head, link)),
+            Ok(head) => Ok((head, link, target)),
             Err(failed) => Err(failed.failure()),
         };
     }
@@ -125,10 +149,19 @@ impl Call<'_> {
         let request = self.request;
         out.extend_from_slice(request.method.as_str().as_bytes());
         out.push(b' ');
+        let from = out.len();
         rewrite::push_target(target, request.rest, request.query, out)?;
+        let to = out.len();
         out.extend_from_slice(b" HTTP/1.1\r\n");
         rewrite::line(out, "host", target.host_header.as_bytes());
         request.headers.write(out);
+        if let Some(Authorization::Digest(digest)) = request.headers.authorization
+            && let Some(challenge) = &*target.challenge.load()
+        {
+            let own_nonce = uuid::Uuid::new_v4().simple().to_string();
+            let answer = digest.answer(challenge, request.method.as_str(), out.get(from..to).unwrap_or_default(), &own_nonce);
+            rewrite::line(out, "authorization", &answer);
+        }
         match framing {
             Framing::None { say_so: false } => {}
             Framing::None { say_so: true } => out.extend_from_slice(b"content-length: 0\r\n"),

@@ -21,6 +21,7 @@ use traffic::IpRange;
 
 use crate::hops;
 use crate::listener::Peer;
+use crate::sign_in::Authorization;
 use crate::snapshot::Target;
 use crate::steps::authenticate::bearer_of;
 use crate::steps::tell::Told;
@@ -31,7 +32,8 @@ const FORWARDED_HOST: &str = "x-forwarded-host";
 /// Carries a key of the publisher's own, which no backend needs to see.
 const INTERNAL_KEY: &str = "internal-key";
 
-/// The headers of a request as its backend gets them, but for `Host` and framing.
+/// The headers of a request as its backend gets them, but for `Host`, framing, and the answer to a backend's challenge.
+#[derive(Clone, Copy)]
 pub(crate) struct Outgoing<'c> {
     pub(crate) headers: &'c HeaderMap,
     pub(crate) peer: &'c Peer,
@@ -41,7 +43,7 @@ pub(crate) struct Outgoing<'c> {
     /// Header whose bearer token stays here.
     pub(crate) bearer: Option<&'c HeaderName>,
     /// What `Authorization` says, in place of what the client said.
-    pub(crate) authorization: Option<&'c HeaderValue>,
+    pub(crate) authorization: Option<Authorization<'c>>,
     /// What the backend is told of the caller, in place of what the client says.
     pub(crate) told: Option<&'c Told>,
 }
@@ -96,7 +98,7 @@ impl Outgoing<'_> {
         self.write_bearers_company(out);
         self.write_forwarded(out, &says);
         line(out, self.correlation.0.as_str(), self.correlation.1.as_bytes());
-        if let Some(authorization) = self.authorization {
+        if let Some(Authorization::Value(authorization)) = self.authorization {
             line(out, "authorization", authorization.as_bytes());
         }
         if let Some(Told { header, token: Some(token) }) = self.told {

@@ -753,6 +753,40 @@ async fn an_inactive_key_still_verifies_and_no_longer_signs() {
 }
 
 #[tokio::test]
+async fn a_key_that_does_not_read_costs_its_own_tenant_alone() {
+    let house = House::new().await;
+    let client = house.portal_client("admin", Lifetimes::default()).await;
+    let mut tx = house.db.write().await.unwrap();
+    let acme = TenantId(77);
+    let tenant = model::Tenant { id: acme, domain: "other.example".to_owned(), ..model::Tenant::super_tenant(Timestamp(START)) };
+    db::tenants::insert(&mut tx, &tenant).await.unwrap();
+    let broken = db::signing_keys::StoredKey {
+        tenant: acme,
+        kid: "broken".to_owned(),
+        pkcs8: Secret::new(vec![0x30, 0]),
+        certificate_der: vec![1],
+        created_at: Timestamp(START),
+        active: true,
+    };
+    db::signing_keys::insert(&mut tx, &broken).await.unwrap();
+    tx.commit().await.unwrap();
+    let signers = house.desk.signers();
+    signers.reload().await.unwrap();
+    assert_eq!(signers.unreadable(), 1);
+    house.desk.application_token(&client.id, None, Vec::new()).await.unwrap();
+    let fault = signers.ensure(acme).await.unwrap_err();
+    assert_eq!(fault.to_string(), "the stored signing key of tenant 77 cannot be read");
+    // Mended, it signs, and nothing has been made in its place meanwhile.
+    let mut tx = house.db.write().await.unwrap();
+    assert_eq!(db::signing_keys::list(&mut tx, acme).await.unwrap().len(), 1);
+    assert!(db::signing_keys::delete(&mut tx, acme, "broken").await.unwrap());
+    tx.commit().await.unwrap();
+    signers.reload().await.unwrap();
+    assert_eq!(signers.unreadable(), 0);
+    signers.ensure(acme).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_cannot_be_checked_is_an_error_and_never_leave() {
     let house = House::new().await;
     let client = house.register("admin", ALL_GRANTS).await;

@@ -269,8 +269,8 @@ pub struct StoredFile {
     pub media_type: Option<String>,
 }
 
-/// A sequence in the registry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A sequence in the registry. Its bytes, into which authors write passwords, do not print.
+#[derive(Clone, PartialEq, Eq)]
 pub struct SequenceResource {
     /// `in`, `out` or `fault`.
     pub direction: String,
@@ -280,6 +280,12 @@ pub struct SequenceResource {
     pub uuid: Option<String>,
     /// Bytes.
     pub bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for SequenceResource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SequenceResource({}/{}, {:?}, {} bytes)", self.direction, self.file, self.uuid, self.bytes.len())
+    }
 }
 
 /// `-AT-` back to `@`, at its last place only.

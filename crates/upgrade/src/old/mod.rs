@@ -34,7 +34,7 @@ use self::{
 use crate::source::{
     CellError, Site, SourceError, Version,
     files::Settings,
-    keypairs::{Certificates, OldPair},
+    keypairs::{self, Certificates, OldPair},
     keystore::{KeyStoreFault, OldKey},
 };
 
@@ -179,10 +179,23 @@ pub struct Keys {
     pub primary: Option<Result<OldPair, KeyStoreFault>>,
     /// Certificates the old server trusted, by alias; or why there are none.
     pub trusted: Option<Result<Certificates, KeyStoreFault>>,
+    /// Each tenant's own key pair, out of its keystore in the registry; or why there is none.
+    pub tenants: Vec<TenantPair>,
 }
 
-/// One tenant's settings in the registry, as bytes.
-#[derive(Debug, Clone, PartialEq, Default)]
+/// What became of a tenant's own keystore.
+#[derive(Debug, Clone)]
+pub struct TenantPair {
+    /// Tenant.
+    pub tenant_id: i64,
+    /// Path of the keystore in the registry.
+    pub path: String,
+    /// The key that signed for the tenant.
+    pub pair: Result<OldPair, KeyStoreFault>,
+}
+
+/// One tenant's settings in the registry, as bytes. Passwords stand in several of them, so it shows only which there are.
+#[derive(Clone, PartialEq, Default)]
 pub struct TenantFiles {
     /// Tenant.
     pub tenant_id: i64,
@@ -206,6 +219,24 @@ pub struct TenantFiles {
     pub key_store: Option<(StoredFile, Vec<Property>)>,
     /// The same, opened as far as the installation's key does it.
     pub opened_key_store: Option<TenantKeyStore>,
+}
+
+impl std::fmt::Debug for TenantFiles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(Vec::len);
+        f.debug_struct("TenantFiles")
+            .field("tenant_id", &self.tenant_id)
+            .field("workflow_extensions", &length(&self.workflow_extensions))
+            .field("sign_up", &self.sign_up.is_some())
+            .field("tenant_conf", &length(&self.tenant_conf))
+            .field("external_stores", &self.external_stores.is_some())
+            .field("google_analytics", &length(&self.google_analytics))
+            .field("api_lifecycle", &length(&self.api_lifecycle))
+            .field("sequences", &self.sequences)
+            .field("vault", &self.vault)
+            .field("key_store", &self.key_store)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Where tenants' keystores stand.
@@ -388,6 +419,23 @@ impl Installation {
                 artifact.set("overview_endpointPpassword", plain);
             }
         }
+    }
+
+    /// The tenants' own key pairs, as far as the installation's key opened the passwords beside them.
+    pub fn tenant_pairs(&self) -> Vec<TenantPair> {
+        let stores = self.tenant_files.iter().filter_map(|files| Some((files.tenant_id, files.opened_key_store.as_ref()?)));
+        let pair = |(tenant_id, store): (i64, &TenantKeyStore)| {
+            let named = store.alias.as_deref().or(self.tenant_domain(tenant_id)).unwrap_or_default();
+            let pair = match &store.password {
+                None => Err(KeyStoreFault::PasswordsSealed(store.path.clone())),
+                Some(of_store) => {
+                    let of_key = store.key_password.as_ref().unwrap_or(of_store);
+                    keypairs::pair_of(store.bytes.expose(), &store.path, named, of_store, of_key)
+                }
+            };
+            TenantPair { tenant_id, path: store.path.clone(), pair }
+        };
+        stores.map(pair).collect()
     }
 
     /// A tenant's domain; `None` when there is no such tenant.

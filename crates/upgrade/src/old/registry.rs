@@ -33,8 +33,8 @@ pub struct Registry {
     pub orphan_property_links: u64,
 }
 
-/// One file or folder.
-#[derive(Debug, Clone, PartialEq)]
+/// One file or folder. Shows where it is and how long, and nothing of what is in it.
+#[derive(Clone, PartialEq)]
 pub struct Resource {
     /// Tenant.
     pub tenant_id: i64,
@@ -79,6 +79,13 @@ pub struct Property {
 impl std::fmt::Debug for Property {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.name)
+    }
+}
+
+impl std::fmt::Debug for Resource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let bytes = self.content.as_ref().map(Vec::len);
+        write!(f, "Resource({} of tenant {}, {bytes:?} bytes, {:?}, tags {:?})", self.path, self.tenant_id, self.properties, self.tags)
     }
 }
 
@@ -275,17 +282,19 @@ impl Registry {
         for row in record::all::<PathRow>(&source, unreadable).await? {
             paths.insert((row.tenant_id, row.id), row.value);
         }
-        let mut by_version: HashMap<(i64, i64), String> = HashMap::new();
-        let mut by_path: HashMap<(i64, i64, Option<String>), String> = HashMap::new();
+        // `None` for what lives, and is hidden by a mount or stands beside what is mounted.
+        let mut by_version: HashMap<(i64, i64), Option<String>> = HashMap::new();
+        let mut by_path: HashMap<(i64, i64, Option<String>), Option<String>> = HashMap::new();
         for row in record::all::<ResourceRow>(&source, unreadable).await? {
             let Some(folder) = paths.get(&(row.tenant_id, row.path_id)) else { continue };
             let own = match &row.name {
                 Some(name) => format!("{}/{name}", folder.trim_end_matches('/')),
                 None => folder.clone(),
             };
-            let Some(path) = see(&own) else { continue };
+            let path = see(&own);
             by_version.insert((row.tenant_id, row.version), path.clone());
             by_path.insert((row.tenant_id, row.path_id, row.name.clone()), path.clone());
+            let Some(path) = path else { continue };
             let resource = Resource {
                 tenant_id: row.tenant_id,
                 path: path.clone(),
@@ -313,14 +322,18 @@ impl Registry {
                 (None, Some(path_id)) => by_path.get(&(tenant, path_id, name)),
                 (None, None) => None,
             };
-            path.map(|path| (tenant, path.clone()))
+            path.map(|path| path.clone().map(|path| (tenant, path)))
         };
         let mut properties: HashMap<(i64, i64), Property> = HashMap::new();
         for row in record::all::<PropertyRow>(&source, unreadable).await? {
             properties.insert((row.tenant_id, row.id), Property { name: row.name, value: row.value });
         }
         for link in record::all::<PropertyLink>(&source, unreadable).await? {
-            let found = target(link.tenant_id, link.version, link.path_id, link.name).and_then(|key| self.resources.get_mut(&key));
+            let found = match target(link.tenant_id, link.version, link.path_id, link.name) {
+                Some(None) => continue,
+                Some(Some(key)) => self.resources.get_mut(&key),
+                None => None,
+            };
             match (found, properties.get(&(link.tenant_id, link.id))) {
                 (Some(resource), Some(property)) => resource.properties.push(property.clone()),
                 _ => self.orphan_property_links += 1,
@@ -331,7 +344,11 @@ impl Registry {
             tags.insert((row.tenant_id, row.id), row.name);
         }
         for link in record::all::<TagLink>(&source, unreadable).await? {
-            let found = target(link.tenant_id, link.version, link.path_id, link.name).and_then(|key| self.resources.get_mut(&key));
+            let found = match target(link.tenant_id, link.version, link.path_id, link.name) {
+                Some(None) => continue,
+                Some(Some(key)) => self.resources.get_mut(&key),
+                None => None,
+            };
             match (found, tags.get(&(link.tenant_id, link.id))) {
                 (Some(resource), Some(tag)) => {
                     if let Err(at) = resource.tags.binary_search(tag) {

@@ -1,14 +1,13 @@
 //! User stores as the old installation defines them: the primary one in user-mgt.xml and in tenants' realms, secondary ones in files of their own.
 //! Passwords that its key encrypted are opened here, as tokens are.
 
-use std::collections::BTreeMap;
-
 use model::Secret;
 
 use super::people::{SUPER_TENANT_ID, Tenant};
 use crate::source::Element;
 use crate::source::files::{Datasource, Home};
 use crate::source::keystore::OldKey;
+use crate::source::location::shown_url;
 
 /// A property that holds a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +18,8 @@ pub enum Hidden {
     Closed(&'static str),
 }
 
-/// A store's definition.
-#[derive(Debug, Clone)]
+/// A store's definition. Shows itself with addresses that hold no password.
+#[derive(Clone)]
 pub struct OldUserStore {
     /// -1234 for the super tenant.
     pub tenant_id: i64,
@@ -36,25 +35,32 @@ pub struct OldUserStore {
     pub hidden: Vec<(String, Hidden)>,
 }
 
+impl std::fmt::Debug for OldUserStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "OldUserStore({} of {}: {})", self.class, self.origin, self.shown())
+    }
+}
+
 impl OldUserStore {
+    /// All properties, passwords masked, for who has to build something in its place.
+    pub fn shown(&self) -> String {
+        let is_address = |name: &str, value: &str| name.to_ascii_lowercase().contains("url") || value.contains("://");
+        let value = |name: &str, value: &str| if is_address(name, value) { shown_url(value) } else { value.to_owned() };
+        let clear = self.properties.iter().map(|(name, text)| format!("{name}={}", value(name, text)));
+        let hidden = self.hidden.iter().map(|(name, _)| format!("{name}=***"));
+        clear.chain(hidden).collect::<Vec<_>>().join(", ")
+    }
+
     /// A property that is not blank, trimmed.
     pub fn property(&self, name: &str) -> Option<&str> {
         self.properties.iter().find(|(n, _)| n == name).map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
     }
 }
 
-/// Whether anything in the folder is encrypted, so that its key is wanted.
-pub fn wants_key(home: &Home) -> bool {
-    let is_hidden = |e: &Element| {
-        e.descendants().iter().any(|p| p.attribute("secretAlias").is_some() || p.attribute("encrypted").is_some_and(|t| t == "true"))
-    };
-    home.user_stores.iter().any(|file| is_hidden(&file.definition)) || home.document("user-mgt.xml").is_some_and(is_hidden)
-}
-
 /// Reads all definitions, the primary ones first, secondary ones in the order of their files.
 pub fn read(home: Option<&Home>, tenants: &[Tenant], key: Option<&OldKey>) -> Vec<OldUserStore> {
     let Some(home) = home else { return Vec::new() };
-    let opener = Opener { key, aliases: home.cipher_texts(), supplied: home, datasources: &home.datasources };
+    let opener = Opener { key, vault: home, datasources: &home.datasources };
     let mut found = Vec::new();
     let site = home.document("user-mgt.xml").and_then(|root| root.at(&["Realm", "UserStoreManager"]));
     if let Some(element) = site {
@@ -79,9 +85,7 @@ pub fn read(home: Option<&Home>, tenants: &[Tenant], key: Option<&OldKey>) -> Ve
 
 struct Opener<'a> {
     key: Option<&'a OldKey>,
-    /// What the vault's file holds, by alias.
-    aliases: BTreeMap<String, String>,
-    supplied: &'a Home,
+    vault: &'a Home,
     datasources: &'a [Datasource],
 }
 
@@ -110,7 +114,7 @@ impl Opener<'_> {
             let place = hidden.iter_mut().find(|(n, _)| n == name);
             if let Some((_, value)) = place.filter(|(_, value)| blank(value)) {
                 let aliases = ["UserStoreManager.Property.", "UserManager.Configuration.Property."].map(|start| format!("{start}{name}"));
-                if let Some(alias) = aliases.iter().find(|alias| self.aliases.contains_key(*alias)) {
+                if let Some(alias) = aliases.iter().find(|alias| self.vault.vault_has(alias)) {
                     *value = self.aliased(alias);
                 }
             }
@@ -126,12 +130,11 @@ impl Opener<'_> {
     }
 
     fn aliased(&self, alias: &str) -> Hidden {
-        if let Some(secret) = self.supplied.supplied(alias) {
-            return Hidden::Known(secret.clone());
-        }
-        match self.aliases.get(alias) {
-            Some(text) => self.opened(text),
-            None => Hidden::Closed("it is an alias into the secure vault, which does not hold it"),
+        match self.vault.supplied(alias) {
+            Some(secret) => Hidden::Known(secret.clone()),
+            None if !self.vault.vault_has(alias) => Hidden::Closed("it is an alias into the secure vault, which does not hold it"),
+            None if self.key.is_none() => Hidden::Closed("it is encrypted, and the old key is not at hand"),
+            None => Hidden::Closed("it is encrypted, but not with the old key"),
         }
     }
 

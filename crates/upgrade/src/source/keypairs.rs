@@ -1,4 +1,4 @@
-//! Key pairs with their certificates, and trusted certificates, out of Java keystores (JKS): what the old server signed with and whom it
+//! Key pairs with their certificates, and trusted certificates, out of Java keystores (JKS, PKCS12): what the old server signed with and whom it
 //! believed. What a key opens is [`super::keystore`]'s.
 
 use std::path::Path;
@@ -6,10 +6,8 @@ use std::path::Path;
 use model::Secret;
 
 use super::files::KeyStore;
-use super::keystore::{Bytes, KeyStoreFault, rsa, sha1, unsealed, wide};
+use super::keystore::{Bytes, KeyStoreFault, SEQUENCE, StoreFile, pkcs12_contents, pkcs12_named, rsa, sha1, unsealed, wide};
 
-/// A keystore holds a handful of keys and certificates.
-const FILE_BYTES_MAX: u64 = 16 << 20;
 const SHA1_BYTES: usize = 20;
 
 /// Certificates in DER by their alias.
@@ -37,7 +35,7 @@ impl std::fmt::Debug for OldPair {
 /// [`KeyStoreFault`].
 pub fn pair(store: Option<&KeyStore>, home: &Path, password: Option<&Secret<String>>) -> Result<OldPair, KeyStoreFault> {
     let store = store.ok_or(KeyStoreFault::NotNamed)?;
-    let file = File::open(store, home, password)?;
+    let file = StoreFile::open(store, home, password)?;
     pair_of(&file.bytes, &file.shown, store.alias.as_deref().unwrap_or_default(), &file.of_store, &file.of_key)
 }
 
@@ -48,43 +46,45 @@ pub fn pair(store: Option<&KeyStore>, home: &Path, password: Option<&Secret<Stri
 /// [`KeyStoreFault`].
 pub fn trusted(store: Option<&KeyStore>, home: &Path, password: Option<&Secret<String>>) -> Result<Certificates, KeyStoreFault> {
     let store = store.ok_or(KeyStoreFault::NotNamed)?;
-    let file = File::open(store, home, password)?;
+    let file = StoreFile::open(store, home, password)?;
+    if file.bytes.first() == Some(&SEQUENCE) {
+        let contents = pkcs12_contents(&file.bytes, &file.shown, &file.of_store, &file.of_key)?;
+        let keys: Vec<_> = contents.keys.iter().filter_map(|key| rsa(&key.der)).collect();
+        // A key's chain has no names but the first's; what is trusted by itself has one.
+        let alone = contents.certificates.into_iter().filter(|(_, der)| !keys.iter().any(|key| key.is_of(der)));
+        return Ok(alone.filter_map(|(name, der)| Some((name?, der))).collect());
+    }
     let entries = checked(&file.bytes, &file.shown, &file.of_store)?;
     let alone = entries.iter().filter(|e| e.sealed.is_none());
     Ok(alone.filter_map(|e| Some((String::from_utf8_lossy(e.alias).into_owned(), e.certificates.first()?.to_vec()))).collect())
 }
 
-/// A store's bytes with the passwords to try.
-struct File {
-    bytes: Vec<u8>,
-    shown: String,
-    of_store: Secret<String>,
-    of_key: Secret<String>,
-}
-
-impl File {
-    fn open(store: &KeyStore, home: &Path, password: Option<&Secret<String>>) -> Result<Self, KeyStoreFault> {
-        let shown = store.location.clone();
-        let location = store.location.replace("${carbon.home}", ".").replace("{carbon.home}", ".");
-        let path = home.join(location);
-        let size = std::fs::metadata(&path).map_err(|_| KeyStoreFault::Unreadable(shown.clone()))?.len();
-        if size > FILE_BYTES_MAX {
-            return Err(KeyStoreFault::NotAKeyStore(shown));
-        }
-        let bytes = std::fs::read(&path).map_err(|_| KeyStoreFault::Unreadable(shown.clone()))?;
-        let of_store = password.or(store.password.as_ref()).ok_or_else(|| KeyStoreFault::NoPassword(shown.clone()))?.clone();
-        let of_key = password.or(store.key_password.as_ref()).unwrap_or(&of_store).clone();
-        Ok(Self { bytes, shown, of_store, of_key })
+/// The key pair in a store's bytes, by the name of its key. `shown` is how faults name the store.
+///
+/// # Errors
+///
+/// [`KeyStoreFault`].
+pub fn pair_of(
+    bytes: &[u8],
+    shown: &str,
+    alias: &str,
+    of_store: &Secret<String>,
+    of_key: &Secret<String>,
+) -> Result<OldPair, KeyStoreFault> {
+    let no_key = || KeyStoreFault::NoKey(shown.to_owned(), alias.to_owned());
+    if bytes.first() == Some(&SEQUENCE) {
+        let contents = pkcs12_contents(bytes, shown, of_store, of_key)?;
+        let (key, numbers) = pkcs12_named(&contents.keys, alias).and_then(|key| Some((key, rsa(&key.der)?))).ok_or_else(no_key)?;
+        let certificate = contents.certificates.iter().find(|(_, der)| numbers.is_of(der));
+        let (_, certificate) = certificate.ok_or_else(|| KeyStoreFault::NoCertificate(shown.to_owned(), alias.to_owned()))?;
+        return Ok(OldPair { pkcs8: Secret::new(key.der.clone()), certificate: certificate.clone() });
     }
-}
-
-fn pair_of(bytes: &[u8], shown: &str, alias: &str, of_store: &Secret<String>, of_key: &Secret<String>) -> Result<OldPair, KeyStoreFault> {
     let entries = checked(bytes, shown, of_store)?;
     let found = named(&entries, alias).and_then(|entry| {
         let pkcs8 = unsealed(entry.sealed?, &wide(of_key)).filter(|der| rsa(der).is_some())?;
         Some(OldPair { pkcs8: Secret::new(pkcs8), certificate: entry.certificates.first()?.to_vec() })
     });
-    found.ok_or_else(|| KeyStoreFault::NoKey(shown.to_owned(), alias.to_owned()))
+    found.ok_or_else(no_key)
 }
 
 /// The entries of a store whose seal the password confirms.
@@ -165,5 +165,32 @@ mod tests {
         let wrong = pair_of(&store, "store", "wso2carbon", &secret("wso2carbon"), &secret("x")).unwrap_err();
         assert_eq!(wrong, KeyStoreFault::NoKey("store".to_owned(), "wso2carbon".to_owned()));
         assert_eq!(checked(&store, "store", &secret("wso2carbon")).unwrap().iter().filter(|e| e.sealed.is_none()).count(), 0);
+    }
+
+    /// The legacy one keeps its certificate under RC2, the modern one under AES.
+    #[test]
+    fn a_key_of_a_pkcs12_store_comes_with_the_same_certificate() {
+        let jks = STANDARD.decode(include_str!("../../tests/fixtures/keystore.txt").replace('\n', "")).unwrap();
+        let expected = pair_of(&jks, "store", "wso2carbon", &secret("wso2carbon"), &secret("keypass1")).unwrap();
+        let texts =
+            [include_str!("../../tests/fixtures/keystore-legacy-p12.txt"), include_str!("../../tests/fixtures/keystore-modern-p12.txt")];
+        for text in texts {
+            let store = STANDARD.decode(text.replace('\n', "")).unwrap();
+            let found = pair_of(&store, "store", "wso2carbon", &secret("wso2carbon"), &secret("wso2carbon")).unwrap();
+            assert!(found.certificate == expected.certificate && rsa(found.pkcs8.expose()).is_some());
+            let wrong = pair_of(&store, "store", "wso2carbon", &secret("x"), &secret("x")).unwrap_err();
+            assert_eq!(wrong, KeyStoreFault::WrongPassword("store".to_owned()));
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("s.p12"), &store).unwrap();
+            let named = KeyStore {
+                location: "s.p12".to_owned(),
+                kind: None,
+                password: Some(secret("wso2carbon")),
+                alias: None,
+                key_password: None,
+            };
+            // Its one certificate is the key's own, and so none that is trusted by itself.
+            assert_eq!(trusted(Some(&named), folder.path(), None).unwrap(), []);
+        }
     }
 }

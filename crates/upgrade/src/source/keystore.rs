@@ -62,6 +62,12 @@ pub enum KeyStoreFault {
     /// No RSA key under the alias.
     #[error("the keystore {0} holds no RSA key {1} that the password opens")]
     NoKey(String, String),
+    /// A key alone.
+    #[error("the keystore {0} holds no certificate of its key {1}")]
+    NoCertificate(String, String),
+    /// A tenant's keystore lies beside its own encrypted passwords.
+    #[error("the passwords kept beside the keystore {0} are missing, or the installation's own key does not open them")]
+    PasswordsSealed(String),
 }
 
 impl OldKey {
@@ -104,20 +110,41 @@ impl OldKey {
 }
 
 fn of_store(store: &KeyStore, home: &Path, password: Option<&Secret<String>>) -> Result<RsaKey, KeyStoreFault> {
-    let shown = store.location.clone();
-    let location = store.location.replace("${carbon.home}", ".").replace("{carbon.home}", ".");
-    let path = home.join(location);
-    let size = std::fs::metadata(&path).map_err(|_| KeyStoreFault::Unreadable(shown.clone()))?.len();
-    if size > FILE_BYTES_MAX {
-        return Err(KeyStoreFault::NotAKeyStore(shown));
+    let file = StoreFile::open(store, home, password)?;
+    read(&file.bytes, &file.shown, store.alias.as_deref().unwrap_or_default(), &file.of_store, &file.of_key)
+}
+
+/// A store's bytes with the passwords to try.
+pub(super) struct StoreFile {
+    pub(super) bytes: Vec<u8>,
+    pub(super) shown: String,
+    pub(super) of_store: Secret<String>,
+    pub(super) of_key: Secret<String>,
+}
+
+impl StoreFile {
+    pub(super) fn open(store: &KeyStore, home: &Path, password: Option<&Secret<String>>) -> Result<Self, KeyStoreFault> {
+        let shown = store.location.clone();
+        let location = store.location.replace("${carbon.home}", ".").replace("{carbon.home}", ".");
+        let path = home.join(location);
+        let size = std::fs::metadata(&path).map_err(|_| KeyStoreFault::Unreadable(shown.clone()))?.len();
+        if size > FILE_BYTES_MAX {
+            return Err(KeyStoreFault::NotAKeyStore(shown));
+        }
+        let bytes = std::fs::read(&path).map_err(|_| KeyStoreFault::Unreadable(shown.clone()))?;
+        let of_store = password.or(store.password.as_ref()).ok_or_else(|| KeyStoreFault::NoPassword(shown.clone()))?.clone();
+        let of_key = password.or(store.key_password.as_ref()).unwrap_or(&of_store).clone();
+        Ok(Self { bytes, shown, of_store, of_key })
     }
-    let bytes = std::fs::read(&path).map_err(|_| KeyStoreFault::Unreadable(shown.clone()))?;
-    let of_store = password.or(store.password.as_ref()).ok_or_else(|| KeyStoreFault::NoPassword(shown.clone()))?;
-    let of_key = password.or(store.key_password.as_ref()).unwrap_or(of_store);
-    read(&bytes, &shown, store.alias.as_deref().unwrap_or_default(), of_store, of_key)
 }
 
 impl RsaKey {
+    /// Whether a certificate in DER is of this key.
+    pub(super) fn is_of(&self, certificate: &[u8]) -> bool {
+        let modulus = (&self.p * &self.q).to_bytes_be();
+        certificate.windows(modulus.len()).any(|window| window == modulus)
+    }
+
     /// The plain block, as long as the modulus.
     fn raise(&self, cipher: &[u8]) -> Option<Vec<u8>> {
         let c = BigUint::from_bytes_be(cipher);
@@ -215,14 +242,27 @@ fn read_pkcs12(
     of_store: &Secret<String>,
     of_key: &Secret<String>,
 ) -> Result<RsaKey, KeyStoreFault> {
-    let keys = pkcs12::keys(bytes, of_store, of_key).map_err(|fault| match fault {
+    let keys = pkcs12_contents(bytes, shown, of_store, of_key)?.keys;
+    let found = pkcs12_named(&keys, alias).and_then(|key| rsa(&key.der));
+    found.ok_or_else(|| KeyStoreFault::NoKey(shown.to_owned(), alias.to_owned()))
+}
+
+pub(super) fn pkcs12_contents(
+    bytes: &[u8],
+    shown: &str,
+    of_store: &Secret<String>,
+    of_key: &Secret<String>,
+) -> Result<pkcs12::Contents, KeyStoreFault> {
+    pkcs12::contents(bytes, of_store, of_key).map_err(|fault| match fault {
         pkcs12::Fault::NotPkcs12 => KeyStoreFault::NotAKeyStore(shown.to_owned()),
         pkcs12::Fault::WrongPassword => KeyStoreFault::WrongPassword(shown.to_owned()),
-    })?;
-    let alias_ = alias.to_lowercase();
-    let named = keys.iter().find(|key| key.name.as_deref() == Some(&alias_));
-    let found = named.or(keys.first().filter(|_| keys.len() == 1)).and_then(|key| rsa(&key.der));
-    found.ok_or_else(|| KeyStoreFault::NoKey(shown.to_owned(), alias.to_owned()))
+    })
+}
+
+/// The key of that alias. With one key there is no doubt which is meant.
+pub(super) fn pkcs12_named<'a>(keys: &'a [pkcs12::NamedKey], alias: &str) -> Option<&'a pkcs12::NamedKey> {
+    let alias = alias.to_lowercase();
+    keys.iter().find(|key| key.name.as_deref() == Some(&alias)).or(keys.first().filter(|_| keys.len() == 1))
 }
 
 /// The private keys of a store: alias and sealed key.

@@ -169,6 +169,30 @@ impl Location {
     }
 }
 
+/// A JDBC or LDAP address without what may be a password in it: credentials in front of the host, and the parameters behind.
+pub fn shown_url(url: &str) -> String {
+    let cut = url.find(['?', ';']).map_or(url, |at| url.get(..at).unwrap_or_default());
+    let rest = if cut.len() < url.len() { "…" } else { "" };
+    match cut.split_once("://") {
+        Some((scheme, place)) => {
+            let (authority, path) = place.split_at(place.find('/').unwrap_or(place.len()));
+            // A password may hold a slash, so the last @ of all counts.
+            match place.rsplit_once('@') {
+                Some((_, behind)) => format!("{scheme}://…@{behind}{rest}"),
+                None => format!("{scheme}://{authority}{path}{rest}"),
+            }
+        }
+        // jdbc:oracle:thin:USER/PASSWORD@host
+        None => match cut.rsplit_once('@') {
+            Some((before, behind)) => {
+                let kind = before.rsplit_once(':').map_or("", |(kind, _)| kind);
+                format!("{kind}:…@{behind}{rest}")
+            }
+            None => format!("{cut}{rest}"),
+        },
+    }
+}
+
 fn non_empty(path: &str, kind: &'static str) -> Result<PathBuf, LocationError> {
     if path.is_empty() { Err(LocationError::NoPath(kind)) } else { Ok(PathBuf::from(path)) }
 }
@@ -258,6 +282,20 @@ fn percent_decoded(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_show_no_password() {
+        for (url, shown) in [
+            ("jdbc:mysql://db:3306/am?user=u&password=hunter2", "jdbc:mysql://db:3306/am…"),
+            ("jdbc:mysql://u:hunter/2@db/am", "jdbc:mysql://…@db/am"),
+            ("jdbc:oracle:thin:scott/hunter2@db:1521:x", "jdbc:oracle:thin:…@db:1521:x"),
+            ("jdbc:sqlserver://db:1433;databaseName=am;password=hunter2", "jdbc:sqlserver://db:1433…"),
+            ("jdbc:h2:repository/database/X;PASSWORD=hunter2", "jdbc:h2:repository/database/X…"),
+            ("ldaps://dir.example:636", "ldaps://dir.example:636"),
+        ] {
+            assert_eq!(shown_url(url), shown);
+        }
+    }
 
     #[test]
     fn shows_itself_without_its_password() {

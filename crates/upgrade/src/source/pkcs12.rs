@@ -1,8 +1,8 @@
-//! RSA keys out of keystores of type PKCS12, as newer Java tools write them (and `keytool` by default since Java 9).
+//! RSA keys and certificates out of keystores of type PKCS12, as newer Java tools write them (and `keytool` by default since Java 9).
 //!
-//! Keys are unsealed by the two ways Java used: triple DES under PKCS#12's own key derivation, and AES under PBKDF2. Certificates are
-//! not looked at: in old stores they lie under RC2, which nothing needs to open. Every length is held against what is there, and the
-//! rounds of key derivation are bounded.
+//! Keys are unsealed by the two ways Java used: triple DES under PKCS#12's own key derivation, and AES under PBKDF2. Certificates lie under
+//! the latter, or, to Java 8, under RC2 with 40 bits. Every length is held against what is there, and the rounds of key derivation are
+//! bounded.
 
 use std::num::NonZeroU32;
 
@@ -14,9 +14,10 @@ use aws_lc_rs::{
 };
 use des::{
     TdesEde3,
-    cipher::{BlockCipherDecrypt as _, KeyInit as _},
+    cipher::{BlockCipherDecrypt, KeyInit as _, consts::U8},
 };
 use model::Secret;
+use rc2::Rc2;
 
 use super::keystore::{INTEGER, OCTETS, SEQUENCE, first, part};
 
@@ -31,8 +32,12 @@ const DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01];
 const ENCRYPTED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x06];
 const KEY_BAG: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x0a, 0x01, 0x01];
 const SEALED_KEY_BAG: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x0a, 0x01, 0x02];
+const CERTIFICATE_BAG: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x0a, 0x01, 0x03];
+const X509: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x16, 0x01];
 const FRIENDLY_NAME: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x14];
 const SHA1_AND_3DES: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x01, 0x03];
+const SHA1_AND_RC2_128: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x01, 0x05];
+const SHA1_AND_RC2_40: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x01, 0x06];
 const PBES2: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0d];
 const PBKDF2: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0c];
 const HMAC: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x02];
@@ -56,15 +61,24 @@ pub(super) struct NamedKey {
     pub(super) der: Vec<u8>,
 }
 
-/// The keys of a store that its password, or that of the key, opens.
-pub(super) fn keys(bytes: &[u8], of_store: &Secret<String>, of_key: &Secret<String>) -> Result<Vec<NamedKey>, Fault> {
+/// What is in a store.
+#[derive(Default)]
+pub(super) struct Contents {
+    /// The keys that its password, or that of the key, opens.
+    pub(super) keys: Vec<NamedKey>,
+    /// Certificates in DER, with the names they have in the store, in lower case.
+    pub(super) certificates: Vec<(Option<String>, Vec<u8>)>,
+}
+
+/// Reads a store.
+pub(super) fn contents(bytes: &[u8], of_store: &Secret<String>, of_key: &Secret<String>) -> Result<Contents, Fault> {
     let (content, mac) = parts(bytes).ok_or(Fault::NotPkcs12)?;
     if let Some(mac) = mac
         && !mac.matches(content, of_store).ok_or(Fault::NotPkcs12)?
     {
         return Err(Fault::WrongPassword);
     }
-    let mut found = Vec::new();
+    let mut found = Contents::default();
     let mut rest = part(content, SEQUENCE).ok_or(Fault::NotPkcs12)?.value;
     while !rest.is_empty() {
         let info = part(rest, SEQUENCE).ok_or(Fault::NotPkcs12)?;
@@ -114,8 +128,8 @@ fn parts(bytes: &[u8]) -> Option<(&[u8], Option<Mac<'_>>)> {
     Some((content, Some(Mac { hash, sum: part(algorithm.rest, OCTETS)?.value, salt: salt.value, rounds })))
 }
 
-/// The keys among the things in a content.
-fn bags(content: &[u8], of_store: &Secret<String>, of_key: &Secret<String>, found: &mut Vec<NamedKey>) -> Option<()> {
+/// The keys and certificates among the things in a content.
+fn bags(content: &[u8], of_store: &Secret<String>, of_key: &Secret<String>, found: &mut Contents) -> Option<()> {
     let mut rest = part(content, SEQUENCE)?.value;
     while !rest.is_empty() {
         let bag = part(rest, SEQUENCE)?;
@@ -137,7 +151,11 @@ fn bags(content: &[u8], of_store: &Secret<String>, of_key: &Secret<String>, foun
             None
         };
         if let Some(der) = der {
-            found.push(NamedKey { name: friendly_name(value.rest), der });
+            found.keys.push(NamedKey { name: friendly_name(value.rest), der });
+        } else if kind.value == CERTIFICATE_BAG {
+            let certificate = part(part(value.value, SEQUENCE)?.value, OBJECT).filter(|kind| kind.value == X509)?;
+            let der = part(part(certificate.rest, INNER)?.value, OCTETS)?.value;
+            found.certificates.push((friendly_name(value.rest), der.to_vec()));
         }
     }
     Some(())
@@ -170,13 +188,19 @@ fn encrypted(rest: &[u8], password: &Secret<String>) -> Option<Vec<u8>> {
 fn opened(algorithm: &[u8], data: &[u8], password: &Secret<String>) -> Option<Vec<u8>> {
     let name = part(algorithm, OBJECT)?;
     let parameters = part(name.rest, SEQUENCE)?.value;
-    if name.value == SHA1_AND_3DES {
+    // Ciphers under PKCS#12's own derivation, by the bytes of their key.
+    let old = [(SHA1_AND_3DES, 24), (SHA1_AND_RC2_128, 16), (SHA1_AND_RC2_40, 5)];
+    if let Some((_, length)) = old.into_iter().find(|(kind, _)| *kind == name.value) {
         let salt = part(parameters, OCTETS)?;
         let rounds = number(part(salt.rest, INTEGER)?.value)?;
         let password = wide(password);
-        let key = Hash::Sha1.derived(1, &password, salt.value, rounds, 24)?;
+        let key = Hash::Sha1.derived(1, &password, salt.value, rounds, length)?;
         let iv = Hash::Sha1.derived(2, &password, salt.value, rounds, 8)?;
-        return triple_des(&key, &iv, data);
+        return if length == 24 {
+            chained(&TdesEde3::new_from_slice(&key).ok()?, &iv, data)
+        } else {
+            chained(&Rc2::new_with_eff_key_len(&key, length * 8), &iv, data)
+        };
     }
     if name.value != PBES2 {
         return None;
@@ -216,8 +240,8 @@ fn opened(algorithm: &[u8], data: &[u8], password: &Secret<String>) -> Option<Ve
     key.decrypt(&mut data, DecryptionContext::Iv128(FixedLength::from(&iv))).ok().map(|plain| plain.to_vec())
 }
 
-fn triple_des(key: &[u8], iv: &[u8], data: &[u8]) -> Option<Vec<u8>> {
-    let cipher = TdesEde3::new_from_slice(key).ok()?;
+/// Undoes cipher block chaining over blocks of 8 bytes, and the padding of PKCS#7.
+fn chained(cipher: &impl BlockCipherDecrypt<BlockSize = U8>, iv: &[u8], data: &[u8]) -> Option<Vec<u8>> {
     if !data.len().is_multiple_of(8) {
         return None;
     }

@@ -10,38 +10,49 @@ use db::signing_keys::StoredKey;
 use model::{TenantId, Timestamp};
 
 use super::{About, Carried, Desk};
-use crate::source::keypairs::OldPair;
+use crate::old::TenantPair;
+use crate::source::{keypairs::OldPair, keystore::KeyStoreFault};
 
 const NEW_KEY: &str =
     "It does not sign here: a key is made on the first need. Backends and clients that check signatures need the new certificate.";
 
 pub(super) fn translate(desk: &mut Desk<'_>) -> Vec<Carried<StoredKey>> {
-    let origin = "carbon.xml Security/KeyStore";
-    match desk.old.keys.primary.clone() {
-        None => Vec::new(),
-        Some(Err(fault)) => {
-            desk.warn(About::Installation, NEW_KEY, origin, fault.to_string());
-            Vec::new()
+    let mut carried = Vec::new();
+    if let Some(primary) = desk.old.keys.primary.clone() {
+        carried.extend(one(desk, TenantId::SUPER, "primary", "carbon.xml Security/KeyStore", primary));
+    }
+    for TenantPair { tenant_id, path, pair } in desk.old.keys.tenants.clone() {
+        let Some(tenant) = desk.names.tenant(tenant_id) else { continue };
+        carried.extend(one(desk, tenant, &format!("tenant {tenant_id}"), &path, pair));
+    }
+    carried
+}
+
+fn one(desk: &mut Desk<'_>, tenant: TenantId, key: &str, origin: &str, pair: Result<OldPair, KeyStoreFault>) -> Option<Carried<StoredKey>> {
+    let about = if tenant == TenantId::SUPER { About::Installation } else { About::Tenant };
+    let whose = if tenant == TenantId::SUPER { "the old server's" } else { "the tenant's" };
+    let usable = pair.map_err(|fault| fault.to_string()).and_then(|pair| match usable(&pair) {
+        Ok(kid) => Ok((kid, pair)),
+        Err(words) => Err(format!("{whose} {words}")),
+    });
+    match usable {
+        Ok((kid, pair)) => {
+            desk.note(about, "It signs here too, under the same certificate.", origin, format!("{whose} key was found"));
+            let value = StoredKey {
+                tenant,
+                kid,
+                pkcs8: pair.pkcs8,
+                certificate_der: pair.certificate,
+                // Older than any made here, so that where this installation has a key of its own, that one goes on signing.
+                created_at: Timestamp(0),
+                active: true,
+            };
+            Some(Carried { key: key.to_owned(), value })
         }
-        Some(Ok(pair)) => match usable(&pair) {
-            Ok(kid) => {
-                let key = StoredKey {
-                    tenant: TenantId::SUPER,
-                    kid: kid.clone(),
-                    pkcs8: pair.pkcs8,
-                    certificate_der: pair.certificate,
-                    // Older than any made here, so that where this installation has a key of its own, that one goes on signing.
-                    created_at: Timestamp(0),
-                    active: true,
-                };
-                desk.note(About::Installation, "It signs here too, under the same certificate.", origin, "the old server's key was found");
-                vec![Carried { key: "primary".to_owned(), value: key }]
-            }
-            Err(words) => {
-                desk.warn(About::Installation, NEW_KEY, origin, words);
-                Vec::new()
-            }
-        },
+        Err(words) => {
+            desk.warn(about, NEW_KEY, origin, words);
+            None
+        }
     }
 }
 
@@ -49,11 +60,11 @@ pub(super) fn translate(desk: &mut Desk<'_>) -> Vec<Carried<StoredKey>> {
 fn usable(pair: &OldPair) -> Result<String, &'static str> {
     let holds = |text: &[u8]| pair.certificate.windows(text.len()).any(|part| part == text);
     if holds(b"WSO2") && holds(b"localhost") {
-        return Err("the old server's key is the one that came with every copy of the old product");
+        return Err("key is the one that came with every copy of the old product");
     }
-    let key = KeyPair::from_pkcs8(pair.pkcs8.expose()).map_err(|_| "the old server's key is shorter than 2048 bits, or does not read")?;
+    let key = KeyPair::from_pkcs8(pair.pkcs8.expose()).map_err(|_| "key is shorter than 2048 bits, or does not read")?;
     if !holds(key.public_key().as_ref()) {
-        return Err("the old server's certificate is not of its key");
+        return Err("certificate is not of its key");
     }
     let sum = digest::digest(&digest::SHA256, &pair.certificate);
     let hex: String = sum.as_ref().iter().map(|b| format!("{b:02x}")).collect();

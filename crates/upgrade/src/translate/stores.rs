@@ -54,7 +54,7 @@ pub(super) fn translate(desk: &mut Desk<'_>) -> Stores {
     for old in stores {
         let Some(kind) = kind(&old.class) else {
             let consequence = "Its users cannot sign in here, because nobody but that class knows how to ask it; their applications, keys and tokens are carried.";
-            let words = format!("{} is a class of the site's own: {}", old.class, shown(old));
+            let words = format!("{} is a class of the site's own: {}", old.class, old.shown());
             desk.warn(About::User, consequence, old.origin.clone(), words);
             done.left_out += 1;
             continue;
@@ -172,13 +172,6 @@ fn kind(class: &str) -> Option<UserStoreKind> {
         "ldap.ActiveDirectoryUserStoreManager" | "ldap.ActiveDirectoryLDAPUserStoreManager" => Some(UserStoreKind::ActiveDirectory),
         _ => None,
     }
-}
-
-/// All properties, passwords masked, for who has to build something in its place.
-fn shown(old: &OldUserStore) -> String {
-    let clear = old.properties.iter().map(|(name, value)| format!("{name}={value}"));
-    let hidden = old.hidden.iter().map(|(name, _)| format!("{name}=***"));
-    clear.chain(hidden).collect::<Vec<_>>().join(", ")
 }
 
 /// The administrators' role, where it is one of this store.

@@ -22,4 +22,5 @@ mod scale;
 mod taking;
 mod taking_over;
 mod untouched;
+mod vaulted;
 mod widely;

@@ -34,14 +34,23 @@ pub(crate) fn fingerprint(old: &Installation) -> String {
     add("clients", format!("{:#?}{:#?}{:#?}", old.oauth_clients, old.service_providers, old.inbound_auths));
     add("secrets", format!("{:?}", old.oauth_clients.iter().map(|c| c.secret.as_ref().map(|s| s.expose().clone())).collect::<Vec<_>>()));
     add("scopes", format!("{:#?}{:#?}{:#?}", old.oauth_scopes, old.scope_bindings, old.resource_scopes));
-    add("files", format!("{:#?}", old.tenant_files));
+    for files in &old.tenant_files {
+        let hidden = (files.sign_up.as_ref().map(model::Secret::expose), files.external_stores.as_ref().map(model::Secret::expose));
+        let open = (&files.workflow_extensions, &files.tenant_conf, &files.google_analytics, &files.api_lifecycle);
+        let sequences: Vec<_> = files.sequences.iter().map(|s| (&s.direction, &s.file, &s.uuid, &s.bytes)).collect();
+        add("files", format!("{} {open:?} {hidden:?} {sequences:?} {:?} {:?}", files.tenant_id, files.vault, files.key_store));
+    }
     add("associations", format!("{:#?}", old.registry.associations));
     let orphans = (old.registry.orphan_tag_links, old.registry.orphan_property_links);
     add("orphans", format!("{orphans:?}"));
     for resource in old.registry.all() {
         let mut resource = resource.clone();
         resource.properties.sort_by(|a, b| (&a.name, &a.value).cmp(&(&b.name, &b.value)));
-        add("resource", format!("{resource:#?}"));
+        // Spelled out: by itself a resource shows no contents, nor do the files below.
+        let properties: Vec<_> = resource.properties.iter().map(|p| (&p.name, &p.value)).collect();
+        let people = (&resource.creator, resource.created, &resource.updater, resource.updated);
+        let what = (&resource.media_type, &resource.description, &resource.uuid, resource.has_content(), &resource.content);
+        add("resource", format!("{} {} {properties:?} {:?} {people:?} {what:?}", resource.tenant_id, resource.path, resource.tags));
     }
     let mut counts: Vec<(String, u64)> = old.counts.iter().map(|c| (c.table.clone(), c.rows)).collect();
     counts.sort();

@@ -109,11 +109,13 @@ impl Scratch {
     }
 
     pub(crate) fn load(&self, written: &Written) {
-        for dump in [&written.am_sql, &written.user_sql, &written.registry_sql] {
-            let input = std::fs::File::open(dump).unwrap();
-            let done = (self.client)(&self.name).stdin(input).output().unwrap();
-            assert!(done.status.success(), "{}: {}", dump.display(), String::from_utf8_lossy(&done.stderr));
-        }
+        [&written.am_sql, &written.user_sql, &written.registry_sql].into_iter().for_each(|dump| self.load_one(dump));
+    }
+
+    pub(crate) fn load_one(&self, dump: &Path) {
+        let input = std::fs::File::open(dump).unwrap();
+        let done = (self.client)(&self.name).stdin(input).output().unwrap();
+        assert!(done.status.success(), "{}: {}", dump.display(), String::from_utf8_lossy(&done.stderr));
     }
 }
 

@@ -281,7 +281,7 @@ async fn a_key_of_the_sites_own_goes_on_signing() {
     let folder = tempfile::tempdir().unwrap();
     let mut taken = with_rows(folder.path(), "").await;
     taken.old.installation.keys =
-        Keys { primary: Some(Ok(pair.clone())), trusted: Some(Ok(vec![("partner".to_owned(), vec![0x30, 0x01])])) };
+        Keys { primary: Some(Ok(pair.clone())), trusted: Some(Ok(vec![("partner".to_owned(), vec![0x30, 0x01])])), tenants: Vec::new() };
     let db = carried(&taken, folder.path()).await;
     let mut tx = db.read().await.unwrap();
     let keys = db::signing_keys::list_all(&mut tx).await.unwrap();
@@ -295,7 +295,7 @@ async fn a_key_of_the_sites_own_goes_on_signing() {
 
     // The key that everybody has does not.
     let shipped = OldPair { certificate: [b"CN=localhost, O=WSO2", key.public_key().as_ref()].concat(), ..pair };
-    taken.old.installation.keys = Keys { primary: Some(Ok(shipped)), trusted: None };
+    taken.old.installation.keys = Keys { primary: Some(Ok(shipped)), ..Keys::default() };
     let (translation, _) = taken.planned(None).await;
     assert!(translation.signing_keys.is_empty());
     assert!(matches!(finding(&translation, About::Installation, "every copy").as_slice(), [(Severity::Warning, _)]));

@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use model::Secret;
 
 use crate::source::Element;
+use crate::source::location::shown_url;
 
 /// A datasource as defined.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Datasource {
     /// Its own name.
     pub name: String,
     /// The name others use.
     pub jndi: String,
-    /// JDBC address, without credentials.
+    /// JDBC address as written; some drivers take credentials there.
     pub url: String,
     /// Account.
     pub user: Option<String>,
@@ -21,6 +22,12 @@ pub struct Datasource {
     pub password: Option<Secret<String>>,
     /// Password, when written as an alias into the vault.
     pub secret_alias: Option<String>,
+}
+
+impl std::fmt::Debug for Datasource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Datasource({}, {})", self.jndi, shown_url(&self.url))
+    }
 }
 
 /// A part of the registry's tree kept in another database.

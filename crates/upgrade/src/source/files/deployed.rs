@@ -10,8 +10,8 @@ const SUPER_TENANT: i64 = -1234;
 /// Files in one folder at most; beyond it the folder is not a gateway's.
 const FILES_MAX: usize = 100_000;
 
-/// A deployed Synapse file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A deployed Synapse file. Its bytes, which may hold a backend's password, do not print.
+#[derive(Clone, PartialEq, Eq)]
 pub struct SynapseFile {
     /// -1234 for the super tenant.
     pub tenant_id: i64,
@@ -21,6 +21,12 @@ pub struct SynapseFile {
     pub name: String,
     /// As on disk.
     pub bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for SynapseFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SynapseFile({}/{} of tenant {}, {} bytes)", self.kind, self.name, self.tenant_id, self.bytes.len())
+    }
 }
 
 /// A secondary user store's definition.

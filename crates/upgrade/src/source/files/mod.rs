@@ -5,6 +5,7 @@ mod datasources;
 mod deployed;
 mod extras;
 mod settings;
+mod vault;
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +17,9 @@ pub use deployed::{SynapseFile, UserStoreFile};
 pub use extras::Extras;
 use model::Secret;
 pub use settings::{BackendJwt, GatewayCors, GatewayEnvironment, KeyStore, Settings};
+pub use vault::Vault;
 
+use super::keystore::{KeyStoreFault, OldKey};
 use super::{Element, Location, SourceError, newer, parse_xml};
 
 /// The largest file read from an installation.
@@ -54,7 +57,8 @@ pub struct Home {
     supplied: BTreeMap<String, Secret<String>>,
     relocated: BTreeMap<String, Location>,
     documents: BTreeMap<String, Element>,
-    cipher_texts: BTreeMap<String, String>,
+    vault: Vault,
+    vault_fault: Option<KeyStoreFault>,
 }
 
 /// A secret written as an alias into the secure vault.
@@ -112,6 +116,7 @@ impl Home {
                 Some(VaultedSecret { file: file.clone(), element: e.name.clone(), alias })
             }));
         }
+        let vault = vault::open(root, &conf)?;
         Ok(Self {
             root: root.to_owned(),
             product_version,
@@ -126,10 +131,11 @@ impl Home {
             synapse: deployed::synapse(root)?,
             user_stores: deployed::user_stores(root)?,
             extras: extras::read(root)?,
-            supplied: BTreeMap::new(),
+            supplied: vault.clear.clone(),
             relocated: BTreeMap::new(),
             documents,
-            cipher_texts: cipher_texts(&conf)?,
+            vault,
+            vault_fault: None,
         })
     }
 
@@ -143,9 +149,36 @@ impl Home {
         self.supplied.get(alias)
     }
 
-    /// What the secure vault's file holds: cipher text by alias. Empty where there is none.
-    pub fn cipher_texts(&self) -> BTreeMap<String, String> {
-        self.cipher_texts.clone()
+    /// Whether the secure vault of the configuration has an entry of this name, open or not.
+    pub fn vault_has(&self, alias: &str) -> bool {
+        self.supplied.contains_key(alias) || self.vault.sealed.contains_key(alias)
+    }
+
+    /// Finds the installation's own keys, and opens the configuration's vault with them; what was supplied before stays. `password` goes before
+    /// those that the folder holds.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyStoreFault`] when no keystore opens; the vault stays shut then, and who needs it says so.
+    pub fn unlock(&mut self, password: Option<&Secret<String>>) -> Result<OldKey, KeyStoreFault> {
+        let stores: Vec<&KeyStore> = self.settings.key_stores().into_iter().chain(&self.vault.key_store).collect();
+        let key = OldKey::of(&stores, &self.root, password.or(self.vault.password.as_ref()));
+        match &key {
+            Ok(key) => {
+                for (alias, sealed) in &self.vault.sealed {
+                    if let Some(clear) = key.open(sealed) {
+                        self.supplied.entry(alias.clone()).or_insert_with(|| Secret::new(clear));
+                    }
+                }
+            }
+            Err(fault) => self.vault_fault = Some(fault.clone()),
+        }
+        key
+    }
+
+    /// The password of the keystores: the operator's, or else the one left for the old start script.
+    pub fn key_store_password<'a>(&'a self, given: Option<&'a Secret<String>>) -> Option<&'a Secret<String>> {
+        given.or(self.vault.password.as_ref())
     }
 
     /// Says where a datasource's database is now, such as a dump of it, instead of where the configuration says.
@@ -196,7 +229,14 @@ impl Home {
         let location = Location::from_jdbc(&datasource.url, datasource.user.as_deref(), password, &self.root)?;
         match (vaulted, password, &location) {
             (Some(alias), None, Location::MySql(_) | Location::Postgres(_)) => {
-                Err(fault(format!("the password of datasource {jndi} is in the secure vault as {alias}; name that database yourself")))
+                let why = match &self.vault_fault {
+                    Some(fault) => format!(", which stays shut: {fault}"),
+                    None if self.vault.sealed.contains_key(alias) => ", under another key than the installation's".to_owned(),
+                    None => ", which holds no such entry".to_owned(),
+                };
+                let words =
+                    format!("the password of datasource {jndi} is in the secure vault as {alias}{why}; or name that database yourself");
+                Err(fault(words))
             }
             _ => Ok(location),
         }
@@ -218,15 +258,6 @@ fn document(path: &Path) -> Result<Option<Element>, SourceError> {
     let Some(bytes) = read(path)? else { return Ok(None) };
     let parsed = parse_xml(&bytes).map_err(|e| SourceError::Xml { path: path.to_owned(), reason: e.to_string() })?;
     Ok(Some(parsed))
-}
-
-/// The secure vault's file, a Java properties file. Values may be written in square brackets while they wait to be encrypted.
-fn cipher_texts(conf: &Path) -> Result<BTreeMap<String, String>, SourceError> {
-    let Some(bytes) = read(&conf.join("security/cipher-text.properties"))? else { return Ok(BTreeMap::new()) };
-    let text = String::from_utf8_lossy(&bytes);
-    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', '!']));
-    let pair = |line: &str| line.split_once('=').map(|(name, value)| (name.trim().to_owned(), value.trim().replace("\\", "")));
-    Ok(lines.filter_map(pair).filter(|(name, value)| !name.is_empty() && !value.is_empty()).collect())
 }
 
 /// The dotted number in `bin/version.txt`.

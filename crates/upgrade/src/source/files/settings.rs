@@ -182,12 +182,14 @@ fn carbon(root: &Element, settings: &mut Settings) {
 
 fn key_store(element: &Element) -> Option<KeyStore> {
     let text = |name: &str| element.text_at(&[name]).map(str::to_owned);
+    // Beside an alias into the vault stands a word that is no password.
+    let password = |name: &str| element.child(name).filter(|e| e.attribute("secretAlias").is_none()).and_then(|_| text(name));
     Some(KeyStore {
         location: text("Location")?,
         kind: text("Type"),
-        password: text("Password").map(Secret::new),
+        password: password("Password").map(Secret::new),
         alias: text("KeyAlias"),
-        key_password: text("KeyPassword").map(Secret::new),
+        key_password: password("KeyPassword").map(Secret::new),
     })
 }
 
