@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use server::Timestamp;
+use upgrade::environments::EnvironmentMap;
 use upgrade::plan::Plan;
 use upgrade::plan_file::PlanOptions;
 use upgrade::report::Report;
@@ -68,6 +69,13 @@ struct Common {
     /// Folder of the old installation, the one that holds `repository`.
     #[arg(long)]
     source: Option<PathBuf>,
+    /// Folder of another gateway node of the old installation; its files are held against those of --source. May be repeated.
+    #[arg(long, requires = "source")]
+    gateway_node: Vec<PathBuf>,
+    /// A gateway environment of the old installation and the one that stands for it here, which is made where it is missing: OLD=NEW. May be repeated;
+    /// what is not named runs in Default.
+    #[arg(long, value_name = "OLD=NEW")]
+    environment_map: Vec<String>,
     /// Database with the AM_ and IDN_ tables: h2:PATH, mysql://…, postgres://…, dump:FILE.sql or csv:FOLDER; default is what the folder's configuration names.
     #[arg(long, requires_all = ["user_db", "registry_db"])]
     am_db: Option<String>,
@@ -186,6 +194,8 @@ fn place(common: &Common) -> anyhow::Result<Place> {
     };
     Ok(Place {
         home: common.source.clone(),
+        gateway_nodes: common.gateway_node.clone(),
+        environment_map: EnvironmentMap::parse(&common.environment_map).context("--environment-map cannot be used")?,
         databases,
         zone,
         key_store_password,
@@ -203,6 +213,7 @@ fn options(common: &Common, map: &EndpointMap) -> PlanOptions {
         endpoint_map: common.endpoint_map.as_ref().map(|_| map.digest()),
         leave_encrypted: common.leave_encrypted,
         with_folder: common.source.is_some(),
+        environment_map: EnvironmentMap::parse(&common.environment_map).map(|map| map.pairs().collect()).unwrap_or_default(),
     }
 }
 
@@ -211,6 +222,9 @@ fn as_before(common: &mut Common, before: &PlanOptions) {
     common.source_timezone = common.source_timezone.take().or_else(|| before.source_timezone.clone());
     common.rehearse_at = common.rehearse_at.or(before.rehearse_at_ms.map(Timestamp));
     common.leave_encrypted |= before.leave_encrypted;
+    if common.environment_map.is_empty() {
+        common.environment_map.clone_from(&before.environment_map);
+    }
 }
 
 fn target(words: &TargetWords) -> anyhow::Result<TargetPlace> {

@@ -141,13 +141,12 @@ pub async fn apply(
     let journal = Journal::open(db, input.source, &options.note).await?;
     let first = has_no_tokens(db, input.source).await.map_err(failed("tokens"))?;
     target::bootstrap(db, options.now).await.map_err(failed("defaults"))?;
-    let vhost = target::vhost(&mut db.read().await.map_err(failed("defaults"))?).await.map_err(failed("defaults"))?;
+    let around = target::around(db, &input.destinations.cloned().unwrap_or_default()).await.map_err(failed("gateway environments"))?;
     let (now, batch, stop_after) = (options.now, options.batch.max(1), options.stop_after);
     let done = Applied::default();
     let coming = plan.tallies.iter().filter(|t| t.kind == TOKENS).map(|t| t.new).sum::<u64>() + count(translation.subscriptions.count());
     let is_bulk = first && coming >= options.bulk_from;
-    let mut writer =
-        Writer { is_bulk, db, source: input.source, around: Around { vhost }, journal, now, batch, stop_after, done, progress };
+    let mut writer = Writer { is_bulk, db, source: input.source, around, journal, now, batch, stop_after, done, progress };
     macro_rules! visit {
         ($items:expr) => {
             // Subscriptions may lay indexes aside, so files, which are looked up in the book, come before them.

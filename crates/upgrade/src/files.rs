@@ -17,6 +17,8 @@ use crate::translate::{About, Finding, Severity, WantedFile};
 /// The kind's name in the book of origins.
 pub(crate) const KIND: &str = "files of APIs";
 
+const TOO_LARGE: &str = "It stays in the old installation: it is too large to be kept here. What it belongs to is carried.";
+
 /// Bytes written in one transaction; a larger file has one of its own.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
@@ -110,10 +112,12 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// Files that never came: their resource names a content that is not there.
-    pub(crate) fn left(&self) -> Vec<&'a WantedFile> {
-        let mut left: Vec<&WantedFile> = self.waiting.values().flatten().copied().collect();
-        left.sort_by(|a, b| a.key.cmp(&b.key));
+    /// Files that never came, and whether they are too large to be read; else their resource names a content that is not there.
+    pub(crate) fn left(&self) -> Vec<(&'a WantedFile, bool)> {
+        let too_large: HashSet<(i64, &str)> = self.contents.too_large().iter().copied().collect();
+        let left = self.waiting.iter().flat_map(|(at, files)| files.iter().map(|file| (*file, too_large.contains(at))));
+        let mut left: Vec<(&WantedFile, bool)> = left.collect();
+        left.sort_by(|(a, _), (b, _)| a.key.cmp(&b.key));
         left
     }
 }
@@ -183,11 +187,7 @@ impl<'a> FileRun<'a> {
             self.seen.insert(come.wanted.key.as_str());
             if come.bytes.len() > FILE_MAX_BYTES {
                 let words = format!("{} bytes, and at most {FILE_MAX_BYTES} are kept", come.bytes.len());
-                self.find(
-                    "It stays in the old installation: it is too large to be kept here. What it belongs to is carried.",
-                    come.wanted,
-                    words,
-                );
+                self.find(TOO_LARGE, come.wanted, words);
                 continue;
             }
             let hash = come.content_hash();
@@ -254,8 +254,12 @@ impl<'a> FileRun<'a> {
 
     /// Tally, conflicts and findings of the whole run, and the keys of files that are gone from the source.
     pub(crate) fn close(mut self) -> Closed {
-        for wanted in self.stream.left() {
+        for (wanted, is_too_large) in self.stream.left() {
             self.seen.insert(wanted.key.as_str());
+            if is_too_large {
+                self.find(TOO_LARGE, wanted, format!("more than {FILE_MAX_BYTES} bytes, and at most so many are kept"));
+                continue;
+            }
             self.find(
                 "What it belongs to is carried without it; upload it anew.",
                 wanted,

@@ -8,6 +8,7 @@ use db::Db;
 use model::{Secret, Timestamp};
 
 use crate::changes::{self, ChangesError};
+use crate::environments::{Destinations, EnvironmentMap};
 use crate::old::{
     Installation, Keys,
     people::SUPER_TENANT_ID,
@@ -16,7 +17,7 @@ use crate::old::{
 use crate::source::{
     Kind, Location, Reading, Site, SourceError,
     clock::{Clock, WrittenIn, written_in},
-    files::Home,
+    files::{Home, Nodes},
     keypairs,
     keystore::KeyStoreFault,
 };
@@ -29,6 +30,10 @@ pub struct Place {
     pub home: Option<PathBuf>,
     /// Its databases; without them the folder's configuration names them.
     pub databases: Vec<Location>,
+    /// Folders of its other gateway nodes, whose files are held against those of its own folder.
+    pub gateway_nodes: Vec<PathBuf>,
+    /// Which environments here stand for its gateway environments.
+    pub environment_map: EnvironmentMap,
     /// The time zone it ran in. UTC when not given.
     pub zone: Option<Tz>,
     /// Password of its keystore and the key in it; without one the configuration's are taken.
@@ -52,8 +57,11 @@ pub struct Old {
     pub installation: Installation,
     /// Its user stores.
     pub stores: Vec<OldUserStore>,
+    /// Its gateway nodes, when several were named.
+    pub nodes: Option<Nodes>,
     /// A name that stays the same however its databases are reached.
     pub source: String,
+    destinations: Destinations,
     zone: Option<Tz>,
     leave_encrypted: bool,
 }
@@ -79,6 +87,10 @@ impl Old {
         let mut home = place.home.as_deref().map(Home::open).transpose()?;
         // First, because the configuration may keep the databases' own passwords in its vault.
         let key = home.as_mut().map_or(Err(KeyStoreFault::NotNamed), |home| home.unlock(place.key_store_password.as_ref())).map(Arc::new);
+        let nodes = match &mut home {
+            Some(home) if !place.gateway_nodes.is_empty() => Some(home.join(&place.gateway_nodes)?),
+            _ => None,
+        };
         let reading = Reading { database_zone: place.zone, source_zone: place.zone };
         let mut site = match (&home, place.databases.as_slice()) {
             (_, locations @ [_, ..]) => Site::open(&distinct(locations), reading).await?,
@@ -113,7 +125,9 @@ impl Old {
         }
         installation.keys.tenants = installation.tenant_pairs();
         let source = identity(&installation);
-        Ok(Self { site, home, installation, stores, source, zone: place.zone, leave_encrypted: place.leave_encrypted })
+        let environments = home.as_ref().map(|home| home.settings.environments.clone()).unwrap_or_default();
+        let destinations = Destinations::new(place.environment_map.clone(), environments);
+        Ok(Self { site, home, installation, stores, nodes, source, destinations, zone: place.zone, leave_encrypted: place.leave_encrypted })
     }
 
     /// Tokens are read from here on only as far as they changed since the last whole run, where that can be told; whether it can. Findings and
@@ -134,6 +148,8 @@ impl Old {
             settings: self.home.as_ref().map(|h| &h.settings),
             synapse: self.home.as_ref().map_or(&[], |h| &h.synapse),
             extras: self.home.as_ref().map(|h| &h.extras),
+            nodes: self.nodes.as_ref(),
+            destinations: Some(&self.destinations),
             stores: &self.stores,
             clock: Clock::new(self.zone.unwrap_or(chrono_tz::UTC)),
             source: &self.source,

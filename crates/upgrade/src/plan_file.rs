@@ -78,6 +78,9 @@ pub struct PlanOptions {
     pub leave_encrypted: bool,
     /// Whether there was a folder of the old installation.
     pub with_folder: bool,
+    /// `--environment-map`, pair by pair.
+    #[serde(default)]
+    pub environment_map: Vec<String>,
 }
 
 /// Findings of like consequence.
@@ -254,6 +257,7 @@ impl PlanOptions {
             |value: &Option<String>| value.as_ref().map_or_else(|| "none".to_owned(), |d| format!("the one of digest {}", short(d)));
         hold("--endpoint-map", digest(&self.endpoint_map), digest(&now.endpoint_map));
         hold("--leave-encrypted", self.leave_encrypted.to_string(), now.leave_encrypted.to_string());
+        hold("--environment-map", format!("{:?}", self.environment_map), format!("{:?}", now.environment_map));
         hold("--source (a folder)", self.with_folder.to_string(), now.with_folder.to_string());
         told
     }

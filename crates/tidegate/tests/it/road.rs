@@ -50,12 +50,12 @@ async fn what_this_gateway_cannot_serve_is_not_deployed() {
         ("Keyed", |api| api["securityScheme"] = json!(["api_key"]), "security scheme 'api_key, "),
         ("Dynamic", |api| api["endpointConfig"]["endpoint_type"] = json!("default"), "endpoint type 'default' is not supported"),
         (
-            "Digest",
+            "Ntlm",
             |api| {
                 api["endpointConfig"]["endpoint_security"] =
-                    json!({"production": {"enabled": true, "type": "DIGEST", "username": "u", "password": "p"}});
+                    json!({"production": {"enabled": true, "type": "NTLM", "username": "u", "password": "p"}});
             },
-            "signing in at the backend by 'DIGEST' is not supported",
+            "signing in at the backend by 'NTLM' is not supported",
         ),
     ];
     for (name, change, words) in cases {

@@ -498,9 +498,10 @@ fn the_binary_never_says_a_secret_of_the_source() {
     let mut said = Vec::new();
     let plan = out.join("upgrade-plan.json");
     let mut run = |step: &str, words: Vec<String>, wanted: bool| {
-        let report = out.join(format!("{step}-{}.json", said.len()));
+        let [report, page] = ["json", "html"].map(|kind| out.join(format!("{step}-{}.{kind}", said.len())));
         let mut command = Command::new(binary());
         command.env("RUST_LOG", "trace").args(["upgrade", step, "--data-dir"]).arg(&data).arg("--json").arg(&report).args(words);
+        command.arg("--html").arg(&page);
         match step {
             "plan" => drop(command.arg("--out").arg(&plan)),
             "apply" => drop(command.arg(&plan)),
@@ -534,6 +535,40 @@ fn the_binary_never_says_a_secret_of_the_source() {
         let mut command = Command::new(binary());
         let output = command.env("RUST_LOG", "trace").args(["upgrade", "assess"]).args(source(&torn)).output().unwrap();
         said.extend([output.stdout, output.stderr].concat());
+    }
+    // A wrong password of a keystore that is there, a database behind an address with a password, words that are none, a torn configuration.
+    let key_store = written.home.join("repository/resources/security/wso2carbon.jks");
+    std::fs::create_dir_all(key_store.parent().unwrap()).unwrap();
+    std::fs::write(&key_store, [&0xfeed_feed_u32.to_be_bytes()[..], &[0; 60]].concat()).unwrap();
+    let wrong = |words: &[String]| {
+        let mut command = Command::new(binary());
+        command.env("RUST_LOG", "trace").env("TIDEGATE_SOURCE_KEYSTORE_PASSWORD", secret).args(["upgrade", "assess"]).args(words);
+        let output = command.output().unwrap();
+        [output.stdout, output.stderr].concat()
+    };
+    let told = wrong(&whole);
+    assert!(String::from_utf8_lossy(&told).contains("does not open the keystore"), "{}", String::from_utf8_lossy(&told));
+    said.extend(told);
+    let mut behind = whole.clone();
+    let addresses = [
+        format!("mysql://root:{secret}@127.0.0.1:1/x"),
+        format!("oracle://root:{secret}@h/x"),
+        format!("mysql:root:{secret}"),
+        secret.clone(),
+    ];
+    for address in addresses {
+        behind[3].clone_from(&address);
+        said.extend(wrong(&behind));
+    }
+    said.extend(wrong(&whole[..2]));
+    for file in ["carbon.xml", "user-mgt.xml", "api-manager.xml", "datasources/master-datasources.xml"] {
+        let file = written.home.join("repository/conf").join(file);
+        let bytes = std::fs::read(&file).unwrap();
+        for part in [4, 6, 7] {
+            std::fs::write(&file, &bytes[..bytes.len() * part / 8]).unwrap();
+            said.extend(wrong(&whole));
+        }
+        std::fs::write(&file, bytes).unwrap();
     }
     for entry in std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
         said.extend(std::fs::read(entry).unwrap());

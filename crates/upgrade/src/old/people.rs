@@ -85,7 +85,7 @@ record! {
     UserAttribute from "UM_USER_ATTRIBUTE" {
         user_id: i64 = "UM_USER_ID",
         name: String = "UM_ATTR_NAME",
-        value: Option<String> = "UM_ATTR_VALUE",
+        value: Option<Secret<String>> = "UM_ATTR_VALUE",
         profile: Option<String> = "UM_PROFILE_ID",
         tenant_id: i64 = "UM_TENANT_ID",
     }

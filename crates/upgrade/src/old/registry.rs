@@ -12,7 +12,7 @@ use std::{
 use chrono::NaiveDateTime;
 
 use super::record::{self, record};
-use crate::source::{CellError, Rows, SiteDatabases, Source, SourceError};
+use crate::source::{CellError, Misfit, Rows, SiteDatabases, Source, SourceError};
 
 /// Where governance resources stand.
 pub const GOVERNANCE: &str = "/_system/governance";
@@ -199,7 +199,7 @@ impl Registry {
             let see = |path: &str| below(path, &mount.target).map(|rest| format!("{}{rest}", mount.path));
             registry.read_tree(at, see, unreadable).await?;
         }
-        registry.read_contents(wanted).await?;
+        registry.read_contents(wanted, unreadable).await?;
         Ok(registry)
     }
 
@@ -258,7 +258,7 @@ impl Registry {
             }
         }
         let waiting = self.sources.iter().map(Arc::clone).zip(per_source).filter(|(_, wanted)| !wanted.is_empty()).collect();
-        Contents { waiting, current: None, ready: Vec::new() }
+        Contents { waiting, current: None, ready: Vec::new(), too_large: Vec::new() }
     }
 
     fn add_source(&mut self, source: &Arc<Source>) -> usize {
@@ -368,7 +368,7 @@ impl Registry {
         Ok(())
     }
 
-    async fn read_contents(&mut self, wanted: impl Fn(&str) -> bool) -> Result<(), SourceError> {
+    async fn read_contents(&mut self, wanted: impl Fn(&str) -> bool, unreadable: &mut Vec<CellError>) -> Result<(), SourceError> {
         let keys: Vec<(i64, String)> =
             self.resources.values().filter(|r| r.content_id.is_some() && wanted(&r.path)).map(|r| (r.tenant_id, r.path.clone())).collect();
         let mut found = Vec::new();
@@ -376,6 +376,12 @@ impl Registry {
         while let Some((tenant, path, bytes)) = contents.next().await? {
             found.push((tenant, path.to_owned(), bytes));
         }
+        unreadable.extend(contents.too_large().iter().map(|(tenant, path)| CellError {
+            table: "REG_CONTENT".to_owned(),
+            column: format!("REG_CONTENT_DATA ({path} of tenant {tenant})"),
+            row: 0,
+            misfit: Misfit::TooLarge,
+        }));
         for (tenant, path, bytes) in found {
             if let Some(resource) = self.resources.get_mut(&(tenant, path)) {
                 resource.content = Some(bytes);
@@ -398,9 +404,15 @@ pub struct Contents<'a> {
     waiting: Vec<(Arc<Source>, Wanted<'a>)>,
     current: Option<(Rows, Wanted<'a>)>,
     ready: Vec<(i64, &'a str, Vec<u8>)>,
+    too_large: Vec<(i64, &'a str)>,
 }
 
 impl<'a> Contents<'a> {
+    /// Tenants and paths of files passed over so far, because they are larger than a cell may be.
+    pub fn too_large(&self) -> &[(i64, &'a str)] {
+        &self.too_large
+    }
+
     /// The next resource's tenant, path and bytes.
     ///
     /// # Errors
@@ -424,7 +436,14 @@ impl<'a> Contents<'a> {
             };
             let (Some(id), Some(tenant)) = (row.int("REG_CONTENT_ID")?, row.int("REG_TENANT_ID")?) else { continue };
             let Some(resources) = wanted.remove(&(tenant, id)) else { continue };
-            let bytes = row.bytes("REG_CONTENT_DATA")?.unwrap_or_default();
+            let bytes = match row.bytes("REG_CONTENT_DATA") {
+                Ok(bytes) => bytes.unwrap_or_default(),
+                Err(fault) if fault.misfit == Misfit::TooLarge => {
+                    self.too_large.extend(resources.iter().map(|resource| (tenant, resource.path.as_str())));
+                    continue;
+                }
+                Err(fault) => return Err(fault.into()),
+            };
             // Copies of one content in two places are rare; the clone is only then.
             let (last, others) = match resources.split_last() {
                 Some((last, others)) => (*last, others),

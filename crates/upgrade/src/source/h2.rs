@@ -111,7 +111,7 @@ fn fill(opened: &Opened, table: &Arc<Table>, zone: Option<Tz>, shown: &str, fill
     let failed = |cause: h2file::Error| SourceError::Read { table: table.name.clone(), from: shown.to_owned(), cause: Box::new(cause) };
     let Some(found) = opened.table(&table.name) else { return Err(SourceError::Interrupted { table: table.name.clone() }) };
     let mut number = 0;
-    for raw in opened.database.rows(found).map_err(failed)? {
+    for raw in opened.database.rows(found).map_err(failed)?.leave_lobs() {
         let raw = raw.map_err(failed)?;
         number += 1;
         let mut values = Vec::with_capacity(raw.len());
@@ -120,11 +120,18 @@ fn fill(opened: &Opened, table: &Arc<Table>, zone: Option<Tz>, shown: &str, fill
                 let column = table.columns.get(at).map_or("?", |c| c.name.as_str());
                 SourceError::from(Row::new(Arc::clone(table), number, Vec::new()).misfit(column, why))
             };
+            let cell = match cell {
+                h2file::Value::Lob(lob) => match opened.database.read_lob(&lob) {
+                    Err(h2file::Error::LobTooLarge { .. }) => {
+                        values.push(Value::TooLarge);
+                        continue;
+                    }
+                    read => read.map_err(failed)?,
+                },
+                other => other,
+            };
             let value = converted(cell, zone).map_err(misfit)?;
-            if value.weight() > CELL_MAX_BYTES {
-                return Err(misfit(Misfit::TooLarge));
-            }
-            values.push(value);
+            values.push(if value.weight() > CELL_MAX_BYTES { Value::TooLarge } else { value });
         }
         if !filling.push_blocking(Row::new(Arc::clone(table), number, values)) {
             return Ok(());

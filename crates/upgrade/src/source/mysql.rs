@@ -14,9 +14,10 @@ use sqlx::{
 use tokio::sync::Mutex;
 
 use super::{
-    Buckets, CELL_MAX_BYTES, Column, Kind, Misfit, Row, Rows, SourceError, Sum, Table, Value,
+    Buckets, CELL_MAX_BYTES, Column, Kind, Row, Rows, SourceError, Sum, Table, Value,
     location::{Server, Tls},
     rows::Filling,
+    value::FILE_BYTES,
 };
 
 #[derive(Debug)]
@@ -134,7 +135,14 @@ async fn fill(
 ) -> Result<(), SourceError> {
     let failed = |cause: sqlx::Error| SourceError::Read { table: table.name.clone(), from: shown.to_owned(), cause: Box::new(cause) };
     let mut connection = connection.lock().await;
-    let columns: Vec<String> = table.columns.iter().map(|c| quoted(&c.name)).collect();
+    let mut columns: Vec<String> = table.columns.iter().map(|c| quoted(&c.name)).collect();
+    // A file too large to read is not fetched either.
+    let files = table.position(FILE_BYTES);
+    if let Some(cell) = files.and_then(|at| columns.get_mut(at)) {
+        let is_large = format!("LENGTH({cell}) > {CELL_MAX_BYTES}");
+        *cell = format!("IF({is_large}, NULL, {cell})");
+        columns.push(is_large);
+    }
     let sql = format!("SELECT {} FROM {}{condition}", columns.join(", "), quoted(&table.name));
     let mut found = sqlx::raw_sql(AssertSqlSafe(sql)).fetch(&mut *connection);
     let mut number = 0;
@@ -144,10 +152,9 @@ async fn fill(
         for (at, column) in table.columns.iter().enumerate() {
             let value = cell(&raw, at).map_err(failed)?;
             values.push(match value {
+                None if files == Some(at) && cell(&raw, table.columns.len()).map_err(failed)?.as_deref() == Some(b"1") => Value::TooLarge,
                 None => Value::Null,
-                Some(bytes) if bytes.len() > CELL_MAX_BYTES => {
-                    return Err(Row::new(Arc::clone(table), number, Vec::new()).misfit(&column.name, Misfit::TooLarge).into());
-                }
+                Some(bytes) if bytes.len() > CELL_MAX_BYTES => Value::TooLarge,
                 Some(bytes) if column.kind == Kind::Bytes => Value::Bytes(bytes),
                 Some(bytes) => Value::from_text_form(column.kind, bytes),
             });

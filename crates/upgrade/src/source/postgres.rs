@@ -16,6 +16,7 @@ use super::{
     Buckets, CELL_MAX_BYTES, Column, Kind, Misfit, Row, Rows, SourceError, Sum, Table, Value, dump,
     location::{Server, Tls},
     rows::Filling,
+    value::FILE_BYTES,
 };
 
 #[derive(Debug)]
@@ -128,7 +129,14 @@ async fn fill(
 ) -> Result<(), SourceError> {
     let failed = |cause: sqlx::Error| SourceError::Read { table: table.name.clone(), from: shown.to_owned(), cause: Box::new(cause) };
     let mut connection = connection.lock().await;
-    let columns: Vec<String> = table.columns.iter().map(|c| quoted(&c.name)).collect();
+    let mut columns: Vec<String> = table.columns.iter().map(|c| quoted(&c.name)).collect();
+    // A file too large to read is not fetched either.
+    let files = table.position(FILE_BYTES);
+    if let Some(cell) = files.and_then(|at| columns.get_mut(at)) {
+        let is_large = format!("octet_length({cell}) > {CELL_MAX_BYTES}");
+        *cell = format!("CASE WHEN {is_large} THEN NULL ELSE {cell} END");
+        columns.push(is_large);
+    }
     let sql = format!("SELECT {} FROM {}{condition}", columns.join(", "), quoted(&table.name));
     let mut found = sqlx::raw_sql(AssertSqlSafe(sql)).fetch(&mut *connection);
     let mut number = 0;
@@ -138,9 +146,10 @@ async fn fill(
         for (at, column) in table.columns.iter().enumerate() {
             let misfit = |why| SourceError::from(Row::new(Arc::clone(table), number, Vec::new()).misfit(&column.name, why));
             values.push(match cell(&raw, at).map_err(failed)? {
+                None if files == Some(at) && cell(&raw, table.columns.len()).map_err(failed)?.as_deref() == Some("t") => Value::TooLarge,
                 None => Value::Null,
                 // Hex doubles the size on the wire.
-                Some(text) if text.len() > 2 * CELL_MAX_BYTES + 2 => return Err(misfit(Misfit::TooLarge)),
+                Some(text) if text.len() > 2 * CELL_MAX_BYTES + 2 => Value::TooLarge,
                 Some(text) if column.kind == Kind::Bytes => {
                     Value::Bytes(dump::bytea(text.as_bytes()).ok_or_else(|| misfit(Misfit::NotText))?)
                 }

@@ -45,6 +45,9 @@ impl Kind {
     }
 }
 
+/// The column that holds the bytes of all files. Only there do cells grow beyond what is read, so only there is it asked before.
+pub(super) const FILE_BYTES: &str = "REG_CONTENT_DATA";
+
 /// One cell.
 #[derive(Clone, PartialEq)]
 pub enum Value {
@@ -60,6 +63,8 @@ pub enum Value {
     Bytes(Vec<u8>),
     /// A wall clock, zone unknown.
     Timestamp(NaiveDateTime),
+    /// There is something, larger than [`CELL_MAX_BYTES`], and it was not read. Whoever asks for it gets [`Misfit::TooLarge`].
+    TooLarge,
 }
 
 // Cells hold password hashes, secrets and tokens, and nobody knows which: only the shape is printable.
@@ -72,6 +77,7 @@ impl std::fmt::Debug for Value {
             Self::Text(t) => write!(f, "Text({} bytes)", t.len()),
             Self::Bytes(b) => write!(f, "Bytes({} bytes)", b.len()),
             Self::Timestamp(_) => f.write_str("Timestamp(…)"),
+            Self::TooLarge => f.write_str("TooLarge"),
         }
     }
 }
@@ -145,6 +151,7 @@ impl Value {
             Self::Text(t) => t.clone(),
             Self::Bytes(b) => std::str::from_utf8(b).map_err(|_| Misfit::NotText)?.to_owned(),
             Self::Timestamp(t) => t.format("%Y-%m-%d %H:%M:%S%.f").to_string(),
+            Self::TooLarge => return Err(Misfit::TooLarge),
         }))
     }
 
@@ -164,6 +171,7 @@ impl Value {
                 other => std::str::from_utf8(other).ok().and_then(|t| t.trim().parse().ok()).map(Some).ok_or(Misfit::NotInt),
             },
             Self::Timestamp(_) => Err(Misfit::NotInt),
+            Self::TooLarge => Err(Misfit::TooLarge),
         }
     }
 
@@ -184,6 +192,7 @@ impl Value {
                 other => std::str::from_utf8(other).ok().and_then(parse_bool).map(Some).ok_or(Misfit::NotBool),
             },
             Self::Timestamp(_) => Err(Misfit::NotBool),
+            Self::TooLarge => Err(Misfit::TooLarge),
         }
     }
 
@@ -198,6 +207,7 @@ impl Value {
             Self::Text(t) => Ok(Some(t.clone().into_bytes())),
             Self::Bytes(b) => Ok(Some(b.clone())),
             Self::Int(_) | Self::Bool(_) | Self::Timestamp(_) => Err(Misfit::NotText),
+            Self::TooLarge => Err(Misfit::TooLarge),
         }
     }
 
@@ -213,6 +223,7 @@ impl Value {
             Self::Text(t) => parse_timestamp(t),
             Self::Bytes(b) => parse_timestamp(std::str::from_utf8(b).map_err(|_| Misfit::NotTimestamp)?),
             Self::Int(_) | Self::Bool(_) => Err(Misfit::NotTimestamp),
+            Self::TooLarge => Err(Misfit::TooLarge),
         }
     }
 

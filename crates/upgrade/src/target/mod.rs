@@ -4,16 +4,22 @@ mod address;
 mod made;
 pub(crate) mod nouns;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 pub use address::Address;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use db::bootstrap::DEFAULT_ENVIRONMENT;
 use db::home::{DataDir, HomeFault};
 pub use db::{Db, Tx};
 use db::{DbUrl, Sealer};
 use made::Made;
 pub use model::Secret;
-use model::{Tenant, Timestamp};
+use model::{Environment, Tenant, Timestamp, Vhost};
+use nouns::Around;
+
+use crate::environments::Destinations;
+use crate::source::files::GatewayEnvironment;
 
 /// As `db::home` names them.
 const DATABASE_FILE: &str = "tidegate.db";
@@ -133,11 +139,60 @@ pub(crate) async fn bootstrap(db: &Db, now: Timestamp) -> db::Result<()> {
     tx.commit().await
 }
 
-/// The host name under which deployed APIs are shown.
-pub(crate) async fn vhost(tx: &mut Tx) -> db::Result<String> {
-    let environment = db::environments::find(tx, db::bootstrap::DEFAULT_ENVIRONMENT).await?;
-    let host = environment.and_then(|e| e.vhosts.first().map(|v| v.host.clone()));
-    Ok(host.unwrap_or_else(|| "localhost".to_owned()))
+/// The host of an environment that nobody has made yet, as a first start makes it.
+pub(crate) const NO_HOST: &str = "localhost";
+
+/// What is around APIs: the environments they are mapped to, made where they are missing, and the host names under which they are shown there.
+pub(crate) async fn around(db: &Db, destinations: &Destinations) -> db::Result<Around> {
+    let mut tx = db.write().await?;
+    let mut hosts: BTreeMap<String, String> = BTreeMap::new();
+    for environment in db::environments::list(&mut tx).await? {
+        if let Some(vhost) = environment.vhosts.first() {
+            hosts.insert(environment.name.clone(), vhost.host.clone());
+        }
+    }
+    let default = db::environments::find(&mut tx, DEFAULT_ENVIRONMENT).await?.and_then(|e| e.vhosts.into_iter().next());
+    for (name, old) in destinations.named() {
+        if name == DEFAULT_ENVIRONMENT || db::environments::find(&mut tx, name).await?.is_some() {
+            continue;
+        }
+        let environment = made_for(name, &old, default.as_ref());
+        hosts.extend(environment.vhosts.first().map(|vhost| (name.to_owned(), vhost.host.clone())));
+        db::environments::put(&mut tx, &environment).await?;
+    }
+    tx.commit().await?;
+    Ok(Around { destinations: destinations.clone(), hosts })
+}
+
+/// An environment that stands for old ones: their kind where they agree, and the host that the first of them was reached under.
+fn made_for(name: &str, old: &[Option<&GatewayEnvironment>], default: Option<&Vhost>) -> Environment {
+    let known: Vec<&GatewayEnvironment> = old.iter().copied().flatten().collect();
+    let kinds: BTreeSet<&str> = known.iter().filter_map(|e| e.kind.as_deref()).collect();
+    let kind = kinds.first().filter(|kind| kinds.len() == 1 && ["hybrid", "production", "sandbox"].contains(kind));
+    let addresses = known.iter().filter_map(|e| e.endpoint.as_deref()).flat_map(|list| list.split(','));
+    // Placeholders, such as `${carbon.host}`, name no host.
+    let host = addresses
+        .filter_map(|address| address.trim().split_once("://"))
+        .find_map(|(_, rest)| rest.split(['/', ':', '?']).next().filter(|host| !host.is_empty() && !host.contains('$')).map(str::to_owned));
+    let vhost = Vhost {
+        host: host.or_else(|| default.map(|v| v.host.clone())).unwrap_or_else(|| NO_HOST.to_owned()),
+        ..default.cloned().unwrap_or_else(|| Vhost {
+            host: String::new(),
+            http_context: String::new(),
+            http_port: 8280,
+            https_port: 8243,
+            ws_port: 9099,
+            wss_port: 8099,
+        })
+    };
+    Environment {
+        name: name.to_owned(),
+        display_name: name.to_owned(),
+        description: known.iter().find_map(|e| e.description.clone()),
+        kind: kind.map_or("hybrid", |kind| kind).to_owned(),
+        read_only: false,
+        vhosts: vec![vhost],
+    }
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod ledger;
 mod left_behind;
 mod limits;
 mod names;
+mod nodes;
 mod operations;
 mod permissions;
 mod policies;
@@ -60,11 +61,12 @@ pub(crate) use policies::bare;
 pub(crate) use sequences::{STEP_CANNOT_RUN, is_stock as is_stock_sequence};
 pub use subscriptions::Subscriptions;
 
+use crate::environments::Destinations;
 use crate::old::{Installation, people::SUPER_TENANT_ID, stores::OldUserStore};
 use crate::source::{
     Site,
     clock::Clock,
-    files::{Extras, Settings, SynapseFile},
+    files::{Extras, Nodes, Settings, SynapseFile},
 };
 
 /// What is translated, and how.
@@ -78,6 +80,10 @@ pub struct Input<'a> {
     pub synapse: &'a [SynapseFile],
     /// What the site added to its installation by hand, when there is a folder.
     pub extras: Option<&'a Extras>,
+    /// Its gateway nodes, when several were named.
+    pub nodes: Option<&'a Nodes>,
+    /// Where APIs run; without, all in `Default`.
+    pub destinations: Option<&'a Destinations>,
     /// Its user stores.
     pub stores: &'a [OldUserStore],
     /// Reads wall clocks.
@@ -277,6 +283,7 @@ pub fn translate(input: &Input<'_>) -> Translation {
     installation(&mut desk);
     strangers(&mut desk);
     left_behind::tell(&mut desk);
+    nodes::tell(&mut desk);
     let mut done = Translation { tenants: tenants::translate(&mut desk), ..Translation::default() };
     done.continuity = continuity::translate(&mut desk, &done.tenants);
     let stores = stores::translate(&mut desk);

@@ -31,7 +31,10 @@ pub(super) fn translate(desk: &mut Desk<'_>, roles: &mut Roles) -> Vec<Carried<U
             desk.ledger.skipped("UM_USER_ATTRIBUTE", "belongs to a profile other than the default one", 1);
         } else {
             desk.ledger.merged("UM_USER_ATTRIBUTE", 1);
-            attributes.entry(key).or_default().push((row.name.clone(), row.value.clone().unwrap_or_default()));
+            attributes
+                .entry(key)
+                .or_default()
+                .push((row.name.clone(), row.value.as_ref().map(|value| value.expose().clone()).unwrap_or_default()));
         }
     }
     let mut done: Vec<Carried<User>> = Vec::new();

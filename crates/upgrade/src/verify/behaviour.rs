@@ -9,7 +9,7 @@
 use std::collections::{HashMap, HashSet};
 
 use db::bootstrap::DEFAULT_ENVIRONMENT;
-use db::{Db, Tx, served};
+use db::{Db, Tx, apis, served};
 use model::{
     ApiId, Application, ApplicationStatus, AuthType, IssuedToken, KeyMapping, KeyState, KeyType, LifecycleState, SubscriptionState,
     TenantId, TokenState,
@@ -162,7 +162,13 @@ pub(super) async fn compare(
         let (Some(id), Some(rules)) = (carried.get(&row.id), rules.get(&row.id)) else { continue };
         let state = artifact.get("overview_status").map(|s| s.trim().to_ascii_uppercase()).unwrap_or_default();
         let Some(state) = LifecycleState::parse(&state) else { continue };
-        let served = served::find(&mut tx, DEFAULT_ENVIRONMENT, *id).await?.map(|s| s.api);
+        // The same revision runs wherever it runs.
+        let environment = match apis::find(&mut tx, *id).await? {
+            Some(api) => input.destinations.cloned().unwrap_or_default().of(&api).into_iter().next(),
+            None => None,
+        };
+        let environment = environment.unwrap_or_else(|| DEFAULT_ENVIRONMENT.to_owned());
+        let served = served::find(&mut tx, &environment, *id).await?.map(|s| s.api);
         let chosen = drawn(rules.iter(), OPERATIONS, |(name, _)| (false, format!("{id} {name}")));
         for (name, rule) in chosen.into_iter().filter(|(_, rule)| rule.is_certain()) {
             let subscribes = |c: &Credential| {

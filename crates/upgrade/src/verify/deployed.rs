@@ -1,33 +1,37 @@
 //! What gateways run. They read the frozen revision, not the API's record, so a limit changed there alone would be met by callers and seen
 //! by nobody who looks at the API.
 
-use db::bootstrap::DEFAULT_ENVIRONMENT;
 use db::{Tx, apis, deployments, environments, revisions};
 use model::{Deployment, RevisionId};
 
 use super::Verification;
 use super::straight::Question;
+use crate::target::NO_HOST;
 use crate::target::nouns::CARRIED_OVER;
-use crate::translate::{CarriedApi, Translation};
+use crate::translate::{CarriedApi, Input, Translation};
 
-pub(super) async fn compare(done: &mut Verification, translation: &Translation, tx: &mut Tx) -> db::Result<()> {
-    let environment = environments::find(tx, DEFAULT_ENVIRONMENT).await?;
-    let mut hosts: Vec<String> = environment.map(|e| e.vhosts.into_iter().map(|v| v.host).collect()).unwrap_or_default();
+pub(super) async fn compare(done: &mut Verification, translation: &Translation, input: &Input<'_>, tx: &mut Tx) -> db::Result<()> {
+    let destinations = input.destinations.cloned().unwrap_or_default();
     // What was written before a first start made the environment has the host of an environment nobody named.
-    hosts.push("localhost".to_owned());
+    let mut hosts = vec![NO_HOST.to_owned()];
+    for environment in environments::list(tx).await? {
+        hosts.extend(environment.vhosts.into_iter().map(|v| v.host));
+    }
     let mut question = Question::new("what gateways run");
     for carried in translation.apis.iter().filter(|a| a.value.deployed) {
         let id = carried.value.api.id;
         if apis::find(tx, id).await?.is_none() {
             continue;
         }
-        let deployed = deployments::list(tx, id).await?.into_iter().find(|d| d.environment == DEFAULT_ENVIRONMENT);
-        let is = match &deployed {
-            Some(deployed) => Some(faults(&carried.value, deployed, &hosts, tx).await?),
-            None => None,
-        };
-        let is = is.map(|faults| if faults.is_empty() { "as the API".to_owned() } else { format!("another {}", faults.join(", ")) });
-        question.ask(&carried.key, "revision and deployment", "as the API", is.as_deref());
+        let deployed = deployments::list(tx, id).await?;
+        for environment in destinations.of(&carried.value.api) {
+            let is = match deployed.iter().find(|d| d.environment == environment) {
+                Some(deployed) => Some(faults(&carried.value, deployed, &hosts, tx).await?),
+                None => None,
+            };
+            let is = is.map(|faults| if faults.is_empty() { "as the API".to_owned() } else { format!("another {}", faults.join(", ")) });
+            question.ask(&carried.key, &format!("revision and deployment in {environment}"), "as the API", is.as_deref());
+        }
     }
     question.close(done);
     Ok(())

@@ -91,7 +91,7 @@ pub(super) async fn compare(
     readable(done, "what APIs are found by", read)?;
     let read = filed::compare(done, &mut tx).await;
     readable(done, "what tenants, users, applications and tokens are found by", read)?;
-    let read = deployed::compare(done, translation, &mut tx).await;
+    let read = deployed::compare(done, translation, input, &mut tx).await;
     readable(done, "what gateways run", read)?;
     let read = rows::compare(done, translation, input, site, &mut tx).await;
     readable(done, "old rows", read)?;

@@ -200,7 +200,7 @@ impl Drop for Scratch {
 }
 
 /// Encrypts as kernel 4.2 did: bare RSA with the public half of the fixture's key.
-fn sealed(text: &str) -> String {
+pub(crate) fn sealed(text: &str) -> String {
     use base64::Engine as _;
     const MODULUS: &[u8] = b"C1D8E43C35703CD740776D794C72CF28F43236C73364859A372C143EC905F458C2F4E15231E893B6670712749AAF667B048AD6BC5F5B4C3A132B320347C591EE50F524A350091F0ACB809A87685D1B9638FC4A2042FE8BFAD9D48C2944BEFC387D65F87E3B1A6D659550308A9F86B4F469F788B69964C6EAFB36A42516E1B6C7";
     let modulus = num_bigint::BigUint::parse_bytes(MODULUS, 16).unwrap();

@@ -17,7 +17,8 @@ pub(crate) fn fingerprint(old: &Installation) -> String {
     add("domains", format!("{:#?}", old.user_domains));
     add("users", format!("{:#?}", old.users));
     add("passwords", format!("{:?}", old.users.iter().map(|u| u.password.as_ref().map(|p| p.expose().clone())).collect::<Vec<_>>()));
-    add("attributes", format!("{:#?}", old.user_attributes));
+    let value = |value: &Option<model::Secret<String>>| value.as_ref().map(|v| v.expose().clone());
+    add("attributes", format!("{:?}", old.user_attributes.iter().map(|a| (a, value(&a.value))).collect::<Vec<_>>()));
     add("roles", format!("{:#?}{:#?}{:#?}", old.roles, old.role_assignments, old.shared_role_assignments));
     add("hybrid", format!("{:#?}{:#?}", old.hybrid_roles, old.hybrid_assignments));
     add("permissions", format!("{:#?}{:#?}{:#?}", old.permissions, old.role_permissions, old.user_permissions));

@@ -7,12 +7,14 @@ use model::{Secret, TenantId};
 use oldsite::{Dialect, Links, Written, mysql::Blobs};
 use upgrade::{
     Old, Place,
-    old::{TenantPair, registry::Property},
-    source::keystore::KeyStoreFault,
+    environments::EnvironmentMap,
+    old::{TenantPair, oauth::Tokens, registry::Property},
+    source::{Location, keystore::KeyStoreFault},
     translate::{About, Severity},
 };
 
 use crate::{
+    corners::sealed,
     roads::{NOW_MS, Scratch, dumps, made_up, written},
     taking::{Taken, balanced, equal, target},
 };
@@ -257,4 +259,144 @@ async fn a_tenants_keystore_in_the_registry_opens_with_the_passwords_beside_it()
         }
         assert!(!format!("{:?}", taken.old.installation).contains(SAYS));
     }
+}
+
+#[tokio::test]
+async fn files_beyond_what_is_read_are_findings_and_everything_else_is_carried() {
+    let Some(scratch) = Scratch::new(Dialect::Postgres, "large") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    scratch.load(&written(&made_up(), Dialect::Postgres, folder.path()));
+    // The stored file of a document, and a definition that is read at once.
+    let places = ["p.reg_path_value LIKE '%/documentation/files'", "r.reg_name = 'swagger.json'"];
+    for place in places {
+        let sql = format!(
+            "UPDATE reg_content SET reg_content_data = convert_to(repeat('x', 67108865), 'UTF8') WHERE (reg_content_id, reg_tenant_id) IN \
+             (SELECT r.reg_content_id, r.reg_tenant_id FROM reg_resource r JOIN reg_path p ON p.reg_path_id = r.reg_path_id \
+             AND p.reg_tenant_id = r.reg_tenant_id WHERE {place} AND r.reg_content_id IS NOT NULL ORDER BY 1 LIMIT 1)"
+        );
+        scratch.run(&scratch.name, &sql);
+    }
+    assert_eq!(scratch.run(&scratch.name, "SELECT count(*) FROM reg_content WHERE octet_length(reg_content_data) > 67108864"), "2");
+    let location = Location::parse(&format!("postgres://postgres@127.0.0.1:5432/{}", scratch.name)).unwrap();
+    let taken = Taken::dumps(vec![location], NOW_MS).await;
+    let (translation, plan) = taken.planned(None).await;
+    balanced(&translation);
+    let report = upgrade::report::Report::new("plan", &taken.old, &translation, &plan).text();
+    assert!(report.contains("more than 67108864 bytes"), "{report}");
+    let at_once = translation.findings.iter().find(|f| f.words.contains("swagger.json")).unwrap();
+    assert!(at_once.severity == Severity::Warning && at_once.words.contains("does not read"), "{at_once:?}");
+    assert_eq!(translation.apis.len(), made_up().apis.len());
+    let db = target(folder.path()).open_or_make().await.unwrap();
+    taken.applied(&db).await;
+    equal(&taken.verify(&db).await);
+}
+
+#[tokio::test]
+async fn nodes_that_differ_are_told_and_the_first_is_carried() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = written(&made_up(), DIALECT, folder.path());
+    let other = tempfile::tempdir().unwrap();
+    let second = written(&made_up(), DIALECT, other.path());
+    let place = |nodes: &[&Written]| Place {
+        home: Some(first.home.clone()),
+        databases: dumps(&first),
+        gateway_nodes: nodes.iter().map(|node| node.home.clone()).collect(),
+        ..Place::default()
+    };
+    let alike = Taken::of(&place(&[&second]), NOW_MS).await.planned(None).await.0;
+    assert!(alike.findings.iter().any(|f| f.origin == "--gateway-node" && f.words.contains("alike")));
+
+    let sequences = "repository/deployment/server/synapse-configs/default/sequences";
+    let text = "<sequence xmlns=\"http://ws.apache.org/ns/synapse\" name=\"only_there\"><log/></sequence>";
+    put(&second.home.join(sequences).join("only_there.xml"), text.as_bytes());
+    edited(&second.home.join("repository/conf/api-manager.xml"), |text| text.replace("<GatewayType>Synapse", "<GatewayType>Other"));
+    let told = Taken::of(&place(&[&second]), NOW_MS).await.planned(None).await.0;
+    let of = |part: &str| told.findings.iter().find(|f| f.origin.contains(part) && f.words.contains(" in ")).unwrap();
+    assert!(of("only_there.xml").consequence.contains("only that node has it"));
+    let words = &of("api-manager.xml").words;
+    assert!(words.contains("'Synapse' in --source, 'Other' in --gateway-node 1"), "{words}");
+    assert_eq!(format!("{:?}", told.sequences), format!("{:?}", alike.sequences), "what only the other node has is not taken");
+}
+
+/// Encryption that was switched on late leaves what was stored before as it was: both kinds stand in one table.
+#[tokio::test]
+async fn a_source_half_of_which_is_encrypted_gives_the_same_tokens_in_the_same_order() {
+    let plain = made_up();
+    let mut site = plain.clone();
+    let clients = site.applications.iter_mut().flat_map(|a| &mut a.keys).filter_map(|k| k.client.as_mut());
+    clients.step_by(2).for_each(|client| client.secret = sealed(&client.secret));
+    for token in site.tokens.iter_mut().step_by(2) {
+        token.access = sealed(&token.access);
+        token.refresh = token.refresh.as_deref().map(sealed);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let written = written(&site, DIALECT, folder.path());
+    put(&written.home.join("repository/resources/security/wso2carbon.jks"), &decoded(include_str!("../fixtures/keystore.txt")));
+    edited(&written.home.join("repository/conf/carbon.xml"), |text| {
+        text.replace("<KeyPassword>wso2carbon</KeyPassword>", "<KeyPassword>keypass1</KeyPassword>")
+    });
+    let taken = Taken::of(&Place { home: Some(written.home.clone()), databases: dumps(&written), ..Place::default() }, NOW_MS).await;
+    for batch in [1, 7, 1000] {
+        let mut stream = Tokens::open(&taken.old.site).await.unwrap();
+        let mut seen = Vec::new();
+        loop {
+            let tokens = stream.next_batch(batch).await.unwrap();
+            if tokens.is_empty() {
+                break;
+            }
+            assert!(tokens.len() <= batch);
+            seen.extend(tokens.into_iter().map(|t| (t.access_token.expose().clone(), t.refresh_token.map(|r| r.expose().clone()))));
+        }
+        let expected: Vec<_> = plain.tokens.iter().map(|t| (t.access.clone(), t.refresh.clone())).collect();
+        assert_eq!(seen, expected);
+    }
+    let secrets = |installation: &upgrade::old::Installation| -> Vec<Option<String>> {
+        installation.oauth_clients.iter().map(|c| c.secret.as_ref().map(|s| s.expose().clone())).collect()
+    };
+    let other = tempfile::tempdir().unwrap();
+    let unsealed = Taken::dumps(dumps(&crate::roads::written(&plain, DIALECT, other.path())), NOW_MS).await;
+    assert_eq!(secrets(&taken.old.installation), secrets(&unsealed.old.installation));
+    let db = target(folder.path()).open_or_make().await.unwrap();
+    taken.applied(&db).await;
+    equal(&taken.verify(&db).await);
+}
+
+#[tokio::test]
+async fn apis_run_in_the_environments_that_stand_for_their_old_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = written(&made_up(), DIALECT, folder.path());
+    let pair = ["Production and Sandbox=Outside".to_owned()];
+    let place = Place {
+        home: Some(written.home.clone()),
+        databases: dumps(&written),
+        environment_map: EnvironmentMap::parse(&pair).unwrap(),
+        ..Place::default()
+    };
+    let taken = Taken::of(&place, NOW_MS).await;
+    let db = target(folder.path()).open_or_make().await.unwrap();
+    taken.applied(&db).await;
+    equal(&taken.verify(&db).await);
+    assert_eq!(taken.applied(&db).await.batches, 0, "a second run finds nothing to do");
+    let mut tx = db.read().await.unwrap();
+    let made = db::environments::find(&mut tx, "Outside").await.unwrap().unwrap();
+    assert_eq!((made.kind.as_str(), made.vhosts[0].host.as_str()), ("hybrid", made_up().host.as_str()));
+    let (translation, _) = taken.planned(Some(&db)).await;
+    let mut deployed = 0;
+    for api in &translation.apis {
+        let listed = api.value.api.properties.iter().any(|p| p.name == "source_environments" && p.value.contains("Production and Sandbox"));
+        for deployment in db::deployments::list(&mut tx, api.value.api.id).await.unwrap() {
+            let expected = ("Outside", made.vhosts[0].host.as_str());
+            assert!(!listed || (deployment.environment.as_str(), deployment.vhost.as_str()) == expected, "{deployment:?}");
+            deployed += 1;
+        }
+    }
+    assert!(deployed > 3);
+    drop(tx);
+
+    // One that was taken out of it here is missed.
+    let api = translation.apis.iter().find(|api| api.value.deployed).unwrap();
+    let mut tx = db.write().await.unwrap();
+    db::deployments::remove(&mut tx, api.value.api.id, "Outside").await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(!taken.verify(&db).await.is_equal());
 }

@@ -6,7 +6,7 @@ use super::{document, read};
 use crate::source::{Element, SourceError};
 
 /// The super tenant, which has no folder of its own.
-const SUPER_TENANT: i64 = -1234;
+pub(super) const SUPER_TENANT: i64 = -1234;
 /// Files in one folder at most; beyond it the folder is not a gateway's.
 const FILES_MAX: usize = 100_000;
 

@@ -4,6 +4,7 @@
 mod datasources;
 mod deployed;
 mod extras;
+mod nodes;
 mod settings;
 mod vault;
 
@@ -16,6 +17,7 @@ pub use datasources::{Datasource, Mount};
 pub use deployed::{SynapseFile, UserStoreFile};
 pub use extras::Extras;
 use model::Secret;
+pub use nodes::{NodeDifference, Nodes};
 pub use settings::{BackendJwt, GatewayCors, GatewayEnvironment, KeyStore, Settings};
 pub use vault::Vault;
 
@@ -137,6 +139,18 @@ impl Home {
             vault,
             vault_fault: None,
         })
+    }
+
+    /// Holds the files of other gateway nodes against this folder's, and takes those of the first that has any. The result says how they differ, and
+    /// whose were taken.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] when a node's folder cannot be read.
+    pub fn join(&mut self, nodes: &[PathBuf]) -> Result<Nodes, SourceError> {
+        let mut joined = nodes::compare(&self.root, std::mem::take(&mut self.synapse), nodes)?;
+        self.synapse = std::mem::take(&mut joined.synapse);
+        Ok(joined)
     }
 
     /// Gives the clear text of a vaulted secret, as the operator knows it.

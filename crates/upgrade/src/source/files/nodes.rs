@@ -23,7 +23,7 @@ const NAMED_MAX: usize = 10;
 pub struct NodeDifference {
     /// The file, below a node's folder.
     pub file: String,
-    /// The folder whose files are taken.
+    /// The node whose files are taken, as the command line names it: plans hold no paths.
     pub taken: String,
     /// The other.
     pub other: String,
@@ -36,12 +36,17 @@ pub struct NodeDifference {
 /// What a gateway's files come to, over all its nodes.
 #[derive(Debug, Clone, Default)]
 pub struct Nodes {
-    /// The files to take.
+    /// The files to take; handed over to the installation by [`super::Home::join`].
     pub synapse: Vec<SynapseFile>,
-    /// The folder they are of, where it is not the installation's own.
-    pub instead: Option<PathBuf>,
+    /// The node they are of, where it is not the installation's own folder.
+    pub instead: Option<String>,
     /// How the others differ.
     pub differences: Vec<NodeDifference>,
+}
+
+struct Node<'a> {
+    path: &'a Path,
+    name: String,
 }
 
 /// Reads the nodes and holds them against each other. `own` is what the installation's own folder `root` has.
@@ -49,33 +54,29 @@ pub struct Nodes {
 /// # Errors
 ///
 /// [`SourceError`] when a folder is none of a gateway, or a file cannot be read.
-pub fn compare(root: &Path, own: Vec<SynapseFile>, nodes: &[PathBuf]) -> Result<Nodes, SourceError> {
+pub(super) fn compare(root: &Path, own: Vec<SynapseFile>, nodes: &[PathBuf]) -> Result<Nodes, SourceError> {
     let mut found = Vec::new();
-    for node in nodes {
+    for (at, node) in nodes.iter().enumerate() {
         if !node.join("repository").is_dir() {
             return Err(SourceError::NotAHome { path: node.clone(), reason: "it has no folder repository".into() });
         }
-        found.push((node.as_path(), deployed::synapse(node)?));
+        found.push((Node { path: node, name: format!("--gateway-node {}", at + 1) }, deployed::synapse(node)?));
     }
-    let (taken, synapse, others) = if own.is_empty() {
-        let at = found.iter().position(|(_, files)| !files.is_empty());
-        match at {
-            Some(at) => {
-                let (path, files) = found.remove(at);
-                (path, files, found)
-            }
-            None => (root, own, found),
+    let root = Node { path: root, name: "--source".to_owned() };
+    let stands_in = found.iter().position(|(_, files)| own.is_empty() && !files.is_empty());
+    let (taken, synapse, others) = match stands_in {
+        Some(at) => {
+            let (node, files) = found.remove(at);
+            (node, files, found)
         }
-    } else {
-        (root, own, found)
+        None => (root, own, found),
     };
-    let mut done = Nodes { instead: (taken != root).then(|| taken.to_owned()), ..Nodes::default() };
+    let mut done = Nodes { instead: stands_in.map(|_| taken.name.clone()), ..Nodes::default() };
     for (other, files) in &others {
-        let shown = |path: &Path| path.display().to_string();
         let difference = |file: String, words: String, is_taken: bool| NodeDifference {
             file,
-            taken: shown(taken),
-            other: shown(other),
+            taken: taken.name.clone(),
+            other: other.name.clone(),
             words,
             is_taken,
         };
@@ -86,20 +87,20 @@ pub fn compare(root: &Path, own: Vec<SynapseFile>, nodes: &[PathBuf]) -> Result<
                 (Some(here), Some(there)) if alike(here, there) => continue,
                 (Some(here), Some(there)) => format!(
                     "{}, and {}; they part in line {}",
-                    described(here, &shown(taken)),
-                    described(there, &shown(other)),
+                    described(here, &taken.name),
+                    described(there, &other.name),
                     first_line(here, there)
                 ),
-                (Some(here), None) => format!("{}, and not there in {}", described(here, &shown(taken)), shown(other)),
-                (None, Some(there)) => format!("not there in {}, and {}", shown(taken), described(there, &shown(other))),
+                (Some(here), None) => format!("{}, and not there in {}", described(here, &taken.name), other.name),
+                (None, Some(there)) => format!("not there in {}, and {}", taken.name, described(there, &other.name)),
                 (None, None) => continue,
             };
             done.differences.push(difference(path.clone(), words, sides.0.contains_key(path)));
         }
         for file in ["repository/conf/api-manager.xml", "repository/conf/tiers.xml", "repository/resources/default-tiers.xml"] {
-            let (here, there) = (document(&taken.join(file))?, document(&other.join(file))?);
+            let (here, there) = (document(&taken.path.join(file))?, document(&other.path.join(file))?);
             let is_taken = here.is_some();
-            if let Some(words) = settings(here.as_ref(), there.as_ref(), &shown(taken), &shown(other)) {
+            if let Some(words) = settings(here.as_ref(), there.as_ref(), &taken.name, &other.name) {
                 done.differences.push(difference(file.to_owned(), words, is_taken));
             }
         }
@@ -233,9 +234,9 @@ mod tests {
         put(&bare, "repository/conf/api-manager.xml", "<A/>");
         put(&node, &format!("{SEQUENCES}/main.xml"), "<sequence name='main'/>");
         let nodes = compare(&manager, Vec::new(), &[bare.clone(), node.clone()]).unwrap();
-        assert_eq!((nodes.synapse.len(), nodes.instead), (1, Some(node)));
+        assert_eq!((nodes.synapse.len(), nodes.instead.as_deref()), (1, Some("--gateway-node 2")));
         let [difference] = nodes.differences.as_slice() else { panic!("{:?}", nodes.differences) };
-        assert!(difference.words.contains("and not there in") && difference.other == bare.display().to_string(), "{difference:?}");
+        assert!(difference.words.contains("and not there in") && difference.other == "--gateway-node 1", "{difference:?}");
         assert!(matches!(compare(&manager, Vec::new(), &[folder.path().join("none")]), Err(SourceError::NotAHome { .. })));
     }
 }

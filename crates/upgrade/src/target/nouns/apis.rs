@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use db::bootstrap::DEFAULT_ENVIRONMENT;
 use db::origins::Shelf;
 use db::{Result, Tx, apis, deployments, lifecycle_events, revisions};
 use model::{AdvancedPolicy, ApiId, Deployment, MAX_REVISIONS, Revision, RevisionId, SubscriptionPolicy, Tenant, Timestamp};
@@ -119,7 +118,9 @@ impl Noun for CarriedApi {
         match self.deployed {
             true => self.deploy(tx, around).await?,
             false => {
-                deployments::remove(tx, self.api.id, DEFAULT_ENVIRONMENT).await?;
+                for environment in around.destinations.of(&self.api) {
+                    deployments::remove(tx, self.api.id, &environment).await?;
+                }
             }
         }
         Ok(true)
@@ -130,7 +131,7 @@ async fn stored(tx: &mut Tx, id: ApiId) -> Result<Option<CarriedApi>> {
     let Some(api) = apis::find(tx, id).await? else { return Ok(None) };
     let Some(definition) = apis::definition(tx, id).await? else { return Ok(None) };
     let events = lifecycle_events::list(tx, id).await?;
-    let deployed = deployments::list(tx, id).await?.iter().any(|d| d.environment == DEFAULT_ENVIRONMENT);
+    let deployed = !deployments::list(tx, id).await?.is_empty();
     Ok(Some(CarriedApi { api, definition, events, deployed }))
 }
 
@@ -160,15 +161,17 @@ impl CarriedApi {
         };
         let older = revisions::list(tx, api.id).await?;
         revisions::insert(tx, &revision).await?;
-        let deployment = Deployment {
-            api: api.id,
-            environment: DEFAULT_ENVIRONMENT.to_owned(),
-            revision: revision.id,
-            vhost: around.vhost.clone(),
-            display_on_portal: true,
-            deployed_at: api.updated_at,
-        };
-        deployments::put(tx, &deployment).await?;
+        for environment in around.destinations.of(api) {
+            let deployment = Deployment {
+                api: api.id,
+                revision: revision.id,
+                vhost: around.host(&environment),
+                environment,
+                display_on_portal: true,
+                deployed_at: api.updated_at,
+            };
+            deployments::put(tx, &deployment).await?;
+        }
         for old in older.iter().take((older.len() + 1).saturating_sub(MAX_REVISIONS)) {
             if deployments::of_revision(tx, old.id).await?.is_empty() {
                 revisions::delete(tx, old.id).await?;

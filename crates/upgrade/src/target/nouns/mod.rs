@@ -22,12 +22,17 @@ mod user_stores;
 mod users;
 mod workflows;
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use aws_lc_rs::digest;
+use db::bootstrap::DEFAULT_ENVIRONMENT;
 use db::origins::Shelf;
 use db::{Result, Tx};
 use model::{Secret, Timestamp};
+
+use super::NO_HOST;
+use crate::environments::Destinations;
 
 pub(crate) use apis::CARRIED_OVER;
 pub(crate) use tokens::{refresh_holder, without_refresh};
@@ -46,8 +51,17 @@ pub(crate) enum Standing {
 /// Circumstances of writing.
 #[derive(Debug, Clone)]
 pub(crate) struct Around {
-    /// Host name of deployments.
-    pub(crate) vhost: String,
+    /// Where APIs run.
+    pub(crate) destinations: Destinations,
+    /// Host names of deployments by environment; that of `Default` stands for what has none.
+    pub(crate) hosts: BTreeMap<String, String>,
+}
+
+impl Around {
+    pub(crate) fn host(&self, environment: &str) -> String {
+        let host = self.hosts.get(environment).or_else(|| self.hosts.get(DEFAULT_ENVIRONMENT));
+        host.cloned().unwrap_or_else(|| NO_HOST.to_owned())
+    }
 }
 
 /// A kind of record that is carried.

@@ -94,6 +94,8 @@ fn at_desk<T>(old: &Installation, settings: Option<&Settings>, synapse: &[Synaps
         settings,
         synapse,
         extras: None,
+        nodes: None,
+        destinations: None,
         stores: &[],
         clock: Clock::new(chrono_tz::UTC),
         source: "test",

@@ -114,6 +114,8 @@ impl Site {
             settings: Some(&self.settings),
             synapse: &[],
             extras: None,
+            nodes: None,
+            destinations: None,
             stores: &[],
             clock: Clock::new(Tz::UTC),
             source: "test",

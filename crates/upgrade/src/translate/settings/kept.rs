@@ -217,10 +217,13 @@ fn environments(desk: &mut Desk<'_>, shelf: &mut Shelf) {
             "endpoint": environment.endpoint,
         });
         shelf.put(TenantId::SUPER, SettingKind::GatewayEnvironment, &environment.name, body, None);
-        if several {
+        if let Some(here) = desk.input.destinations.and_then(|d| d.map().get(&environment.name)) {
+            let words = format!("the gateway environment {} is {here} here", environment.name);
+            desk.note(About::Api, "Its APIs run there; it is made where it is missing.", "api-manager.xml Environments", words);
+        } else if several {
             desk.warn(
                 About::Api,
-                "Its APIs run in the environment Default with all others; deploy them elsewhere by hand where that matters.",
+                "Its APIs run in the environment Default with all others; name another with --environment-map OLD=NEW where that matters.",
                 "api-manager.xml Environments",
                 format!("a gateway environment {} ({})", environment.name, environment.kind.as_deref().unwrap_or("of no type")),
             );
