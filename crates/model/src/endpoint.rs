@@ -16,16 +16,42 @@ impl std::fmt::Debug for Endpoints {
     }
 }
 
+impl Endpoints {
+    /// What [`Debug`](std::fmt::Debug) leaves out, in the order in which it stands: two configurations that show themselves alike and have
+    /// the same secrets are the same.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        collect(&self.0, &mut found);
+        found
+    }
+}
+
+fn collect(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => members.iter().for_each(|(name, value)| match is_secret(name, value) {
+            true => found.push(value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
+            false => collect(value, found),
+        }),
+        Value::Array(values) => values.iter().for_each(|value| collect(value, found)),
+        Value::String(text) if without_credentials(text) != *text => found.push(text.clone()),
+        _ => {}
+    }
+}
+
+fn is_secret(name: &str, value: &Value) -> bool {
+    let name = name.to_ascii_lowercase();
+    let ends = ["password", "secret", "secretkey", "customparameters", "apikeyvalue", "accesstoken"];
+    ends.iter().any(|end| name.ends_with(end)) && !value.is_null()
+}
+
 /// The same with "…" for every member that holds a secret, and for what an address says between scheme and host.
 fn masked(value: &Value) -> Value {
     match value {
         Value::Object(members) => {
-            let masked = members.iter().map(|(name, value)| {
-                let lower = name.to_ascii_lowercase();
-                let is_secret = ["password", "ppassword", "secret", "customparameters", "apikeyvalue", "accesstoken"];
-                let hidden = is_secret.iter().any(|end| lower.ends_with(end)) && !value.is_null();
-                (name.clone(), if hidden { Value::from("…") } else { self::masked(value) })
-            });
+            let masked = members
+                .iter()
+                .map(|(name, value)| (name.clone(), if is_secret(name, value) { Value::from("…") } else { self::masked(value) }));
             Value::Object(masked.collect())
         }
         Value::Array(values) => values.iter().map(masked).collect(),
@@ -206,6 +232,9 @@ mod tests {
             }))
         );
         assert!(!shown.contains("hunter2"), "{shown}");
+        let one = |secret: &str| Endpoints(serde_json::json!({"url": format!("http://u:{secret}@b"), "x": [{"clientSecret": secret}]}));
+        assert_eq!(one("a").secrets(), ["http://u:a@b", "a"]);
+        assert!(format!("{:?}", one("a")) == format!("{:?}", one("b")) && one("a").secrets() != one("b").secrets());
         for stays in ["kitchen", "https://…@b.example/x", "https://sso.example/token"] {
             assert!(shown.contains(stays), "{shown}");
         }

@@ -72,8 +72,8 @@ struct Common {
     /// Folder of another gateway node of the old installation; its files are held against those of --source. May be repeated.
     #[arg(long, requires = "source")]
     gateway_node: Vec<PathBuf>,
-    /// A gateway environment of the old installation and the one that stands for it here, which is made where it is missing: OLD=NEW. May be repeated;
-    /// what is not named runs in Default.
+    /// A gateway environment of the old installation and the one that stands for it here, made where it is missing. May be repeated; what
+    /// is not named runs in Default.
     #[arg(long, value_name = "OLD=NEW")]
     environment_map: Vec<String>,
     /// Database with the AM_ and IDN_ tables: h2:PATH, mysql://…, postgres://…, dump:FILE.sql or csv:FOLDER; default is what the folder's configuration names.

@@ -80,7 +80,8 @@ impl Destinations {
         &self.map
     }
 
-    /// The environments in which an API runs, by name. An empty list of the old product's meant all it had; what nothing was said of is `Default`.
+    /// The environments in which an API runs, by name. An empty list of the old product's meant all it had; what nothing was said of is
+    /// `Default`.
     pub fn of(&self, api: &Api) -> BTreeSet<String> {
         let default = || DEFAULT_ENVIRONMENT.to_owned();
         if self.map.is_empty() {

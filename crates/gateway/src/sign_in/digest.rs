@@ -70,8 +70,8 @@ impl Digest {
         Self { user: user.to_owned(), password }
     }
 
-    /// The value of `Authorization` that answers a challenge, for a call of `uri` (path and query as the request line has them). `own_nonce` is
-    /// fresh and random.
+    /// The value of `Authorization` that answers a challenge, for a call of `uri`: path and query as the request line has them.
+    /// `own_nonce` is fresh and random.
     pub(crate) fn answer(&self, challenge: &Challenge, method: &str, uri: &[u8], own_nonce: &str) -> Vec<u8> {
         let hash = challenge.hash;
         let (realm, nonce) = (challenge.realm.as_bytes(), challenge.nonce.as_bytes());

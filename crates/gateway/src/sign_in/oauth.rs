@@ -1,8 +1,8 @@
 //! A token that somebody else gives, shown to an API's backend: client credentials or password grant (RFC 6749, 4.4 and 4.3), kept until it
 //! ends, and asked for once however many calls wait for it.
 //!
-//! Whoever finds no token starts a task that asks, and all who come meanwhile wait for its outcome: a caller who gives up takes nothing from
-//! the others. The token lives with the deployment; a new revision of the API asks anew.
+//! Whoever finds no token starts a task that asks, and all who come meanwhile wait for its outcome: a caller who gives up takes nothing
+//! from the others. The token lives with the deployment; a new revision of the API asks anew.
 
 use std::future::poll_fn;
 use std::io::Write as _;

@@ -1,8 +1,8 @@
 //! Asks a backend that wants to know who asks. One that does not costs nothing here.
 //!
-//! A call that a challenge or an old token held up is repeated once, if its body is at hand: none, one that a sequence made, or one short enough
-//! to hold. For a longer one a digest's challenge is fetched by a request without a body first, so that the body is sent once and only to who
-//! may have it.
+//! A call that a challenge or an old token held up is repeated once, if its body is at hand: none, one that a sequence made, or one short
+//! enough to hold. For a longer one a digest's challenge is fetched by a request without a body first, so that the body is sent once and
+//! only to who may have it.
 
 use std::future::poll_fn;
 use std::pin::Pin;

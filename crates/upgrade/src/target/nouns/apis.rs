@@ -5,14 +5,10 @@ use std::sync::Arc;
 use db::origins::Shelf;
 use db::{Result, Tx, apis, deployments, lifecycle_events, revisions};
 use model::{AdvancedPolicy, ApiId, Deployment, MAX_REVISIONS, Revision, RevisionId, SubscriptionPolicy, Tenant, Timestamp};
-use serde_json::Value;
 
 use super::{Around, Noun, Standing, handle, user_handles};
 use crate::packed::Squeezed;
 use crate::translate::{CarriedApi, Role, SharedScope};
-
-/// Where a backend's passwords stand in `endpointConfig`.
-const BACKEND_SECRETS: [&str; 2] = ["/endpoint_security/production/password", "/endpoint_security/sandbox/password"];
 
 /// The description of revisions that are carried.
 pub(crate) const CARRIED_OVER: &str = "Carried over from the old installation";
@@ -30,18 +26,7 @@ impl Noun for CarriedApi {
     }
 
     fn secrets(&self) -> Vec<String> {
-        let config = &self.api.endpoints.0;
-        BACKEND_SECRETS.iter().map(|at| config.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned()).collect()
-    }
-
-    fn shown(&self) -> String {
-        let mut shown = self.clone();
-        for at in BACKEND_SECRETS {
-            if let Some(secret) = shown.api.endpoints.0.pointer_mut(at) {
-                *secret = Value::from("(secret)");
-            }
-        }
-        format!("{shown:#?}")
+        self.api.endpoints.secrets()
     }
 
     fn needs(&self) -> Vec<String> {

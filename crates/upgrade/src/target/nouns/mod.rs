@@ -200,3 +200,63 @@ pub(crate) fn user_handles(spelled: &str) -> Vec<String> {
     found.extend(bare.rsplit_once('@').map(|(name, _)| handle(kind, name)));
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use model::{
+        Api, ApiId, Definition, DefinitionFormat, Endpoints, LegacyDigest, StoredPassword, TenantId, User, UserId, UserStore, UserStoreKind,
+    };
+    use serde_json::json;
+
+    use super::*;
+    use crate::packed::Squeezed;
+    use crate::translate::CarriedApi;
+
+    /// What a record does not show is told by its hash all the same: catching up would pass over it otherwise.
+    #[test]
+    fn what_is_hidden_still_makes_another_record() {
+        let user = |salt: &str, answer: &str| User {
+            id: UserId::derived(&["u"]),
+            tenant: TenantId::SUPER,
+            store: "PRIMARY".to_owned(),
+            name: "u".to_owned(),
+            password: Some(StoredPassword::Legacy {
+                digest: LegacyDigest::Sha256,
+                hash: Secret::new("h".to_owned()),
+                salt: Some(salt.to_owned()),
+            }),
+            roles: Vec::new(),
+            attributes: vec![("question".to_owned(), answer.to_owned())],
+            locked: false,
+            must_change_password: false,
+            password_changed_at: Timestamp(0),
+            created_at: Timestamp(0),
+        };
+        let hashes = [("s", "a"), ("t", "a"), ("s", "b")].map(|(salt, answer)| user(salt, answer).content_hash());
+        assert!(hashes[0] != hashes[1] && hashes[0] != hashes[2]);
+        assert_eq!(hashes[0], user("s", "a").content_hash());
+        let store = |url: &str| UserStore {
+            tenant: TenantId::SUPER,
+            domain: "D".to_owned(),
+            kind: UserStoreKind::Jdbc,
+            disabled: false,
+            position: 0,
+            admin_role: None,
+            attributes: Vec::new(),
+            properties: vec![("url".to_owned(), url.to_owned())],
+            secrets: Vec::new(),
+        };
+        assert_ne!(store("jdbc:a").content_hash(), store("jdbc:b").content_hash());
+        let api = |password: &str| {
+            let mut api = Api::new(ApiId::derived(&["a"]), TenantId::SUPER, "admin", "A", "1", "/a/{version}", Timestamp(0));
+            api.endpoints = Endpoints(json!({"endpoint_security": {"production": {"password": password, "clientSecret": "c"}}}));
+            CarriedApi {
+                api,
+                definition: Squeezed::new(&Definition { format: DefinitionFormat::OpenApi3, text: String::new() }),
+                events: Vec::new(),
+                deployed: false,
+            }
+        };
+        assert_ne!(api("p").content_hash(), api("q").content_hash());
+    }
+}

@@ -13,7 +13,8 @@ impl Noun for UserStore {
     }
 
     fn secrets(&self) -> Vec<String> {
-        self.secrets.iter().map(|(_, secret)| secret.expose().clone()).collect()
+        let clear = self.properties.iter().map(|(_, value)| value.clone());
+        clear.chain(self.secrets.iter().map(|(_, secret)| secret.expose().clone())).collect()
     }
 
     async fn find(&self, tx: &mut Tx) -> Result<Option<Self>> {

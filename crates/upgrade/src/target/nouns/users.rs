@@ -21,10 +21,13 @@ impl Noun for User {
     }
 
     fn secrets(&self) -> Vec<String> {
-        match &self.password {
-            Some(StoredPassword::Legacy { hash, .. } | StoredPassword::Argon2id(hash)) => vec![hash.expose().clone()],
+        let mut secrets = match &self.password {
+            Some(StoredPassword::Legacy { hash, salt, .. }) => vec![hash.expose().clone(), salt.clone().unwrap_or_default()],
+            Some(StoredPassword::Argon2id(hash)) => vec![hash.expose().clone()],
             None => Vec::new(),
-        }
+        };
+        secrets.extend(self.attributes.iter().map(|(_, value)| value.clone()));
+        secrets
     }
 
     /// Only the form of the password differs, as after a sign-in; or the user's own store told more roles and attributes.
