@@ -9,9 +9,11 @@ mod condition;
 mod counter;
 mod ip;
 mod quota;
+mod rule;
 
 pub use burst::{Burst, BurstCounter, BurstTicket, MAX_BURST};
 pub use condition::{Compile, ConditionFault, Group, Matcher, Seen, first_match};
 pub use counter::{Counter, Ticket};
 pub use ip::{IpFault, IpRange};
 pub use quota::{Cost, NoQuota, Quota, Refused, Spent, Window, window};
+pub use rule::{Asked, Attribute, KeysOf, MAX_QUERY_BYTES, Place, Property, Rule, RuleFault, RuleLimit};

@@ -6,5 +6,6 @@ pub(crate) mod cors;
 pub(crate) mod forward;
 pub(crate) mod rewrite;
 pub(crate) mod route;
+mod ruled;
 pub(crate) mod tell;
 pub(crate) mod throttle;
