@@ -35,4 +35,4 @@ pub use snapshot::{AddressFault, Change, CompileFault, Deployed, Issuer, Sequenc
 pub use tls::TlsFault;
 pub use token_paths::KeyDesk;
 pub use traffic::IpRange;
-pub use user_claims::{Claims, ClaimsUnavailable, UserClaims};
+pub use user_claims::{Claims, ClaimsUnavailable, Finding, UserClaims};

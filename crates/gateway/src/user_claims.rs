@@ -1,8 +1,8 @@
 //! What user stores know of whoever calls, where a tenant's backends are told that: looked up once for each user, and remembered.
 //!
-//! The look-up is somebody else's ([`UserClaims`]) and only a user's first call waits for it; here it gets a time limit, a bound on how many
-//! wait at a time, a bounded memory and a metric. A failure is not remembered, and the call is refused: a backend that relies on being told
-//! must not be called without.
+//! The look-up is somebody else's ([`UserClaims`]) and only a user's first call waits for it; here it gets a time limit, a bound on how
+//! many wait at a time, a bounded memory and a metric. A failure is not remembered, and the call is refused: a backend that relies on being
+//! told must not be called without.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,6 +18,9 @@ use crate::Config;
 /// A user's claims by name, sorted.
 pub type Claims = Arc<[(Box<str>, Box<str>)]>;
 
+/// A look-up under way: claims by name.
+pub type Finding<'a> = Pin<Box<dyn Future<Output = Result<Vec<(String, String)>, ClaimsUnavailable>> + Send + 'a>>;
+
 /// Looks the claims of users up.
 pub trait UserClaims: Send + Sync {
     /// What is known of a user (`[STORE/]name[@tenant]`) in the words of a dialect; nothing of one that nobody knows. `tenant` is that of
@@ -25,12 +28,7 @@ pub trait UserClaims: Send + Sync {
     ///
     /// # Errors
     /// [`ClaimsUnavailable`] when it cannot be said now.
-    fn of<'a>(
-        &'a self,
-        tenant: TenantId,
-        user: &'a str,
-        dialect: &'a str,
-    ) -> Pin<Box<dyn Future<Output = Result<Vec<(String, String)>, ClaimsUnavailable>> + Send + 'a>>;
+    fn of<'a>(&'a self, tenant: TenantId, user: &'a str, dialect: &'a str) -> Finding<'a>;
 }
 
 /// The look-up failed; its cause is for the log.

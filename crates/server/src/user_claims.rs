@@ -2,11 +2,8 @@
 //!
 //! An account of a user store elsewhere has the attributes that the store told when the user last signed in.
 
-use std::future::Future;
-use std::pin::Pin;
-
 use db::Db;
-use gateway::{ClaimsUnavailable, UserClaims};
+use gateway::{ClaimsUnavailable, Finding, UserClaims};
 use model::{EVERYONE, SettingKind, TenantId};
 use serde_json::Value;
 use users::{Account, Users};
@@ -43,12 +40,7 @@ pub(crate) struct StoredClaims {
 }
 
 impl UserClaims for StoredClaims {
-    fn of<'a>(
-        &'a self,
-        tenant: TenantId,
-        user: &'a str,
-        dialect: &'a str,
-    ) -> Pin<Box<dyn Future<Output = Result<Vec<(String, String)>, ClaimsUnavailable>> + Send + 'a>> {
+    fn of<'a>(&'a self, tenant: TenantId, user: &'a str, dialect: &'a str) -> Finding<'a> {
         Box::pin(async move { self.look_up(tenant, user, dialect).await.map_err(|fault| ClaimsUnavailable(Box::new(fault))) })
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows of policies' names, of keys or of where counters are kept; the gateway does. No clock: the caller passes `now`. No
 //! lock: a [`Counter`] is one atomic number, and still exact: of all calls in one window, from any number of threads, just `limit` pass.
+//! Rules of a site's own are read here as well ([`Rule`]): what they say, not who keeps them.
 //! Expressions are compiled by the caller ([`Matcher`]), so that no expression engine lives on this floor.
 
 mod burst;

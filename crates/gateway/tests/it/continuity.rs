@@ -15,7 +15,7 @@ use model::{
     Operation, SubscriptionState, Tenant, TenantId,
 };
 use serde_json::Value;
-use tidegate_gateway::{Change, ClaimsUnavailable, Config, FoundToken, KeyDesk, OpaqueTokens, Signer, Unavailable, UserClaims};
+use tidegate_gateway::{Change, Config, Finding, FoundToken, KeyDesk, OpaqueTokens, Signer, Unavailable, UserClaims};
 
 use crate::support::*;
 
@@ -299,12 +299,7 @@ async fn the_form_of_4_0_passes_the_tokens_claims_on() {
 struct Mail(AtomicUsize);
 
 impl UserClaims for Mail {
-    fn of<'a>(
-        &'a self,
-        _: TenantId,
-        user: &'a str,
-        dialect: &'a str,
-    ) -> Pin<Box<dyn Future<Output = Result<Vec<(String, String)>, ClaimsUnavailable>> + Send + 'a>> {
+    fn of<'a>(&'a self, _: TenantId, user: &'a str, dialect: &'a str) -> Finding<'a> {
         self.0.fetch_add(1, Ordering::SeqCst);
         Box::pin(std::future::ready(Ok(vec![(format!("{dialect}/emailaddress"), format!("{user}@example.org"))])))
     }

@@ -8,6 +8,7 @@ mod calls;
 mod continuity;
 mod framing;
 mod mediation;
+mod rules;
 mod support;
 mod tls;
 mod upstream;
