@@ -1,10 +1,10 @@
 //! The admin room: `/api/am/admin/v2`. Throttling policies, deny policies, approvals, environments, applications' owners, REST scopes; and, beyond what 4.0.0's
-//! document has, users, roles and tenants (`docs/reference/admin-extensions.md`).
+//! document has, users, roles, tenants, user stores and what is kept of an old installation's ways (`docs/reference/admin-extensions.md`).
 //!
-//! Not here: key managers other than our own, the making of custom rules: this server has none of them yet, and an operation
-//! that is not served answers 404 rather than pretending.
+//! Not here: key managers other than our own: this server has none of them yet, and an operation that is not served answers 404 rather than pretending.
 
 mod applications;
+mod continuity;
 mod deny;
 mod entry;
 mod environments;
@@ -14,6 +14,7 @@ mod room;
 mod scopes;
 mod settings;
 mod tenants;
+mod user_stores;
 mod workflows;
 
 use std::sync::Arc;
@@ -45,5 +46,7 @@ fn build(authenticate: Arc<dyn Authenticate>) -> Door<Room> {
     let door = scopes::routes(door);
     let door = people::routes(door);
     let door = tenants::routes(door);
+    let door = continuity::routes(door);
+    let door = user_stores::routes(door);
     settings::routes(door)
 }

@@ -1,4 +1,4 @@
-//! Throttling policies over REST: the three families, each list, create, read, change, remove.
+//! Throttling policies over REST: the four families, each list, create, read, change, remove.
 //!
 //! A family's file says how its JSON becomes the model's policy and back; what all families do alike is here. Counting is the gateway's.
 
@@ -97,7 +97,9 @@ pub(crate) fn routes(door: Door<Room>) -> Door<Room> {
         .on(Method::PUT, "/throttling/policies/application/{policyId}", MANAGE, application::update)
         .on(Method::DELETE, "/throttling/policies/application/{policyId}", MANAGE, application::delete)
         .on(Method::GET, "/throttling/policies/custom", VIEW, custom::list)
+        .on(Method::POST, "/throttling/policies/custom", MANAGE, custom::create)
         .on(Method::GET, "/throttling/policies/custom/{ruleId}", VIEW, custom::get)
+        .on(Method::PUT, "/throttling/policies/custom/{ruleId}", MANAGE, custom::update)
         .on(Method::DELETE, "/throttling/policies/custom/{ruleId}", MANAGE, custom::delete)
         .on(Method::GET, "/throttling/policies/subscription", VIEW, subscription::list)
         .on(Method::POST, "/throttling/policies/subscription", MANAGE, subscription::create)

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use model::{
-    AdvancedPolicy, Api, ApiId, ApplicationPolicy, DenyPolicy, LifecycleState, PolicyId, RevisionId, SubscriptionPolicy, Timestamp,
+    AdvancedPolicy, Api, ApiId, ApplicationPolicy, CustomRule, DenyPolicy, LifecycleState, PolicyId, RevisionId, SubscriptionPolicy,
+    Timestamp,
 };
 
-use crate::codec::{AdvancedBody, ApplicationBody, SubscriptionBody, api_from_json, decode};
+use crate::codec::{AdvancedBody, ApplicationBody, CustomBody, SubscriptionBody, api_from_json, decode};
 use crate::seal::hash;
 use crate::sql::{Row, args};
 use crate::{Result, Sealer, Tx};
@@ -51,6 +52,11 @@ pub async fn application_policy(tx: &mut Tx, id: PolicyId) -> Result<Option<Appl
 /// An advanced policy.
 pub async fn advanced_policy(tx: &mut Tx, id: PolicyId) -> Result<Option<AdvancedPolicy>> {
     policy_body(tx, id).await?.map(|body| decode::<AdvancedPolicy, AdvancedBody>(POLICY, &body)).transpose()
+}
+
+/// A rule of a site's own.
+pub async fn custom_rule(tx: &mut Tx, id: PolicyId) -> Result<Option<CustomRule>> {
+    policy_body(tx, id).await?.map(|body| decode::<CustomRule, CustomBody>(POLICY, &body)).transpose()
 }
 
 /// A deny policy.

@@ -79,6 +79,11 @@ impl Key {
         Name { key: self.plus(user.0), room: Room::User, shared: self.shared(user.0 as u64) }
     }
 
+    /// The counter of something that whoever calls can make up, given by a digest.
+    pub(crate) fn of_anybody(self, made_up: Self) -> Name {
+        Name { key: self.plus(made_up.0), room: Room::Address, shared: self.shared(made_up.0 as u64) }
+    }
+
     /// The counter of one client: an address of version 4, or a network of 64 bits, of which every client of version 6 has one to itself.
     pub(crate) fn of_client(self, client: IpAddr) -> Name {
         /// Under these 96 bits version 6 writes whole addresses of version 4 (RFC 6052).
@@ -254,6 +259,18 @@ impl Counters {
         self.sharing.increment(1);
         let mut shard = self.known.lock(shared);
         admit(map(&mut shard).entry(shared).or_insert_with(&fresh)).map(|took| Admitted { room: Room::Known, key: shared, took })
+    }
+
+    /// Whether a call would pass now, without counting it.
+    pub(crate) fn check(&self, name: Name, quota: Quota, now: Timestamp) -> Result<(), Refused> {
+        let Name { key, room, shared } = name;
+        let asked = |shard: &Shard, key: &Key| {
+            let counter = shard.quotas.get(key)?;
+            Some(if *counter.quota() == quota { counter.check(now) } else { counter.under(quota).check(now) })
+        };
+        let own = asked(&self.table(room).lock(key), &key);
+        // What found no room is counted together with others.
+        own.or_else(|| asked(&self.known.lock(shared), &shared)).unwrap_or(Ok(()))
     }
 
     /// Undoes an admission.

@@ -24,6 +24,7 @@ use crate::steps::tell::Assertions;
 use crate::tls::{TlsFault, client_config};
 use crate::token_paths::{self, KeyDesk};
 use crate::upstream::Pool;
+use crate::user_claims::{ClaimsDesk, UserClaims};
 
 /// The settings cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +59,7 @@ pub struct Gateway {
     pub(crate) verifier: Verifier,
     pub(crate) opaque: Lookup,
     pub(crate) assertions: Assertions,
+    pub(crate) user_claims: ClaimsDesk,
     pub(crate) recorder: Recorder,
     /// CORS settings of APIs without their own, if on.
     pub(crate) cors: Option<CorsRules>,
@@ -90,6 +92,7 @@ impl Gateway {
             verifier: Verifier::new(&config),
             opaque: Lookup::new(&config, opaque),
             assertions: Assertions::new(),
+            user_claims: ClaimsDesk::new(&config),
             recorder,
             cors: config.cors.enabled.then(|| CorsRules::compile(&config.cors, Some(&authorization_header))),
             method_lists: MethodLists::new(),
@@ -135,6 +138,11 @@ impl Gateway {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.loaded.load(Ordering::Acquire)
+    }
+
+    /// Names who knows the claims of users. Without, calls whose backends are to be told them are refused.
+    pub fn set_user_claims(&self, source: Arc<dyn UserClaims>) {
+        self.user_claims.set_source(source);
     }
 
     /// The records of finished calls; once, and only if `Config::record_queue` is not 0.

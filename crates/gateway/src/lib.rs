@@ -24,6 +24,7 @@ mod steps;
 mod tls;
 mod token_paths;
 mod upstream;
+mod user_claims;
 
 pub use config::{Config, Precedence};
 pub use counters::{Kept, NotKept};
@@ -35,3 +36,4 @@ pub use snapshot::{AddressFault, Change, CompileFault, Deployed, Issuer, Sequenc
 pub use tls::TlsFault;
 pub use token_paths::KeyDesk;
 pub use traffic::IpRange;
+pub use user_claims::{Claims, ClaimsUnavailable, Finding, UserClaims};

@@ -8,7 +8,7 @@ use http::request::Parts;
 
 use crate::gateway::Gateway;
 use crate::listener::Peer;
-use crate::pipeline::{Call, Start, begin};
+use crate::pipeline::{Call, Looked, Start, begin};
 
 /// A client whose calls are decided and counted, and go nowhere.
 #[doc(hidden)]
@@ -28,6 +28,6 @@ impl Decisions {
     pub fn pass(&self, parts: &Parts) -> bool {
         let gateway = &*self.peer.gateway;
         let mut call = Call::new(gateway.clock.now(), HeaderValue::from_static("bench"));
-        matches!(begin(gateway, &self.peer, &mut call, parts, Some(0), None), Ok(Start::Pass(_)))
+        matches!(begin(gateway, &self.peer, &mut call, parts, Some(0), Looked::default()), Ok(Start::Pass(_)))
     }
 }

@@ -30,6 +30,7 @@ use crate::steps::throttle::{self, Counted, View};
 use crate::steps::{cors, forward, rewrite, route, sign_in};
 use crate::token_paths::{self, DeskPath};
 use crate::upstream::{AnswerHead, Link};
+use crate::user_claims::{self, Claims};
 
 /// What is known of a call so far: what its answer's headers and its record need.
 pub(crate) struct Call {
@@ -91,8 +92,20 @@ pub(crate) enum Start {
     Pass(Plan),
     /// The token must be looked up before the rest can be decided.
     Opaque(Box<str>),
+    /// So must what is known of the user.
+    Claims(Box<user_claims::Asked>),
     /// It is the key desk's.
     Desk(DeskPath),
+}
+
+/// What was looked up since a call was first looked at.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Looked<'f> {
+    /// The outcome for an opaque token.
+    #[allow(clippy::option_option)]
+    pub(crate) token: Option<Option<&'f crate::opaque::Found>>,
+    /// What is known of the user.
+    pub(crate) claims: Option<&'f Claims>,
 }
 
 /// Answers one request. `alone` says that its connection carries one call at a time.
@@ -125,22 +138,15 @@ async fn run(
     alone: bool,
 ) -> Result<(Response<()>, Content), Refusal> {
     let bytes = body.size_hint().exact();
-    let start = begin(gateway, peer, call, parts, bytes, None)?;
+    let start = begin(gateway, peer, call, parts, bytes, Looked::default())?;
     let start = match start {
-        Start::Opaque(token) => {
-            let now = Timestamp(call.now.wall_ms);
-            let found = Box::pin(gateway.opaque.find(&token, now)).await.map_err(|unavailable| {
-                tracing::error!(error = &unavailable as &dyn std::error::Error, "a call was refused");
-                Refusal::Auth(AuthRefusal::Undecided)
-            })?;
-            begin(gateway, peer, call, parts, bytes, Some(found.as_deref()))?
-        }
+        Start::Opaque(_) | Start::Claims(_) => Box::pin(look_up(gateway, peer, call, parts, bytes, start)).await?,
         other => other,
     };
     let mut plan = match start {
         Start::Pass(plan) => plan,
         Start::Answer(answer) => return Ok(own_answer(answer, call)),
-        Start::Opaque(_) => return Err(Refusal::Auth(AuthRefusal::Undecided)),
+        Start::Opaque(_) | Start::Claims(_) => return Err(Refusal::Auth(AuthRefusal::Undecided)),
         Start::Desk(at) => return Box::pin(token_paths::ask(gateway, peer, call, parts, body, at)).await,
     };
     let backends = plan.api.backends(plan.key_type).ok_or(Refusal::NoBackend(plan.key_type))?;
@@ -190,6 +196,36 @@ async fn run(
     Ok(passed_on(gateway, call, head, link))
 }
 
+/// Looks up what decisions wait for, each thing once, and decides.
+async fn look_up(
+    gateway: &Gateway,
+    peer: &Peer,
+    call: &mut Call,
+    parts: &Parts,
+    bytes: Option<u64>,
+    mut start: Start,
+) -> Result<Start, Refusal> {
+    let now = Timestamp(call.now.wall_ms);
+    let refused = |unavailable: &(dyn std::error::Error + 'static)| {
+        tracing::error!(error = unavailable, "a call was refused");
+        Refusal::Auth(AuthRefusal::Undecided)
+    };
+    let (mut token, mut claims) = (None, None);
+    loop {
+        match start {
+            Start::Opaque(text) if token.is_none() => {
+                token = Some(gateway.opaque.find(&text, now).await.map_err(|unavailable| refused(&unavailable))?);
+            }
+            Start::Claims(asked) if claims.is_none() => {
+                claims = Some(gateway.user_claims.find(*asked, now).await.map_err(|unavailable| refused(&unavailable))?);
+            }
+            decided => return Ok(decided),
+        }
+        let looked = Looked { token: token.as_ref().map(Option::as_deref), claims: claims.as_ref() };
+        start = begin(gateway, peer, call, parts, bytes, looked)?;
+    }
+}
+
 /// A backend's answer, as the client gets it.
 pub(crate) fn passed_on(gateway: &Gateway, call: &Call, head: AnswerHead, mut link: Box<Link>) -> (Response<()>, Content) {
     let mut decoder = head.body;
@@ -208,15 +244,15 @@ pub(crate) fn passed_on(gateway: &Gateway, call: &Call, head: AnswerHead, mut li
     (response, content)
 }
 
-/// Every decision up to the backend, about a call whose body has so many `bytes`, if that is known. `found` is the outcome of looking up an opaque token, if that was done.
-#[allow(clippy::option_option)]
+/// Every decision up to the backend, about a call whose body has so many `bytes`, if that is known. `looked` is what was looked up, if
+/// anything was.
 pub(crate) fn begin(
     gateway: &Gateway,
     peer: &Peer,
     call: &mut Call,
     parts: &Parts,
     bytes: Option<u64>,
-    found: Option<Option<&crate::opaque::Found>>,
+    looked: Looked<'_>,
 ) -> Result<Start, Refusal> {
     let snapshot = gateway.current.load();
     let snapshot: &Snapshot = &snapshot;
@@ -258,7 +294,7 @@ pub(crate) fn begin(
         let believed: Arc<Verified> = if Jwt::looks_like_one(token) {
             gateway.verifier.signed(token, api, snapshot, now)
         } else {
-            match found {
+            match looked.token {
                 None => return Ok(Start::Opaque(token.into())),
                 Some(found) => gateway.verifier.opaque(found, api, snapshot, now),
             }
@@ -270,11 +306,21 @@ pub(crate) fn begin(
         verified = Some(believed);
         text = Some(token);
     }
+    // Before anything is counted, since the call comes here again.
+    let mut claims = None;
+    if let Some((rules, caller)) = snapshot.assertion_of_users(api).zip(call.caller.as_ref()) {
+        let (tenant, user, dialect) = (caller.application.tenant, &caller.user, &rules.settings.dialect);
+        claims = looked.claims.cloned().or_else(|| gateway.user_claims.get(tenant, user, dialect, now));
+        if claims.is_none() {
+            let asked = user_claims::Asked { tenant, user: Arc::clone(user), dialect: dialect.as_str().into() };
+            return Ok(Start::Claims(Box::new(asked)));
+        }
+    }
     let mut owed = throttle::Owed::new();
     if !api.prototype {
         let config = &gateway.config;
         let client = rewrite::client_address(&parts.headers, peer, &config.trusted_proxies);
-        let counted = Counted { api, operation, caller: call.caller.as_ref(), client, now, bytes };
+        let counted = Counted { api, operation, template: &resource.template, caller: call.caller.as_ref(), client, now, bytes };
         let view = View {
             headers: config.header_conditions.then_some(&parts.headers),
             query: parts.uri.query().filter(|_| config.query_conditions),
@@ -286,7 +332,7 @@ pub(crate) fn begin(
     let told = match snapshot.asserts() {
         true => {
             let caller = verified.as_ref().zip(call.caller.as_ref());
-            let told = gateway.assertions.tell(&Passing { snapshot, api, caller, text, now });
+            let told = gateway.assertions.tell(&Passing { snapshot, api, caller, text, claims: claims.as_ref(), now });
             told.map_err(Refusal::Auth)?.map(Box::new)
         }
         false => None,

@@ -19,6 +19,9 @@ pub(crate) fn of(options: &Options, shift_ms: i64) -> Config {
         clock_shift_ms: shift_ms,
         token_paths: options.token_paths,
         key_desk_url: options.key_desk_url.clone(),
+        header_conditions: options.header_conditions,
+        query_conditions: options.query_conditions,
+        claim_conditions: options.claim_conditions,
         ..Config::default()
     };
     config.trusted_proxies = options.trusted_proxies.iter().filter_map(|text| range(text)).collect();

@@ -27,6 +27,7 @@ use crate::passwords::OwnPasswords;
 use crate::served::{self, Served};
 use crate::spent::Spent;
 use crate::tls::{self, TlsFault};
+use crate::user_claims::StoredClaims;
 use crate::{cors, gateway_config, health, housekeeping, portals};
 
 /// How long the database may take to close; nothing is lost when it does not.
@@ -157,6 +158,7 @@ pub async fn start(start: Start) -> Result<Running, StartFault> {
     signers.ensure(TenantId::SUPER).await?;
     let desk = keys::Desk::new(db.clone(), users.clone(), signers, key_settings(&options), Arc::clone(&clock));
     let gateway = ::gateway::Gateway::new(gateway_config::of(&options, shift_ms), Arc::new(IssuedTokens(desk.clone())))?;
+    gateway.set_user_claims(Arc::new(StoredClaims { db: db.clone(), users: users.clone() }));
     let (applied, is_applied) = watch::channel(0);
     let feed = GatewayFeed {
         db: db.clone(),

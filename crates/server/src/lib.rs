@@ -23,6 +23,7 @@ mod portals;
 mod served;
 mod spent;
 mod tls;
+mod user_claims;
 
 pub use doorway::PortFault;
 pub use feeds::FeedFault;

@@ -237,6 +237,9 @@ options! {
     "gateway.trusted_proxies", trusted_proxies: Vec<String> = PRIVATE_NETWORKS.map(str::to_owned).to_vec(), "[\"127.0.0.0/8\", \"::1\", \"10.0.0.0/8\", \"172.16.0.0/12\", \"192.168.0.0/16\", \"169.254.0.0/16\", \"fc00::/7\", \"fe80::/10\"]", "Addresses and networks whose X-Forwarded-* headers are believed. [] believes nobody: choose it where strangers arrive from a private address.";
     "gateway.token_paths", token_paths: Option<bool> = None, "", "Whether the ports of API traffic take /token, /revoke, /authorize and /userinfo, as versions before 3.0 did. Left out: as the upgrade decided for the super tenant; a new installation does not.";
     "gateway.key_desk_url", key_desk_url: Option<String> = None, "", "Where the key desk is that those paths belong to, such as \"https://keys.example.org:9443\". Left out: in this process.";
+    "gateway.header_conditions", header_conditions: bool = false, "false", "Whether conditions on request headers are looked at (advanced policies and custom rules); EnableHeaderConditions of an old installation.";
+    "gateway.query_conditions", query_conditions: bool = false, "false", "Whether conditions on query parameters are looked at; EnableQueryParamConditions there.";
+    "gateway.claim_conditions", claim_conditions: bool = false, "false", "Whether conditions on claims of tokens are looked at; EnableJWTClaimConditions there.";
     "oauth.application_token", application_token_secs: i64 = 3_600, "3600", "Life of an application's token in seconds; negative is for ever.";
     "oauth.user_token", user_token_secs: i64 = 3_600, "3600", "Life of a user's token in seconds; negative is for ever.";
     "oauth.refresh_token", refresh_token_secs: i64 = 86_400, "86400", "Life of a refresh token in seconds; negative is for ever.";

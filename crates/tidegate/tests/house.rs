@@ -23,7 +23,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("publisher", &["model", "spec", "db", "rest", "search", "mediation"]),
     ("portal", &["model", "db", "rest", "search", "keys"]),
     ("admin", &["model", "traffic", "db", "rest", "users"]),
-    ("upgrade", &["model", "spec", "db", "mediation", "h2file", "userstores"]),
+    ("upgrade", &["model", "spec", "traffic", "db", "mediation", "h2file", "userstores"]),
     (
         "server",
         &[

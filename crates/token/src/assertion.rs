@@ -57,6 +57,8 @@ pub struct Caller<'a> {
     pub id: &'a str,
     /// Claims of the caller's own token, which 4.0 passes on.
     pub claims: Option<&'a Map<String, Value>>,
+    /// What user stores know of the user, by whole names, sorted.
+    pub user_claims: &'a [(Box<str>, Box<str>)],
 }
 
 /// Claims of the caller's token that 4.0 does not pass on.
@@ -132,11 +134,24 @@ fn old(settings: &BackendJwt, generation: Generation, caller: &Caller<'_>, now: 
         ("/enduser", user.to_owned()),
         ("/enduserTenantId", caller.end_user_tenant.to_string()),
     ];
+    // What is said of the call itself is not the user's to say, whatever a dialect calls an attribute.
+    let of_user = |(name, _): &&(Box<str>, Box<str>)| {
+        let own = name.strip_prefix(dialect.as_str()).and_then(|rest| claims.iter().find(|(known, _)| *known == rest));
+        own.is_none() && !["iss", "exp"].contains(&&**name)
+    };
+    let of_user: Vec<(String, String)> = caller.user_claims.iter().filter(of_user).map(|(n, v)| (n.to_string(), v.to_string())).collect();
     if generation <= Generation::V1_10 {
         let mut text = format!("{{\"iss\":\"{ISSUER}\",\"exp\":{}", end.0);
         for (name, value) in claims {
             text.push_str(",\"");
             plain(&format!("{dialect}{name}"), &mut text);
+            text.push_str("\":\"");
+            plain(&value, &mut text);
+            text.push('"');
+        }
+        for (name, value) in of_user {
+            text.push_str(",\"");
+            plain(&name, &mut text);
             text.push_str("\":\"");
             plain(&value, &mut text);
             text.push('"');
@@ -150,6 +165,7 @@ fn old(settings: &BackendJwt, generation: Generation, caller: &Caller<'_>, now: 
             caller.application_attributes.iter().map(|(name, value)| (String::from(&**name), Value::from(&**value))).collect();
         named.push((format!("{dialect}/applicationAttributes"), Value::Object(attributes).to_string()));
     }
+    named.extend(of_user);
     named.sort();
     let exp = ("exp".to_owned(), None);
     let issuer = ("iss".to_owned(), Some(ISSUER.to_owned()));
@@ -190,6 +206,9 @@ fn of_4_0(settings: &BackendJwt, caller: &Caller<'_>, now: Timestamp) -> String 
         if !NOT_PASSED_ON.contains(&name.as_str()) && name != "subscribedAPIs" {
             put(name.clone(), value.clone());
         }
+    }
+    for (name, value) in caller.user_claims {
+        put(String::from(&**name), Value::from(&**value));
     }
     put("iss".to_owned(), ISSUER.into());
     put("exp".to_owned(), ends(settings, now).secs().into());
@@ -304,6 +323,35 @@ mod tests {
         let token = assertion(settings, caller, &key, NOW).unwrap();
         let part = token.split('.').nth(1).unwrap();
         String::from_utf8(BASE64_STANDARD.decode(part).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_users_claims_are_told_and_none_passes_for_what_is_said_of_the_call() {
+        let pair = |name: &str, value: &str| (Box::from(name), Box::from(value));
+        let of_user = [
+            pair("exp", "0"),
+            pair("http://wso2.org/claims/emailaddress", "bob@\"example.org"),
+            pair("http://wso2.org/claims/enduser", "admin@carbon.super"),
+            pair("http://wso2.org/claims/role", "a,b"),
+        ];
+        let told = Caller { user_claims: &of_user, ..caller() };
+        for generation in Generation::ALL {
+            let settings = settings(JwtForm::Old(generation));
+            let (with, without) = (body(&settings, &told), body(&settings, &caller()));
+            let (with, mut without): (Value, Value) = (serde_json::from_str(&with).unwrap(), serde_json::from_str(&without).unwrap());
+            without["http://wso2.org/claims/emailaddress"] = "bob@\"example.org".into();
+            without["http://wso2.org/claims/role"] = "a,b".into();
+            assert_eq!(with, without, "{generation:?}");
+        }
+        // They stand behind what was always there.
+        let first = body(&settings(JwtForm::Old(Generation::V1_9)), &told);
+        let end = r#","http://wso2.org/claims/emailaddress":"bob@\"example.org","http://wso2.org/claims/role":"a,b"}"#;
+        assert!(first.ends_with(end), "{first}");
+        let now: Value = serde_json::from_str(&body(&BackendJwt { encoding: JwtEncoding::Base64, ..BackendJwt::of_4_0() }, &told)).unwrap();
+        assert_eq!(
+            (&now["http://wso2.org/claims/role"], &now["http://wso2.org/claims/enduser"]),
+            (&"a,b".into(), &"LDAP/bob@carbon.super".into())
+        );
     }
 
     #[test]

@@ -91,7 +91,17 @@ impl Quota {
     /// A bound on calls in a second (backend throughput).
     #[must_use]
     pub fn per_second(calls: u64) -> Self {
-        Self { measure: Measure::Calls, limit: calls, length_ms: 1_000 }
+        Self::calls(calls, 1_000)
+    }
+
+    /// So many calls in windows of a length, which is above nothing.
+    pub(crate) fn calls(limit: u64, length_ms: i64) -> Self {
+        Self { measure: Measure::Calls, limit, length_ms }
+    }
+
+    /// So many bytes in windows of a length, which is above nothing.
+    pub(crate) fn bytes(limit: u64, length_ms: i64) -> Self {
+        Self { measure: Measure::Bytes, limit, length_ms }
     }
 
     /// Counts one call.

@@ -114,7 +114,8 @@ impl ConditionalGroup {
     }
 }
 
-fn compile(expression: &str) -> Result<Arc<dyn Matcher>, String> {
+/// Compiles an expression, bounded.
+pub(super) fn compile(expression: &str) -> Result<Arc<dyn Matcher>, String> {
     let compiled = regex::RegexBuilder::new(expression).size_limit(EXPRESSION_MAX_BYTES).build().map_err(|fault| fault.to_string())?;
     Ok(Arc::new(move |text: &str| compiled.is_match(text)))
 }

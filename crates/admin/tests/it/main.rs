@@ -6,6 +6,7 @@ extern crate tidegate_admin as admin;
 
 mod access;
 mod applications;
+mod continuity;
 mod deny;
 mod document;
 mod environments;

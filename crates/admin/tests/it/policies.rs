@@ -211,8 +211,83 @@ async fn a_name_from_an_old_installation_stays_usable() {
     assert_eq!(setting.put("admin", &path, shown).await.status, 200);
 }
 
+/// Ten calls a minute for one user.
+fn custom(name: &str) -> Value {
+    json!({
+        "policyName": name,
+        "description": "Ten a minute",
+        "siddhiQuery": "FROM RequestStream\nSELECT userId, ( userId == 'admin@carbon.super' ) AS isEligible , \
+            str:concat('admin@carbon.super','') as throttleKey\nINSERT INTO EligibilityStream; \n\n\
+            FROM EligibilityStream[isEligible==true]#throttler:timeBatch(1 min) \nSELECT throttleKey, \
+            (count(userId) >= 10) as isThrottled, expiryTimeStamp group by throttleKey \nINSERT ALL EVENTS into ResultStream;",
+        "keyTemplate": "$userId",
+    })
+}
+
 #[tokio::test]
-async fn custom_rules_are_listed_and_taken_away_and_say_that_they_limit_nothing() {
+async fn a_custom_rule_is_made_read_changed_and_removed() {
+    a_custom_rule_is_made_read_changed_and_removed_on(Setting::new().await).await;
+}
+
+#[tokio::test]
+async fn a_custom_rule_is_made_read_changed_and_removed_on_postgresql() {
+    on_postgresql(a_custom_rule_is_made_read_changed_and_removed_on).await;
+}
+
+async fn a_custom_rule_is_made_read_changed_and_removed_on(setting: Setting) {
+    let all = "/throttling/policies/custom";
+    let made = setting.post("admin", all, custom("Night")).await;
+    assert_eq!((made.status, &made.body["type"], &made.body["isDeployed"]), (201, &json!("CustomRule"), &json!(true)), "{}", made.body);
+    let one = format!("{all}/{}", made.body["policyId"].as_str().unwrap());
+    assert!(made.location.unwrap().ends_with(&one));
+    assert_eq!(setting.get("admin", &one).await.body, made.body);
+    assert_eq!(setting.get("admin", all).await.body, json!({"count": 1, "list": [made.body]}));
+    assert_eq!(setting.post("admin", all, custom("Night")).await.status, 409);
+
+    let mut change = custom("Another");
+    change["keyTemplate"] = json!("$userId:$apiContext");
+    let changed = setting.put("admin", &one, change).await;
+    assert_eq!((changed.status, &changed.body["policyName"]), (200, &json!("Night")), "names never change");
+    assert_eq!(setting.get("admin", &one).await.body["keyTemplate"], "$userId:$apiContext");
+
+    for (method, path) in [("GET", all), ("POST", all), ("GET", &one), ("PUT", &one), ("DELETE", &one)] {
+        let body = ["POST", "PUT"].contains(&method).then(|| custom("Other"));
+        assert_eq!(setting.ask("acme", method, path, body).await.status, 403, "{method}: rules hold for all tenants");
+    }
+    assert_eq!(setting.delete("admin", &one).await.status, 200);
+    assert_eq!(setting.get("admin", &one).await.status, 404);
+    assert_eq!(setting.put("admin", &one, custom("Night")).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_custom_rule_that_could_not_be_enforced_is_refused_by_its_place() {
+    let setting = Setting::new().await;
+    let with = |member: &str, value: Value| {
+        let mut body = custom("Night");
+        body[member] = value;
+        body
+    };
+    let query = custom("Night")["siddhiQuery"].as_str().unwrap().to_owned();
+    let joined = query.replace("FROM EligibilityStream[isEligible==true]", "FROM EligibilityStream join Other");
+    for (body, code, words) in [
+        (with("siddhiQuery", json!(joined)), 900_960, "siddhiQuery, line 5, column 24"),
+        (with("siddhiQuery", json!("FROM RequestStream SELECT userId")), 900_960, "INSERT was expected"),
+        (with("siddhiQuery", json!("")), 900_960, "there is no query"),
+        (with("siddhiQuery", Value::Null), 400, "siddhiQuery"),
+        (with("keyTemplate", json!("$colour")), 900_960, "key template: it names '$colour'"),
+        (with("keyTemplate", Value::Null), 400, "keyTemplate"),
+        (with("policyName", json!("a b/c")), 900_706, ""),
+        (with("type", json!("AdvancedThrottlePolicy")), 400, ""),
+    ] {
+        let answer = setting.post("admin", "/throttling/policies/custom", body.clone()).await;
+        assert_eq!((answer.status, &answer.body["code"]), (400, &json!(code)), "{body}: {}", answer.body);
+        assert!(answer.body.to_string().contains(words), "{words}: {}", answer.body);
+    }
+    assert_eq!(setting.get("admin", "/throttling/policies/custom").await.body["count"], 0);
+}
+
+#[tokio::test]
+async fn a_custom_rule_of_old_that_limits_nothing_says_so_until_it_is_mended() {
     let setting = Setting::new().await;
     let rule = model::CustomRule {
         id: model::PolicyId::random(),
@@ -226,16 +301,9 @@ async fn custom_rules_are_listed_and_taken_away_and_say_that_they_limit_nothing(
     let mut tx = setting.db.write().await.unwrap();
     db::policies::custom::insert(&mut tx, &rule).await.unwrap();
     tx.commit().await.unwrap();
-    let all = "/throttling/policies/custom";
-    let list = setting.get("admin", all).await.body;
-    assert_eq!(
-        (&list["count"], &list["list"][0]["keyTemplate"], &list["list"][0]["isDeployed"]),
-        (&json!(1), &json!("$userId"), &json!(false))
-    );
-    let one = format!("{all}/{}", rule.id);
-    assert_eq!(setting.get("admin", &one).await.body, list["list"][0]);
-    assert_eq!(setting.get("acme", &one).await.status, 404);
-    assert_eq!(setting.post("admin", all, list["list"][0].clone()).await.status, 405);
-    assert_eq!(setting.delete("admin", &one).await.status, 200);
-    assert_eq!(setting.get("admin", &one).await.status, 404);
+    let one = format!("/throttling/policies/custom/{}", rule.id);
+    let shown = setting.get("admin", &one).await.body;
+    assert_eq!((&shown["siddhiQuery"], &shown["isDeployed"]), (&json!("FROM RequestStream SELECT userId"), &json!(false)));
+    assert_eq!(setting.put("admin", &one, shown).await.status, 400);
+    assert_eq!(setting.put("admin", &one, custom("Night")).await.body["isDeployed"], true);
 }

@@ -5,6 +5,7 @@
 //! instead; they are written in [`old`].
 
 mod old;
+mod soap;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -86,6 +87,8 @@ pub(crate) enum Level {
     Application,
     Subscription,
     Burst,
+    /// A rule of a site's own.
+    Custom,
     Backend,
 }
 
@@ -162,7 +165,10 @@ impl Refusal {
     /// The answer in a form.
     pub(crate) fn answer(&self, format: ErrorFormat, told: &Told<'_>) -> Answer {
         match format {
-            ErrorFormat::Json40 => self.answer_40(),
+            ErrorFormat::Json40 => match soap::spoken(told.headers) {
+                Some(spoken) => soap::fault(self, self.answer_40(), spoken),
+                None => self.answer_40(),
+            },
             ErrorFormat::Xml1(generation) => old::answer(self, generation, old::Rule::Xml, told),
             ErrorFormat::Accept(generation) => old::answer(self, generation, old::Rule::Accept, told),
         }
@@ -290,6 +296,7 @@ impl Level {
             Self::Application => "900803",
             Self::Subscription => "900804",
             Self::Denied => "900805",
+            Self::Custom => "900806",
             Self::Burst => "900807",
         }
     }

@@ -185,6 +185,9 @@ fn throttled(level: Level, until: Option<model::Timestamp>, generation: Generati
         members: vec![("message", message.to_owned()), ("description", description.to_owned())],
     };
     const SPENT: &str = "You have exceeded your quota";
+    if level == Level::Denied {
+        return built(StatusCode::FORBIDDEN, level.code(), "Message blocked", "You have been blocked from accessing the resource");
+    }
     if generation <= Generation::V1_9 {
         // There was one limit, one code and no word on when.
         return built(StatusCode::SERVICE_UNAVAILABLE, "900800", "Message Throttled Out", SPENT);
@@ -280,7 +283,7 @@ impl Fault {
 }
 
 /// Text of an element. What XML cannot hold at all is left out.
-fn escape(value: &str, into: &mut String) {
+pub(super) fn escape(value: &str, into: &mut String) {
     for letter in value.chars() {
         match letter {
             '&' => into.push_str("&amp;"),

@@ -97,6 +97,17 @@ pub enum CompileFault {
         #[source]
         fault: traffic::IpFault,
     },
+    /// A custom rule cannot be enforced, or not any more.
+    #[error("custom rule '{name}' limits nothing")]
+    Rule {
+        /// Which rule.
+        policy: PolicyId,
+        /// Its name.
+        name: String,
+        /// What is in the way.
+        #[source]
+        fault: traffic::RuleFault,
+    },
     /// A header that a tenant names for itself is none: backends are not told who calls, or the gateway's own header names the site.
     #[error("tenant {tenant}: '{name}' is not a header name")]
     WaysHeader {
@@ -141,7 +152,7 @@ impl CompileFault {
             | Self::HeaderName { api, .. }
             | Self::Verb { api, .. }
             | Self::Sequences { api, .. } => Some(*api),
-            Self::Policy { .. } | Self::Denial { .. } | Self::WaysHeader { .. } => None,
+            Self::Policy { .. } | Self::Rule { .. } | Self::Denial { .. } | Self::WaysHeader { .. } => None,
         }
     }
 }

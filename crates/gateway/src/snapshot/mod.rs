@@ -11,14 +11,15 @@ mod backend;
 mod denials;
 mod programs;
 mod resources;
+mod rules;
 mod ways;
 
 use std::sync::Arc;
 
 use imbl::shared_ptr::DefaultSharedPtr;
 use model::{
-    AdvancedPolicy, Api, ApiContinuity, ApiId, Application, ApplicationId, ApplicationPolicy, Continuity, DenyPolicy, KeyMapping,
-    KeyMappingId, KeyState, KeyType, LifecycleState, PolicyId, RevisionId, Subscription, SubscriptionId, SubscriptionPolicy,
+    AdvancedPolicy, Api, ApiContinuity, ApiId, Application, ApplicationId, ApplicationPolicy, Continuity, CustomRule, DenyPolicy,
+    KeyMapping, KeyMappingId, KeyState, KeyType, LifecycleState, PolicyId, RevisionId, Subscription, SubscriptionId, SubscriptionPolicy,
     SubscriptionState, Tenant, TenantId, Timestamp,
 };
 use token::{KeySet, SigningKey, VerifyingKey};
@@ -35,6 +36,7 @@ pub(crate) use denials::Denials;
 pub(crate) use programs::Programs;
 pub use programs::Sequences;
 pub(crate) use resources::{Found, Operation, Resource, Verb, Verbs};
+pub(crate) use rules::RuleEntry;
 pub use ways::Signer;
 pub(crate) use ways::{AssertionRules, Ways};
 
@@ -73,6 +75,10 @@ pub enum Change {
     PutDenyPolicy(DenyPolicy),
     /// A deny policy is gone.
     RemoveDenyPolicy(PolicyId),
+    /// A rule of a site's own is new or changed.
+    PutCustomRule(CustomRule),
+    /// A rule of a site's own is gone.
+    RemoveCustomRule(PolicyId),
     /// A token issuer is new or its keys changed. Replaces what was known of this tenant's issuer of this name.
     PutIssuer(Issuer),
     /// An issuer is no longer believed.
@@ -161,6 +167,9 @@ pub struct Snapshot {
     deny_policies: Map<PolicyId, Arc<DenyPolicy>>,
     /// The same as calls are held against them; `None` while none is in force.
     denials: Option<Arc<Denials>>,
+    custom_rules: Map<PolicyId, Arc<RuleEntry>>,
+    /// The same as calls are held against them; `None` while none is in force.
+    rules: Option<Arc<[Arc<RuleEntry>]>>,
     issuers: Map<Arc<str>, Arc<[Arc<IssuerEntry>]>>,
     /// Counts changes of issuers: a token verified under another number is verified again.
     pub(crate) issuers_version: u64,
@@ -357,6 +366,9 @@ impl Snapshot {
         if changes.iter().any(|change| matches!(change, Change::PutDenyPolicy(_) | Change::RemoveDenyPolicy(_))) {
             next.denials = Denials::of(next.deny_policies.values().map(|policy| &**policy)).map(Arc::new);
         }
+        if changes.iter().any(|change| matches!(change, Change::PutCustomRule(_) | Change::RemoveCustomRule(_))) {
+            next.rules = (!next.custom_rules.is_empty()).then(|| next.custom_rules.values().map(Arc::clone).collect());
+        }
         (next, faults)
     }
 
@@ -463,6 +475,14 @@ impl Snapshot {
                 self.deny_policies.insert(policy.id, Arc::new(policy.clone()));
             }
             Change::RemoveDenyPolicy(id) => drop(self.deny_policies.remove(id)),
+            Change::PutCustomRule(rule) => {
+                // A rule that does not read must not go on as it was before: it would limit what nobody can see any more.
+                self.custom_rules.remove(&rule.id);
+                if let Some(entry) = RuleEntry::compile(rule)? {
+                    self.custom_rules.insert(rule.id, entry);
+                }
+            }
+            Change::RemoveCustomRule(id) => drop(self.custom_rules.remove(id)),
             Change::PutIssuer(issuer) => self.put_issuer(issuer),
             Change::RemoveIssuer { tenant, issuer } => {
                 self.issuers_version += 1;
@@ -684,6 +704,11 @@ impl Snapshot {
     /// What is refused outright, if anything is.
     pub(crate) fn denials(&self) -> Option<&Denials> {
         self.denials.as_deref()
+    }
+
+    /// Rules of a site's own, if any is in force.
+    pub(crate) fn rules(&self) -> Option<&[Arc<RuleEntry>]> {
+        self.rules.as_deref()
     }
 
     /// Issuers that sign with this `iss`.

@@ -95,6 +95,14 @@ impl Snapshot {
         self.differing(api).and_then(|own| own.backend_jwt).unwrap_or(true).then_some(rules)
     }
 
+    /// The same, if the backends are also told what user stores know of the user.
+    pub(crate) fn assertion_of_users(&self, api: &ApiEntry) -> Option<&Arc<AssertionRules>> {
+        if !self.asserts() {
+            return None;
+        }
+        self.assertion(api).filter(|rules| rules.settings.user_claims)
+    }
+
     /// Whether the paths of the key desk are taken.
     pub(crate) fn takes_token_paths(&self) -> bool {
         self.ways.get(&TenantId::SUPER).is_some_and(|ways| ways.token_paths)
@@ -108,6 +116,11 @@ impl Snapshot {
     /// A tenant's domain.
     pub(crate) fn domain(&self, tenant: TenantId) -> Option<&str> {
         self.domains.get(&tenant).map(|domain| &**domain)
+    }
+
+    /// Whether a tenant has this domain.
+    pub(crate) fn is_domain(&self, domain: &str) -> bool {
+        self.domains.values().any(|known| **known == *domain)
     }
 
     pub(super) fn put_ways(&mut self, tenant: TenantId, ways: Ways) {

@@ -7,5 +7,6 @@ pub(crate) mod forward;
 pub(crate) mod rewrite;
 pub(crate) mod route;
 pub(crate) mod sign_in;
+mod ruled;
 pub(crate) mod tell;
 pub(crate) mod throttle;

@@ -15,6 +15,7 @@ use crate::respond::AuthRefusal;
 use crate::snapshot::{ApiEntry, ApplicationEntry, AssertionRules, Snapshot};
 use crate::steps::authenticate::Verified;
 use crate::steps::authorize::Caller;
+use crate::user_claims::Claims;
 
 /// Tokens kept at most.
 const KEPT_MAX: usize = 65_536;
@@ -60,6 +61,8 @@ pub(crate) struct Passing<'c> {
     pub(crate) caller: Option<(&'c Arc<Verified>, &'c Caller)>,
     /// The token's text.
     pub(crate) text: Option<&'c str>,
+    /// What user stores know of the user, where backends are told that.
+    pub(crate) claims: Option<&'c Claims>,
     pub(crate) now: Timestamp,
 }
 
@@ -161,6 +164,7 @@ fn make(rules: &AssertionRules, call: &Passing<'_>, verified: &Verified, caller:
         end_user_tenant: application.tenant.0,
         id: &id,
         claims: claims.as_ref(),
+        user_claims: call.claims.map_or(&[], |claims| &**claims),
     };
     let text = token::assertion(&rules.settings, &told, key, call.now).map_err(|_| undecided("the key does not sign"))?;
     let mut value = HeaderValue::try_from(text).map_err(|_| undecided("the token is no header value"))?;

@@ -1,4 +1,5 @@
-//! Whether there is quota left, at every level, in 4.0.0's order: deny policies, API or resource, subscription, burst, application, backend.
+//! Whether there is quota left, at every level, in 4.0.0's order: deny policies, API or resource, subscription, burst, application, rules of a
+//! site's own, backend.
 //!
 //! A refused call counts nowhere: what it took at one level is given back when a later one refuses. Unlike 4.0.0, which counts
 //! elsewhere and learns of spent quotas late, the count here is exact on one node.
@@ -14,11 +15,14 @@ use crate::counters::{Admitted, Counters, Key, Name};
 use crate::respond::{Level, ThrottleRefusal};
 use crate::snapshot::{ApiEntry, Limited, Operation, PolicyEntry, Snapshot};
 use crate::steps::authorize::Caller;
+use crate::steps::ruled::RuledCall;
 
 /// What is counted.
 pub(crate) struct Counted<'a> {
     pub(crate) api: &'a ApiEntry,
     pub(crate) operation: &'a Operation,
+    /// The resource's template.
+    pub(crate) template: &'a str,
     /// `None` on open resources, which count per client address.
     pub(crate) caller: Option<&'a Caller>,
     pub(crate) client: IpAddr,
@@ -86,6 +90,7 @@ fn levels(counted: &Counted<'_>, view: &View<'_>, snapshot: &Snapshot, taken: &m
         {
             return Ok(Passed::Uncounted);
         }
+        rules(counted, view, snapshot, taken)?;
         return backend(api, KeyType::Production, taken);
     };
     if let Some(policy) = caller.plan.and_then(|name| snapshot.policy(name.in_tenant(api.tenant)))
@@ -102,7 +107,34 @@ fn levels(counted: &Counted<'_>, view: &View<'_>, snapshot: &Snapshot, taken: &m
         };
         taken.take(name, quota).map_err(|until| ThrottleRefusal { level: Level::Application, until: Some(until) })?;
     }
+    rules(counted, view, snapshot, taken)?;
     backend(api, caller.key_type, taken)
+}
+
+/// What rules of a site's own say. A call is refused by the key of a rule's template and counted by the key of its query, which are the same
+/// unless somebody wrote them differently.
+fn rules(counted: &Counted<'_>, view: &View<'_>, snapshot: &Snapshot, taken: &mut Taken<'_>) -> Result<(), ThrottleRefusal> {
+    let Some(rules) = snapshot.rules() else { return Ok(()) };
+    let refuse = |until| ThrottleRefusal { level: Level::Custom, until: Some(until) };
+    let call = RuledCall::new(counted, view, snapshot);
+    let open = counted.caller.is_none();
+    for entry in rules {
+        let asked = entry.rule.asked_key(&call);
+        for (limit, counter, limited) in entry.limits() {
+            let name = entry.named(counter, &asked, open);
+            match limit.counted_key(&call) {
+                Some(key) if key == asked => taken.take(name, limited).map_err(refuse)?,
+                key => {
+                    taken.counters.check(name, limited.quota, taken.now).map_err(|refused| refuse(refused.until))?;
+                    if let Some(key) = key {
+                        // Spent already, it refuses those whom the template gives this key, and this call it lets pass.
+                        let _full = taken.take(entry.named(counter, &key, open), limited);
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A call counts in every group it meets, and in the default only when it meets none.
@@ -265,7 +297,8 @@ mod tests {
             let Found::Resource(resource) = api.resources.find(rest, Some(Verb::Get), Precedence::Specific) else { panic!("no resource") };
             let client = IpAddr::from([192, 0, 2, 1]);
             let now = Timestamp(NOW.0 + after_ms);
-            let counted = Counted { api, operation: resource.operation(Verb::Get).unwrap(), caller: None, client, now, bytes: Some(0) };
+            let operation = resource.operation(Verb::Get).unwrap();
+            let counted = Counted { api, operation, template: &resource.template, caller: None, client, now, bytes: Some(0) };
             let view = View { headers: None, query: None, claims: None, client };
             admit(&counted, &view, &snapshot, &counters).map(drop).map_err(|refusal| refusal.level)
         };

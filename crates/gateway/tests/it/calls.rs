@@ -700,6 +700,80 @@ async fn conditional_groups_have_their_own_limits() {
     assert_eq!(until_refused(&running, "/shop/1.0.0/a", &plain).await.0, 3);
 }
 
+/// How many calls of each kind pass, where calls that meet the condition may be made once a year and others three times.
+async fn passed(kind: ConditionKind, inverted: bool, config: Config, calls: [(&str, &[(&str, &str)]); 2]) -> [u32; 2] {
+    let backend = Backend::echo().await;
+    let mut limited = api(&backend.url(), GET);
+    limited.api_policy = Some("Grouped".to_owned());
+    let mut policy = advanced("Grouped", a_year(3));
+    policy.groups = vec![ConditionalGroup { description: None, conditions: vec![Condition { inverted, kind }], limit: a_year(1) }];
+    let mut changes = subscriber(limited.id);
+    changes.extend([put(limited), Change::PutAdvancedPolicy(policy)]);
+    let running = Running::start(config, &changes).await;
+    let auth = bearer();
+    let mut passed = [0; 2];
+    for (count, (path, headers)) in passed.iter_mut().zip(calls) {
+        let headers: Vec<(&str, &str)> = std::iter::once(("Authorization", auth.as_str())).chain(headers.iter().copied()).collect();
+        *count = until_refused(&running, path, &headers).await.0 as u32;
+    }
+    passed
+}
+
+#[tokio::test]
+async fn every_condition_limits_those_who_meet_it_and_inverted_the_others() {
+    let text = str::to_owned;
+    let all = || Config { header_conditions: true, query_conditions: true, claim_conditions: true, ..Config::default() };
+    let path = "/shop/1.0.0/a";
+    let from = |address| -> [(&'static str, &'static str); 1] { [("X-Forwarded-For", address)] };
+    let (inside, outside, gold) = (from("203.0.113.7"), from("203.0.113.99"), [("X-Kind", "very gold")]);
+    let ip = ConditionKind::Ip(text("203.0.113.7"));
+    let range = ConditionKind::IpRange { start: text("203.0.113.7"), end: text("203.0.113.9") };
+    let header = ConditionKind::Header { name: text("X-Kind"), value: text("g.ld") };
+    let query = ConditionKind::Query { name: text("kind"), value: text("^gold$") };
+    let cases = [
+        (ip, [(path, &inside[..]), (path, &outside[..])]),
+        (range, [(path, &inside), (path, &outside)]),
+        (header, [(path, &gold), (path, &[])]),
+        (query, [("/shop/1.0.0/a?kind=gold", &[]), ("/shop/1.0.0/a?kind=golden", &[])]),
+    ];
+    for (kind, calls) in cases {
+        assert_eq!(passed(kind.clone(), false, all(), calls).await, [1, 3], "{kind:?}");
+        assert_eq!(passed(kind.clone(), true, all(), calls).await, [3, 1], "{kind:?} inverted");
+    }
+    // Every call of this token meets the one claim, and none meets the other.
+    let claim = |value: &str| ConditionKind::JwtClaim { claim: text("iss"), value: text(value) };
+    assert_eq!(passed(claim("."), false, all(), [(path, &[]), (path, &[])]).await, [1, 0]);
+    assert_eq!(passed(claim("^nobody$"), false, all(), [(path, &[]), (path, &[])]).await, [3, 0]);
+    assert_eq!(passed(claim("^nobody$"), true, all(), [(path, &[]), (path, &[])]).await, [1, 0]);
+    // Switched off, as in a new installation, headers are as if absent; addresses are always looked at.
+    let header = ConditionKind::Header { name: text("X-Kind"), value: text("g.ld") };
+    assert_eq!(passed(header, false, Config::default(), [(path, &gold), (path, &[])]).await, [3, 0]);
+    let ip = ConditionKind::Ip(text("203.0.113.7"));
+    assert_eq!(passed(ip, false, Config::default(), [(path, &inside), (path, &outside)]).await, [1, 3]);
+}
+
+#[tokio::test]
+async fn a_call_counts_in_every_group_it_meets_and_in_the_default_only_when_it_meets_none() {
+    let backend = Backend::echo().await;
+    let mut limited = api(&backend.url(), GET);
+    limited.api_policy = Some("Grouped".to_owned());
+    let header = |name: &str| Condition { inverted: false, kind: ConditionKind::Header { name: name.to_owned(), value: ".".to_owned() } };
+    let group = |conditions, calls| ConditionalGroup { description: None, conditions, limit: a_year(calls) };
+    let mut policy = advanced("Grouped", a_year(2));
+    policy.groups = vec![group(vec![header("X-A")], 5), group(vec![header("X-A"), header("X-B")], 1)];
+    let mut changes = subscriber(limited.id);
+    changes.extend([put(limited), Change::PutAdvancedPolicy(policy)]);
+    let running = Running::start(Config { header_conditions: true, ..Config::default() }, &changes).await;
+    let auth = bearer();
+    let path = "/shop/1.0.0/a";
+    let both = [("Authorization", auth.as_str()), ("X-A", "1"), ("X-B", "1")];
+    // The narrower group is spent first, and the refused call counts in neither.
+    assert_eq!(until_refused(&running, path, &both).await.0, 1);
+    assert_eq!(until_refused(&running, path, &both[..2]).await.0, 4);
+    assert_eq!(until_refused(&running, path, &[both[0], both[2]]).await.0, 2, "X-B alone meets no group");
+    assert_eq!(until_refused(&running, path, &both[..1]).await.0, 0);
+}
+
 #[tokio::test]
 async fn forwarded_headers_follow_trust() {
     let backend = Backend::echo().await;

@@ -15,7 +15,7 @@ use model::{
     Operation, SubscriptionState, Tenant, TenantId,
 };
 use serde_json::Value;
-use tidegate_gateway::{Change, Config, FoundToken, KeyDesk, OpaqueTokens, Signer, Unavailable};
+use tidegate_gateway::{Change, Config, Finding, FoundToken, KeyDesk, OpaqueTokens, Signer, Unavailable, UserClaims};
 
 use crate::support::*;
 
@@ -293,6 +293,44 @@ async fn the_form_of_4_0_passes_the_tokens_claims_on() {
     let head: Value = serde_json::from_slice(&BASE64_URL_SAFE.decode(parts[0]).unwrap()).unwrap();
     assert_eq!((&head["typ"], &head["alg"], &head["x5t"]), (&"JWT".into(), &"RS256".into(), &KEY.x5t_sha1().into()));
     assert_eq!(BASE64_URL_SAFE.encode(KEY.sign_bytes(format!("{}.{}", parts[0], parts[1]).as_bytes()).unwrap()), parts[2]);
+}
+
+/// Knows everybody's mail address; counts how often it is asked.
+struct Mail(AtomicUsize);
+
+impl UserClaims for Mail {
+    fn of<'a>(&'a self, _: TenantId, user: &'a str, dialect: &'a str) -> Finding<'a> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Box::pin(std::future::ready(Ok(vec![(format!("{dialect}/emailaddress"), format!("{user}@example.org"))])))
+    }
+}
+
+#[tokio::test]
+async fn a_users_claims_are_looked_up_once_and_no_call_goes_without() {
+    let backend = Backend::echo().await;
+    let gateway = shop(api(&backend.url(), &[("GET", "/*")])).await;
+    let jwt = BackendJwt { user_claims: true, ..old_jwt(Generation::V2_0) };
+    gateway.change(&[signer(), keeps(TenantId::SUPER, |c| c.backend_jwt = Some(jwt))]);
+    let bearer = bearer();
+    let headers = [("Authorization", &*bearer)];
+    let refused = gateway.get("/shop/1.0.0/x", &headers).await;
+    assert_eq!((refused.status, &*refused.code()), (500, "900900"), "nobody knows the claims that the backend relies on");
+
+    let mail = Arc::new(Mail(AtomicUsize::new(0)));
+    gateway.gateway.set_user_claims(Arc::clone(&mail) as Arc<dyn UserClaims>);
+    for path in ["/shop/1.0.0/x", "/shop/1.0.0/y"] {
+        let sent = told(&gateway.get(path, &headers).await.body, "x-jwt-assertion");
+        let claims: Value = serde_json::from_slice(&BASE64_STANDARD.decode(sent[0].split('.').nth(1).unwrap()).unwrap()).unwrap();
+        assert_eq!(claims["http://wso2.org/claims/emailaddress"], "bob@example.org");
+    }
+    // Another token of the same user, and another dialect.
+    let other = format!("Bearer {}", token_with(|claims| claims["jti"] = "another".into()));
+    gateway.get("/shop/1.0.0/x", &[("Authorization", &*other)]).await;
+    assert_eq!(mail.0.load(Ordering::SeqCst), 1);
+    let jwt = BackendJwt { user_claims: true, dialect: "urn:c".to_owned(), ..old_jwt(Generation::V2_0) };
+    gateway.change(&[keeps(TenantId::SUPER, |c| c.backend_jwt = Some(jwt))]);
+    gateway.get("/shop/1.0.0/x", &headers).await;
+    assert_eq!(mail.0.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]

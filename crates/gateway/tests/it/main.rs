@@ -9,6 +9,7 @@ mod continuity;
 mod framing;
 mod mediation;
 mod sign_in;
+mod rules;
 mod support;
 mod tls;
 mod upstream;

@@ -149,6 +149,7 @@ impl GatewayFeed {
         changes.extend(db::policies::subscription::list_all(tx).await?.into_iter().map(GatewayChange::PutSubscriptionPolicy));
         changes.extend(db::policies::application::list_all(tx).await?.into_iter().map(GatewayChange::PutApplicationPolicy));
         changes.extend(db::policies::advanced::list_all(tx).await?.into_iter().map(GatewayChange::PutAdvancedPolicy));
+        changes.extend(db::policies::custom::list_all(tx).await?.into_iter().map(GatewayChange::PutCustomRule));
         changes.extend(db::deny_policies::list_all(tx).await?.into_iter().map(GatewayChange::PutDenyPolicy));
         changes.extend(db::applications::list_all(tx).await?.into_iter().map(GatewayChange::PutApplication));
         changes.extend(db::key_mappings::list_all(tx).await?.into_iter().map(GatewayChange::PutKeyMapping));
@@ -258,9 +259,14 @@ impl GatewayFeed {
                         changes.push(found.map_or(GatewayChange::RemoveApiContinuity(id), GatewayChange::PutApiContinuity));
                     }
                 }
-                // The gateway looks clients up with the token, serves one environment whatever it is called for people, and does not
-                // enforce custom rules.
-                Thing::Client | Thing::Environment | Thing::CustomRule => {}
+                Thing::CustomRule => {
+                    if let Some(id) = parsed(change) {
+                        let found = db::served::custom_rule(&mut tx, id).await?;
+                        changes.push(found.map_or(GatewayChange::RemoveCustomRule(id), GatewayChange::PutCustomRule));
+                    }
+                }
+                // The gateway looks clients up with the token, and serves one environment whatever it is called for people.
+                Thing::Client | Thing::Environment => {}
             }
         }
         tx.commit().await?;

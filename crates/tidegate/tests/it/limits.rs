@@ -71,3 +71,47 @@ async fn many_at_once_do_not_slip_through() {
     }
     assert_eq!((passed, backend.requests()), (20, 20));
 }
+
+/// So many calls a minute of one user on one API, counted by `$userId:$apiContext:$apiVersion`.
+fn custom_rule(name: &str, user: &str, calls: u32) -> Value {
+    json!({
+        "policyName": name,
+        "description": "",
+        "keyTemplate": "$userId:$apiContext:$apiVersion",
+        "siddhiQuery": format!(
+            "FROM RequestStream SELECT userId, ( userId == '{user}' and apiContext == '/pizza/1.0.0' and apiVersion == '1.0.0') AS isEligible, \
+             str:concat(userId,':',apiContext,':',apiVersion) as throttleKey INSERT INTO EligibilityStream; \
+             FROM EligibilityStream[isEligible==true]#throttler:timeBatch(1 min) SELECT throttleKey, (count(userId) >= {calls}) as isThrottled, \
+             expiryTimeStamp group by throttleKey INSERT ALL EVENTS into ResultStream;"
+        ),
+    })
+}
+
+#[tokio::test]
+async fn a_rule_of_the_sites_own_limits_whom_it_names_until_it_is_gone() {
+    let house = House::at_the_minute().await;
+    let backend = Backend::start().await;
+    let rest = Rest::admin(&house).await;
+    let id = rest.publish(&api("Pizza", &backend.url())).await;
+    let other = rest.publish(&api("Pasta", &backend.url())).await;
+    let keys = rest.become_subscriber("Eater", &id, "Unlimited").await;
+    let elsewhere = rest.become_subscriber("Other", &other, "Unlimited").await;
+    let caller = Caller::new(&house);
+    rest.post("admin/v2/throttling/policies/custom", &custom_rule("Nobody", "nobody@carbon.super", 1)).await;
+    let made = rest.post("admin/v2/throttling/policies/custom", &custom_rule("Two", "admin@carbon.super", 2)).await;
+    for _ in 0..2 {
+        caller.get("/pizza/1.0.0/x", &keys.token).await.expect(200);
+    }
+    let answer = caller.get("/pizza/1.0.0/x", &keys.token).await;
+    let body = answer.refused(429, 900_806);
+    assert!(body["nextAccessTime"].is_string() && answer.header("retry-after").is_some(), "{body}");
+    caller.get("/pasta/1.0.0/x", &elsewhere.token).await.expect(200);
+    assert_eq!(backend.requests(), 3);
+
+    let path = format!("admin/v2/throttling/policies/custom/{}", made["policyId"].as_str().unwrap());
+    rest.send(Method::PUT, &path, &custom_rule("Two", "admin@carbon.super", 3)).await;
+    caller.get("/pizza/1.0.0/x", &keys.token).await.expect(200);
+    caller.get("/pizza/1.0.0/x", &keys.token).await.refused(429, 900_806);
+    rest.send(Method::DELETE, &path, &Value::Null).await;
+    caller.get("/pizza/1.0.0/x", &keys.token).await.expect(200);
+}

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test may fail loudly, and says what it skips")]
 
 mod atomic;
+mod continuity;
 mod crash;
 mod faults;
 mod imports;

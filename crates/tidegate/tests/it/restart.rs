@@ -67,3 +67,30 @@ async fn a_restart_hands_out_no_fresh_quota() {
     caller.get("/pizza/1.0.0/x", &keys.token).await.refused(429, 900_804);
     second.stop().await;
 }
+
+#[tokio::test]
+async fn a_restart_forgets_nothing_of_what_a_rule_of_the_sites_own_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let backend = Backend::start().await;
+    let first = House::on(&data).await;
+    let rest = Rest::admin(&first).await;
+    let rule = json!({
+        "policyName": "TwoAYear",
+        "keyTemplate": "$apiContext",
+        "siddhiQuery": "FROM RequestStream SELECT messageID, true AS isEligible, apiContext AS throttleKey INSERT INTO EligibilityStream; \
+            FROM EligibilityStream[isEligible==true]#throttler:timeBatch(1 year, 0) SELECT throttleKey, (count(messageID) >= 2) AS isThrottled, \
+            expiryTimeStamp GROUP BY throttleKey INSERT ALL EVENTS INTO ResultStream;",
+    });
+    rest.post("admin/v2/throttling/policies/custom", &rule).await;
+    let id = rest.publish(&api("Pizza", &backend.url())).await;
+    let keys = rest.become_subscriber("Eater", &id, "Unlimited").await;
+    rest.caller.get("/pizza/1.0.0/x", &keys.token).await.expect(200);
+    first.stop().await;
+
+    let second = House::on(&data).await;
+    let caller = Caller::new(&second);
+    caller.get("/pizza/1.0.0/x", &keys.token).await.expect(200);
+    caller.get("/pizza/1.0.0/x", &keys.token).await.refused(429, 900_806);
+    second.stop().await;
+}

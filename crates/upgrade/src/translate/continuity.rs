@@ -152,12 +152,23 @@ fn backend_jwt(desk: &mut Desk<'_>, generation: Generation) -> Option<BackendJwt
         );
     }
     if jwt.user_claims {
-        desk.warn(
-            About::User,
-            "The token for backends says nothing of the user beyond his name and tenant: claims from the user store are not looked up yet.",
-            ORIGIN,
-            format!("claims came from {}", old.claims_retriever.as_deref().unwrap_or_default()),
-        );
+        let class = old.claims_retriever.as_deref().unwrap_or_default();
+        let words = format!("claims came from {class}");
+        match is_stock_retriever(class) {
+            true => desk.note(
+                About::User,
+                "They are in the token for backends here too: the account's attributes, by the tenant's dialect; those of users of other servers as \
+                 told at the last sign-in.",
+                ORIGIN,
+                words,
+            ),
+            false => desk.warn(
+                About::User,
+                "The token for backends holds the account's attributes by the tenant's dialect; what the class did otherwise is not done.",
+                ORIGIN,
+                words,
+            ),
+        }
     }
     Some(jwt)
 }
@@ -174,6 +185,10 @@ fn lifetime(old: &OldJwt, generation: Generation) -> i64 {
 
 fn is_stock(class: &str) -> bool {
     class.starts_with("org.wso2.carbon.apimgt.") && (class.ends_with(".JWTGenerator") || class.ends_with(".URLSafeJWTGenerator"))
+}
+
+fn is_stock_retriever(class: &str) -> bool {
+    class.trim().starts_with("org.wso2.carbon.apimgt.") && class.trim().ends_with(".DefaultClaimsRetriever")
 }
 
 fn is_header_name(name: &str) -> bool {
@@ -284,14 +299,17 @@ mod tests {
         let mut settings = jwt_on();
         settings.backend_jwt.algorithm = None;
         settings.backend_jwt.generator = Some("com.acme.Tokens".to_owned());
-        settings.backend_jwt.claims_retriever = Some("org.wso2.carbon.apimgt.impl.token.DefaultClaimsRetriever".to_owned());
+        settings.backend_jwt.claims_retriever = Some("com.acme.Retriever".to_owned());
         settings.client_domain_header = Some("no name".to_owned());
         let (all, findings) = decided(Version::V1_9_1, Some(&settings), &[]);
         assert!(all[0].value.backend_jwt.as_ref().is_some_and(|jwt| jwt.signed && jwt.user_claims));
         assert_eq!(all[0].value.domain_header, None);
-        for told in ["com.acme.Tokens", "DefaultClaimsRetriever", "check the signature", "'no name'"] {
+        for told in ["com.acme.Tokens", "com.acme.Retriever", "check the signature", "'no name'"] {
             assert!(findings.iter().any(|f| f.severity == Severity::Warning && f.words.contains(told)), "{told}: {findings:?}");
         }
+        settings.backend_jwt.claims_retriever = Some("org.wso2.carbon.apimgt.impl.token.DefaultClaimsRetriever".to_owned());
+        let findings = decided(Version::V1_9_1, Some(&settings), &[]).1;
+        assert!(findings.iter().any(|f| f.severity == Severity::Note && f.words.contains("DefaultClaimsRetriever")), "{findings:?}");
         settings.backend_jwt.header = Some("no name".to_owned());
         let (all, findings) = decided(Version::V1_9_1, Some(&settings), &[]);
         assert_eq!(all[0].value.backend_jwt, None);

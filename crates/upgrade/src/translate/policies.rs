@@ -7,8 +7,8 @@
 
 #[cfg(test)]
 pub(crate) mod bare;
-mod refused;
 mod stricter;
+mod switches;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -168,7 +168,7 @@ pub(super) fn translate(desk: &mut Desk<'_>) -> Limits {
     permissions(desk, &mut limits, ruling, ruling_rows);
     desk.ledger.skipped(idle, "not the table this version used", u64::try_from(idle_rows.len()).unwrap_or(u64::MAX));
     kept(desk, &limits);
-    refused::tell(desk);
+    switches::tell(desk);
     limits
 }
 

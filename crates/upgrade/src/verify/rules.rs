@@ -54,7 +54,7 @@ async fn requests(done: &mut Verification, site: &Site, tx: &mut Tx) -> Result<(
     Ok(())
 }
 
-/// Each rule of the site's own is here, letter by letter.
+/// Each rule of the site's own is here letter by letter, with its key template, in force or laid aside as it was.
 async fn custom_rules(done: &mut Verification, site: &Site, tx: &mut Tx) -> Result<(), PlanError> {
     let mut question = Question::new("custom throttling rules, by row");
     let mut rows = site.databases.api.scan("AM_POLICY_GLOBAL");
@@ -62,8 +62,12 @@ async fn custom_rules(done: &mut Verification, site: &Site, tx: &mut Tx) -> Resu
         let (Some(tenant), Some(name)) = (tenant(&row, "TENANT_ID", tx).await?, row.text("NAME").ok().flatten()) else { continue };
         let Some(query) = row.bytes("SIDDHI_QUERY").ok().flatten() else { continue };
         let found = db::policies::custom::find_by_name(tx, tenant, &name).await?;
-        let ought = String::from_utf8_lossy(&query);
-        question.ask(&format!("AM_POLICY_GLOBAL {name}"), "query", &ought, found.as_ref().map(|r| r.query.as_str()));
+        let deployed = |yes: bool| if yes { "in force" } else { "laid aside" };
+        let was_deployed = text(&row, "IS_DEPLOYED").is_none_or(|d| d == "1" || d.eq_ignore_ascii_case("true"));
+        let template = text(&row, "KEY_TEMPLATE").unwrap_or_default();
+        let ought = [deployed(was_deployed), template.trim(), &*String::from_utf8_lossy(&query)].join("\n");
+        let is = found.map(|rule| [deployed(rule.deployed), &*rule.key_template, &*rule.query].join("\n"));
+        question.ask(&format!("AM_POLICY_GLOBAL {name}"), "rule", &ought, is.as_deref());
     }
     question.close(done);
     Ok(())

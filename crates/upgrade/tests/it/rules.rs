@@ -111,24 +111,42 @@ const RULES: &str = "
 CREATE TABLE AM_POLICY_GLOBAL (POLICY_ID INTEGER, NAME VARCHAR(255), KEY_TEMPLATE VARCHAR(512), TENANT_ID INTEGER, DESCRIPTION VARCHAR(1024), SIDDHI_QUERY LONGTEXT, IS_DEPLOYED TINYINT, UUID VARCHAR(256)) ENGINE INNODB;
 INSERT INTO AM_POLICY_GLOBAL VALUES
 (1,'Night','$userId',-1234,NULL,'FROM RequestStream\\nSELECT userId',1,'0e6b2b0c-5b8e-4f0c-9d0f-0d0f5a5e2f02'),
-(2,'Gone','$userId',77,NULL,'FROM RequestStream',1,NULL);
+(2,'Gone','$userId',77,NULL,'FROM RequestStream',1,NULL),
+(3,'Day','$userId:$apiContext',-1234,NULL,'FROM RequestStream SELECT userId, (regex:find(''^/shop'', apiContext)) AS isEligible, str:concat(userId,'':'',apiContext) AS throttleKey INSERT INTO EligibilityStream; \
+    FROM EligibilityStream[isEligible==true]#throttler:timeBatch(1 min) SELECT throttleKey, \
+    (count(userId) >= 5) AS isThrottled, expiryTimeStamp GROUP BY throttleKey INSERT ALL EVENTS INTO ResultStream;',1,NULL),
+(4,'Aside','$appId',-1234,NULL,'FROM RequestStream SELECT userId',0,NULL);
 ";
 
 #[tokio::test]
-async fn custom_rules_are_kept_and_loudly_not_in_force() {
+async fn custom_rules_are_kept_and_those_that_cannot_be_enforced_are_told_loudly() {
     let folder = tempfile::tempdir().unwrap();
     let taken = with_rows(folder.path(), RULES).await;
     let (translation, _) = taken.planned(None).await;
     balanced(&translation);
-    let found = finding(&translation, About::Limit, "a rule of the site's own, counted by $userId");
-    assert!(matches!(found.as_slice(), [(Severity::Warning, consequence)] if consequence.contains("NOT in force")), "{found:?}");
+    for (part, severity, consequence) in [
+        ("$userId, and cannot be enforced: line 2, column 14: INSERT was expected", Severity::Warning, "NOT in force"),
+        ("counted by $userId:$apiContext", Severity::Note, "In force here"),
+        ("counted by $appId", Severity::Note, "was not in force"),
+    ] {
+        let found = finding(&translation, About::Limit, part);
+        assert!(matches!(found.as_slice(), [(s, c)] if *s == severity && c.contains(consequence)), "{part}: {found:?}");
+    }
     let db = carried(&taken, folder.path()).await;
     let rules = db::policies::custom::list_all(&mut db.read().await.unwrap()).await.unwrap();
-    let [rule] = rules.as_slice() else { panic!("{rules:?}") };
+    let [aside, day, rule] = rules.as_slice() else { panic!("{rules:?}") };
+    assert_eq!((aside.deployed, day.deployed, day.key_template.as_str()), (false, true, "$userId:$apiContext"));
     assert_eq!((rule.name.as_str(), rule.key_template.as_str(), rule.deployed), ("Night", "$userId", true));
     assert_eq!(rule.id.to_string(), "0e6b2b0c-5b8e-4f0c-9d0f-0d0f5a5e2f02");
     assert!(rule.query.starts_with("FROM RequestStream"));
-    assert_eq!(asked(&taken.verify(&db).await, "custom throttling rules, by row"), (1, 1));
+    assert_eq!(asked(&taken.verify(&db).await, "custom throttling rules, by row"), (3, 3));
+    let mut tx = db.write().await.unwrap();
+    for damaged in [model::CustomRule { deployed: true, ..aside.clone() }, model::CustomRule { key_template: String::new(), ..day.clone() }]
+    {
+        db::policies::custom::update(&mut tx, &damaged).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    assert_eq!(asked(&taken.verify(&db).await, "custom throttling rules, by row"), (3, 1));
 }
 
 /// A request about something that is gone, one that was granted behind its back, a lifecycle step, a second one for the same application.

@@ -29,6 +29,8 @@ fn refusal(case: &str) -> Refusal {
         "throttle-resource" => throttle(Level::Resource),
         "throttle-application" => throttle(Level::Application),
         "throttle-subscription" => throttle(Level::Subscription),
+        "throttle-custom" => throttle(Level::Custom),
+        "denied" => Refusal::Throttle(ThrottleRefusal { level: Level::Denied, until: None }),
         "throttle-burst" => Refusal::Throttle(ThrottleRefusal { level: Level::Burst, until: None }),
         "not-found" => Refusal::NotFound,
         "transport" => Refusal::Transport("http"),
@@ -92,8 +94,8 @@ fn every_error_has_the_bytes_of_its_version() {
         assert_eq!(answer.code, refusal(case).answer_40().code);
         seen.insert((format.to_owned(), case.to_owned()));
     }
-    // 27 cases, as XML of six generations and by `Accept` of three.
-    assert_eq!(seen.len(), 27 * 9);
+    // 29 cases, as XML of six generations and by `Accept` of three.
+    assert_eq!(seen.len(), 29 * 9);
 }
 
 #[test]

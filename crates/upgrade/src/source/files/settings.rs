@@ -36,6 +36,12 @@ pub struct Settings {
     pub unlimited_tier: Option<bool>,
     /// api-manager.xml `EnableAdvanceThrottling` (2.0 on).
     pub advanced_throttling: Option<bool>,
+    /// api-manager.xml `EnableHeaderConditions` (2.0 on): whether gateways looked at headers for advanced policies.
+    pub header_conditions: Option<bool>,
+    /// api-manager.xml `EnableQueryParamConditions`.
+    pub query_conditions: Option<bool>,
+    /// api-manager.xml `EnableJWTClaimConditions`.
+    pub claim_conditions: Option<bool>,
     /// The class that says which groups a developer shares applications with.
     pub grouping_extractor: Option<String>,
     /// api-manager.xml `CORSConfiguration`.
@@ -201,6 +207,9 @@ fn api_manager(root: &Element, settings: &mut Settings) {
     settings.application_key_seconds = anywhere(root, "ApplicationTokenDefaultValidityPeriod").and_then(|t| t.parse().ok());
     settings.unlimited_tier = truth(anywhere(root, "EnableUnlimitedTier"));
     settings.advanced_throttling = truth(anywhere(root, "EnableAdvanceThrottling"));
+    settings.header_conditions = truth(anywhere(root, "EnableHeaderConditions"));
+    settings.query_conditions = truth(anywhere(root, "EnableQueryParamConditions"));
+    settings.claim_conditions = truth(anywhere(root, "EnableJWTClaimConditions"));
     settings.grouping_extractor = text("GroupingExtractor").or_else(|| text("PostLoginExecutor"));
     settings.shows_all_versions = truth(anywhere(root, "DisplayMultipleVersions"));
     settings.compares_case_insensitively = truth(anywhere(root, "CompareCaseInsensitively"));
