@@ -15,6 +15,7 @@ pub mod apply;
 mod asking;
 pub mod catch_up;
 pub mod changes;
+pub mod export;
 mod files;
 pub mod fingerprint;
 pub mod journal;
