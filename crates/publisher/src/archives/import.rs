@@ -5,7 +5,9 @@ use archive::shape::Api as Sent;
 use archive::{ApiProject, ArchiveError, ProjectDocument, params::Uploaded};
 use db::Tx;
 use db::files::Place;
-use model::{Api, ApiId, ApiKind, DefinitionFormat, Document, DocumentSource, LifecycleState, Operation, SequencePlace, StoredSequence};
+use model::{
+    Api, ApiId, ApiKind, Cors, DefinitionFormat, Document, DocumentSource, LifecycleState, Operation, SequencePlace, StoredSequence,
+};
 use model::{Secret, Timestamp, UserName};
 use rest::{Caller, Refusal};
 use spec::Parsed;
@@ -47,7 +49,6 @@ pub(crate) async fn import(room: &Room, caller: &Caller, bytes: &[u8], how: How)
     let project = Uploaded::read(bytes).and_then(|uploaded| uploaded.api()).map_err(refused)?;
     let ApiProject { api: mut sent, definition, deployments, icon, documents, wsdl, sequences, mut left } = project;
     without_spaces(&mut sent);
-    let provider = settle_provider(&mut sent, caller, how.preserve_provider)?;
     let target = state(sent.life_cycle_status.as_deref())?;
     sent.life_cycle_status = None;
     let kind = sent.kind.as_deref().map_or(Some(ApiKind::Http), ApiKind::parse).unwrap_or(ApiKind::Http);
@@ -60,6 +61,7 @@ pub(crate) async fn import(room: &Room, caller: &Caller, bytes: &[u8], how: How)
         if is_openapi { Some(Box::new(spec::validate(&definition.text).map_err(|faults| definitions::invalid(&faults))?)) } else { None };
 
     let mut tx = room.db.write().await?;
+    let provider = settle_provider(&mut tx, &mut sent, caller, how.preserve_provider).await?;
     only_known_plans(&mut tx, caller, &mut sent, &mut left).await?;
     let (name, version) = (sent.name.as_deref().unwrap_or_default(), sent.version.as_deref().unwrap_or_default());
     let there = db::apis::find_by_name_version(&mut tx, caller.tenant, name, version).await?;
@@ -145,19 +147,21 @@ fn without_spaces(sent: &mut Sent) {
 }
 
 /// The provider the API will have; its context loses the prefix of the tenant it comes from.
-fn settle_provider(sent: &mut Sent, caller: &Caller, preserve: bool) -> Result<String, Refusal> {
-    let named = sent.provider.take().map(|name| name.replace("-AT-", "@"));
-    if let Some(rest) = sent.context.as_deref().and_then(|context| context.strip_prefix("/t/")) {
-        let own = rest.split_once('/').filter(|(domain, _)| *domain != caller.tenant_domain).map(|(_, path)| format!("/{path}"));
-        if let Some(path) = own {
-            sent.context = Some(path);
-        }
+async fn settle_provider(tx: &mut Tx, sent: &mut Sent, caller: &Caller, preserve: bool) -> Result<String, Refusal> {
+    if let Some((domain, path)) = sent.context.as_deref().and_then(|context| context.strip_prefix("/t/")?.split_once('/'))
+        && domain != caller.tenant_domain
+    {
+        sent.context = Some(format!("/{path}"));
     }
-    let Some(named) = named.filter(|name| preserve && !name.trim().is_empty()) else { return Ok(caller.name()) };
-    let name = UserName::parse(named.trim(), |domain| domain == caller.tenant_domain);
-    let super_user = |name: &str| !name.contains('@') && caller.tenant_domain == model::SUPER_TENANT_DOMAIN;
-    // A name with an address in it is of the caller's tenant where that is the super tenant's and says no domain of its own.
-    if name.tenant != caller.tenant_domain && !super_user(&named) {
+    let named = sent.provider.take().map(|name| name.trim().replace("-AT-", "@"));
+    let Some(named) = named.filter(|name| preserve && !name.is_empty()) else { return Ok(caller.name()) };
+    let name = UserName::parse(&named, |domain| domain == caller.tenant_domain);
+    // A name may hold an address, so that what follows `@` is another tenant only where there is one.
+    let other = match named.rsplit_once('@') {
+        Some((_, domain)) if name.tenant != domain => db::tenants::find_by_domain(tx, domain).await?.is_some(),
+        _ => false,
+    };
+    if other || name.tenant != caller.tenant_domain {
         let words = "The project's provider is of another tenant. Import it with preserveProvider=false.";
         return Err(entry::PROVIDER_ELSEWHERE.with(words));
     }
@@ -188,6 +192,8 @@ async fn only_known_plans(tx: &mut Tx, caller: &Caller, sent: &mut Sent, left: &
 /// The definition says which operations there are. What the API's object says of one of them holds, so that an archive whose definition says
 /// less than its object opens nothing.
 async fn agree(tx: &mut Tx, api: &mut Api, parsed: Option<&Parsed>) -> Result<(), Refusal> {
+    // What is shown of an API that leaves CORS to the gateway.
+    api.cors = api.cors.take().filter(|cors| *cors != Cors::default());
     if api.operations.is_empty() && parsed.is_none() {
         api.operations = normalise::default_operations(api.kind);
     }

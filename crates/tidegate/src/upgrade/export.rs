@@ -47,8 +47,8 @@ pub(super) async fn run(words: &ExportWords) -> anyhow::Result<ExitCode> {
         Form::Yaml => Format::Yaml,
         Form::Json => Format::Json,
     };
-    let ready = Ready::new(common).await?;
-    let (translation, plan) = translated(&ready, None, None).await?;
+    let mut ready = Ready::new(common).await?;
+    let (translation, plan) = translated(&mut ready, None, None).await?;
     let report = Report::new("export", &ready.old, &translation, &plan);
     if !passes(common, &report) {
         tell(common, &report)?;

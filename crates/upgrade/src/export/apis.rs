@@ -101,7 +101,7 @@ fn project(desk: &mut Desk<'_>, carried: &Carried<CarriedApi>) -> ApiProject {
     let running = Deployment { display_on_devportal: true, deployment_environment: ENVIRONMENT.to_owned(), deployment_vhost: None };
     ApiProject {
         api: shown,
-        definition: Some(definition.clone()),
+        definition: Some(definition.open()),
         deployments: if *deployed { vec![running] } else { Vec::new() },
         ..ApiProject::default()
     }

@@ -15,28 +15,27 @@ const VALIDITY_SECS: i64 = 3600;
 pub(super) fn write(desk: &mut Desk<'_>) -> Result<(), ExportError> {
     let translation = desk.translation;
     let apis: HashMap<ApiId, &Api> = translation.apis.iter().map(|carried| (carried.value.api.id, &carried.value.api)).collect();
-    let clients: HashMap<&str, &OAuthClient> = translation.clients.iter().map(|c| (c.value.id.as_str(), &c.value)).collect();
-    let mut keys: HashMap<ApplicationId, Vec<&KeyMapping>> = HashMap::new();
-    for key in &translation.key_mappings {
-        keys.entry(key.value.application).or_default().push(&key.value);
-    }
-    // There may be millions, so only where each stands is kept.
+    // These lists are packed, so only where each record stands is kept.
+    let clients: HashMap<String, usize> = translation.clients.iter().enumerate().map(|(at, client)| (client.value.id, at)).collect();
+    let mut keys: Vec<(ApplicationId, usize)> =
+        translation.key_mappings.iter().enumerate().map(|(at, key)| (key.value.application, at)).collect();
+    keys.sort_unstable();
+    // As there may be millions of these.
     let subscriptions = &translation.subscriptions;
     let mut places: Vec<(ApplicationId, usize)> = Vec::with_capacity(subscriptions.count());
     for at in 0..subscriptions.count() {
         places.extend(subscriptions.record(at).map(|record| (record.value.application, at)));
     }
     places.sort_unstable();
-    for carried in &translation.applications {
+    for carried in translation.applications.iter() {
         let application = &carried.value;
         if application.status != ApplicationStatus::Approved {
             let words = format!("{} of {} ({})", application.name, application.owner, application.status.name());
             desk.left.name("applications that nobody approved; an archive would make them usable", &words);
             continue;
         }
-        let own = places.partition_point(|(id, _)| *id < application.id)..places.partition_point(|(id, _)| *id <= application.id);
         let mut subscribed = Vec::new();
-        for record in places.get(own).unwrap_or_default().iter().filter_map(|(_, at)| subscriptions.record(*at)) {
+        for record in of(&places, application.id).filter_map(|at| subscriptions.record(at)) {
             let Some(api) = apis.get(&record.value.api) else { continue };
             match record.value.state {
                 SubscriptionState::Unblocked | SubscriptionState::TierUpdatePending => {
@@ -50,14 +49,23 @@ pub(super) fn write(desk: &mut Desk<'_>) -> Result<(), ExportError> {
         }
         subscribed.sort_by(|a, b| a.api_id.cmp(&b.api_id));
         desk.done.subscriptions += subscribed.len() as u64;
-        let keys = keys.get(&application.id).map_or(&[][..], Vec::as_slice);
-        let keys = keys.iter().filter_map(|key| shown_key(desk, application, key, &clients)).collect();
-        let project = ApplicationProject { application_info: info(application, subscribed.len() as u64, keys), subscribed };
+        let mut shown_keys = Vec::new();
+        for key in of(&keys, application.id).filter_map(|at| translation.key_mappings.get(at)) {
+            let client = key.value.consumer_key.as_ref().and_then(|id| clients.get(id)).and_then(|at| translation.clients.get(*at));
+            shown_keys.extend(shown_key(desk, application, &key.value, client.map(|client| client.value)));
+        }
+        let project = ApplicationProject { application_info: info(application, subscribed.len() as u64, shown_keys), subscribed };
         let path = desk.place(application.tenant, "applications", &format!("{}_{}", application.owner, application.name));
         desk.archive(&path, &project.folder(desk.wanted.format), &project.root())?;
         desk.done.applications += 1;
     }
     Ok(())
+}
+
+/// Where the records of an application stand.
+fn of(places: &[(ApplicationId, usize)], application: ApplicationId) -> impl Iterator<Item = usize> + '_ {
+    let from = places.partition_point(|(id, _)| *id < application);
+    places.iter().skip(from).take_while(move |(id, _)| *id == application).map(|(_, at)| *at)
 }
 
 fn info(application: &Application, subscription_count: u64, keys: Vec<ApplicationKey>) -> ApplicationInfo {
@@ -84,14 +92,9 @@ fn subscription(application: &Application, api: &Api, plan: &str) -> SubscribedA
 }
 
 /// A key, unless it has no client yet.
-fn shown_key(
-    desk: &mut Desk<'_>,
-    application: &Application,
-    key: &KeyMapping,
-    clients: &HashMap<&str, &OAuthClient>,
-) -> Option<ApplicationKey> {
+fn shown_key(desk: &mut Desk<'_>, application: &Application, key: &KeyMapping, client: Option<OAuthClient>) -> Option<ApplicationKey> {
     let words = || format!("{} key of {} of {}", key.key_type.name(), application.name, application.owner);
-    let Some(client) = key.consumer_key.as_deref().and_then(|id| clients.get(id)) else {
+    let Some(client) = client else {
         desk.left.name("keys without an OAuth client", &words());
         return None;
     };

@@ -114,8 +114,8 @@ fn never(translation: &Translation) -> Left {
     let of_gateway = |place| matches!(place, SequencePlace::Gateway | SequencePlace::LocalEntry | SequencePlace::Endpoint);
     let gateway = translation.sequences.iter().map(|s| &s.value).filter(|s| of_gateway(s.place));
     left.add("sequences, local entries and endpoints of the gateway", gateway.map(|s| s.file.clone()));
-    let attached: HashSet<&str> = translation.key_mappings.iter().filter_map(|k| k.value.consumer_key.as_deref()).collect();
-    let alone = translation.clients.iter().map(|c| &c.value).filter(|c| !attached.contains(c.id.as_str()));
-    left.add("OAuth clients of no application", alone.map(|c| c.name.clone()));
+    let attached: HashSet<String> = translation.key_mappings.iter().filter_map(|key| key.value.consumer_key).collect();
+    let alone = translation.clients.iter().map(|client| client.value).filter(|client| !attached.contains(&client.id));
+    left.add("OAuth clients of no application", alone.map(|client| client.name));
     left
 }
