@@ -132,9 +132,7 @@ mod tests {
     #[test]
     fn other_kinds_and_versions_are_refused() {
         let refused = |text: &str| of(text).unwrap_err();
-        assert!(
-            matches!(refused("type: api_product\nversion: v4.0.0\ndata: {version: x}"), ArchiveError::Type { found, .. } if found == "api_product")
-        );
+        assert!(matches!(refused("type: api_product\nversion: v4.0.0\ndata: {version: x}"), ArchiveError::Type { .. }));
         assert!(matches!(refused("version: v4.0.0\ndata: {version: x}"), ArchiveError::Type { .. }));
         assert!(
             matches!(refused("type: api\nversion: v4.1.0\ndata: {version: x}"), ArchiveError::Version { found, .. } if found == "v4.1.0")

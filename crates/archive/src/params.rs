@@ -193,7 +193,9 @@ mod tests {
         let mut source = Folder::default();
         source.put(
             "api.yaml",
-            "type: api\nversion: v4.0.0\ndata:\n  name: Pizza\n  version: 1.0.0\n  policies: [Bronze]\n  endpointConfig:\n    endpoint_type: http\n    production_endpoints: {url: http://dev}\n    sandbox_endpoints: {url: http://sand}\n",
+            "type: api\nversion: v4.0.0\ndata:\n  name: Pizza\n  version: 1.0.0\n  policies: [Bronze]\n  \
+             endpointConfig:\n    endpoint_type: http\n    production_endpoints: {url: http://dev}\n    \
+             sandbox_endpoints: {url: http://sand}\n",
         );
         let mut outer = Folder::default();
         outer.put(SOURCE, source.zip("Pizza-1.0.0")?);
@@ -204,8 +206,9 @@ mod tests {
     #[test]
     fn what_parameters_name_is_replaced_and_nothing_else() {
         let project = uploaded(
-            "endpoints:\n  production: {url: http://prod}\nsecurity:\n  production: {enabled: true, type: basic, username: u, password: 0815}\n\
-             policies: [Gold, '']\ndeploymentEnvironments:\n  - {deploymentEnvironment: Default, displayOnDevportal: false}\n\
+            "endpoints:\n  production: {url: http://prod}\nsecurity:\n  \
+             production: {enabled: true, type: basic, username: u, password: 0815}\npolicies: [Gold, '']\n\
+             deploymentEnvironments:\n  - {deploymentEnvironment: Default, displayOnDevportal: false}\n\
              certs: [{hostName: h, alias: a, path: a.crt}]\n",
         )
         .unwrap();
@@ -225,7 +228,8 @@ mod tests {
     #[test]
     fn routes_over_several_endpoints_are_written_as_4_0_0_does() {
         let project = uploaded(
-            "endpointRoutingPolicy: failover\nfailoverEndpoints:\n  production: {url: http://a}\n  productionFailovers: [{url: http://b}]\n",
+            "endpointRoutingPolicy: failover\nfailoverEndpoints:\n  production: {url: http://a}\n  \
+             productionFailovers: [{url: http://b}]\n",
         )
         .unwrap();
         let config = project.api.endpoint_config.unwrap();

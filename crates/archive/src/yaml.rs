@@ -98,9 +98,12 @@ mod tests {
     #[test]
     fn a_value_reads_as_it_was_written() {
         let value = json!({
-            "a": "yes", "off": "off", "b": "1.0", "c": 1.5, "d": null, "e": [], "f": {}, "g": [1, [2, [3]], {"x": {"y": [true, {}]}, "z": ""}],
-            "h": "two\nlines: # and more", "i": " lead", "j": "trail ", "k": "2014-01-01", "l": "0x1F", "m": "1:30", "n": "~", "o": "Größe 😀",
-            "p": "'quoted\"", "q": "\u{7}\u{85}\u{2028}", "r s": {"t": [{"u": "v", "w": ["x"]}]}, "": "empty", "s": "- a", "t": "a: b", "u": "a #b",
+            "a": "yes", "off": "off", "b": "1.0", "c": 1.5, "d": null, "e": [], "f": {},
+            "g": [1, [2, [3]], {"x": {"y": [true, {}]}, "z": ""}],
+            "h": "two\nlines: # and more", "i": " lead", "j": "trail ", "k": "2014-01-01", "l": "0x1F", "m": "1:30", "n": "~",
+            "o": "Größe 😀",
+            "p": "'quoted\"", "q": "\u{7}\u{85}\u{2028}", "r s": {"t": [{"u": "v", "w": ["x"]}]}, "": "empty", "s": "- a", "t": "a: b",
+            "u": "a #b",
         });
         let read: Value = serde_norway::from_str(&text(&value)).unwrap();
         assert_eq!(read, value, "{}", text(&value));

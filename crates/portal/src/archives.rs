@@ -2,8 +2,6 @@
 //!
 //! Who may do this moves applications of the whole tenant between installations, so owners are named and not asked.
 
-use std::collections::BTreeMap;
-
 use archive::{
     ApplicationInfo, ApplicationKey, ApplicationProject, ArchiveError, Format, KeyToken, Subscribed, SubscribedApi, Subscriber,
     params::Uploaded,
@@ -205,7 +203,7 @@ async fn settle(
         description: info.description.clone(),
         token_type: info.token_type.clone(),
         groups: Some(info.groups.clone()),
-        attributes: Some(info.attributes.iter().map(|(name, value)| (name.clone(), value.clone())).collect::<BTreeMap<_, _>>()),
+        attributes: Some(info.attributes.clone()),
         ..applications::Sent::default()
     };
     let there = db::applications::find_by_owner_and_name(tx, caller.tenant, owner, &info.name).await?;
@@ -233,7 +231,8 @@ async fn settle(
     Ok(application)
 }
 
-/// Gives the application a key with the client the archive names. One it has stays as it is, so that no secret changes under those who use it.
+/// Gives the application a key with the client the archive names. One it has stays as it is, so that no secret changes under those who
+/// use it.
 async fn put_key(tx: &mut Tx, room: &Room, caller: &Caller, application: &Application, key: &ApplicationKey) -> Result<(), Refusal> {
     let wrong = || entry::ARCHIVE_META.with(format!("'{}' is no type of key.", key.key_type));
     let key_type = KeyType::parse(&key.key_type).ok_or_else(wrong)?;

@@ -95,7 +95,8 @@ fn versions_and_properties_without_quotes_keep_their_digits() {
     let mut folder = Folder::default();
     folder.put(
         "api.yaml",
-        "type: api\nversion: v4.0.0\ndata:\n  name: Pizza\n  version: 1.10\n  additionalProperties:\n   - name: build\n     value: 1.20\n     display: true\n  \
+        "type: api\nversion: v4.0.0\ndata:\n  name: Pizza\n  version: 1.10\n  additionalProperties:\n   \
+         - name: build\n     value: 1.20\n     display: true\n  \
          endpointConfig:\n    endpoint_security:\n      production: {enabled: true, password: 4711}\n",
     );
     let api = ApiProject::read(&folder).unwrap().api;

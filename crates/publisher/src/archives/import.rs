@@ -189,8 +189,8 @@ async fn only_known_plans(tx: &mut Tx, caller: &Caller, sent: &mut Sent, left: &
     Ok(())
 }
 
-/// The definition says which operations there are. What the API's object says of one of them holds, so that an archive whose definition says
-/// less than its object opens nothing.
+/// The definition says which operations there are. What the API's object says of one of them holds, so that an archive whose definition
+/// says less than its object opens nothing.
 async fn agree(tx: &mut Tx, api: &mut Api, parsed: Option<&Parsed>) -> Result<(), Refusal> {
     // What is shown of an API that leaves CORS to the gateway.
     api.cors = api.cors.take().filter(|cors| *cors != Cors::default());

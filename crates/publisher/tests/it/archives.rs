@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::house::{Answer, House, house, multipart_file, on_postgresql};
 
-const SWAGGER: &str = "openapi: 3.0.1\ninfo: {title: T, version: '1'}\npaths:\n  /order:\n    post:\n      responses: {'200': {description: ok}}\n  \
+const SWAGGER: &str = "openapi: 3.0.1\ninfo: {title: T, version: '1'}\npaths:\n  /order:\n    post:\n      \
+                       responses: {'200': {description: ok}}\n  \
                        /menu/{id}:\n    get:\n      responses: {'200': {description: ok}}\n";
 
 /// The files of a project as the command-line tool lays them out, our own content in them.
@@ -17,11 +18,15 @@ fn files(name: &str, version: &str) -> Folder {
         "api.yaml",
         format!(
             "type: api\nversion: {VERSION}\ndata:\n  id: 11111111-1111-1111-1111-111111111111\n  name: {name}\n  version: {version}\n  \
-             context: /{name}\n  provider: admin\n  lifeCycleStatus: PUBLISHED\n  type: HTTP\n  transport: [https]\n  policies: [Gold, NobodyMadeIt]\n  \
-             isRevision: false\n  revisionId: 0\n  createdTime: 2021-04-05 17:51:59.909\n  additionalProperties:\n   - name: build\n     value: 1.20\n     \
-             display: true\n  mediationPolicies:\n   - name: log\n     type: in\n     shared: false\n  endpointConfig:\n    endpoint_type: http\n    \
-             production_endpoints: {{url: http://backend.example.org/x}}\n    endpoint_security:\n      production: {{enabled: true, type: BASIC, \
-             username: u, password: p4ss}}\n  scopes:\n   - scope: {{name: {name}-buy, displayName: Buy, bindings: [admin]}}\n     shared: false\n  operations:\n   \
+             context: /{name}\n  provider: admin\n  lifeCycleStatus: PUBLISHED\n  type: HTTP\n  transport: [https]\n  \
+             policies: [Gold, NobodyMadeIt]\n  isRevision: false\n  revisionId: 0\n  createdTime: 2021-04-05 17:51:59.909\n  \
+             additionalProperties:\n   \
+             - name: build\n     value: 1.20\n     display: true\n  mediationPolicies:\n   - name: log\n     type: in\n     \
+             shared: false\n  endpointConfig:\n    endpoint_type: http\n    \
+             production_endpoints: {{url: http://backend.example.org/x}}\n    endpoint_security:\n      production: \
+             {{enabled: true, type: BASIC, username: u, password: p4ss}}\n  scopes:\n   \
+             - scope: {{name: {name}-buy, displayName: Buy, bindings: [admin]}}\n     shared: false\n  \
+             operations:\n   \
              - {{target: /order, verb: POST, authType: Application User, throttlingPolicy: Unlimited, scopes: [{name}-buy]}}\n"
         ),
     );

@@ -62,7 +62,7 @@ async fn every_api_and_application_has_an_archive_that_reads() {
         assert_eq!(project.left, Vec::<String>::new());
         assert_eq!(project.api.life_cycle_status.as_deref(), Some(carried.value.api.state.name()));
         assert_eq!(project.api.operations.as_ref().unwrap().len(), carried.value.api.operations.len());
-        assert_eq!(project.definition.is_some(), true, "{name}");
+        assert!(project.definition.is_some(), "{name}");
         assert_eq!(project.deployments.len(), usize::from(carried.value.deployed), "{name}");
         assert_eq!(project.documents.len(), translation.documents.iter().filter(|d| d.value.api == carried.value.api.id).count());
     }
