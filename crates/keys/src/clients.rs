@@ -27,7 +27,9 @@ pub struct NewClient {
 }
 
 impl NewClient {
-    fn with_fresh_keys(self, now: model::Timestamp) -> OAuthClient {
+    /// The client with an id and a secret of its own, not stored yet.
+    #[must_use]
+    pub fn with_fresh_keys(self, now: model::Timestamp) -> OAuthClient {
         OAuthClient {
             id: token::random::client_id(),
             secret: token::random::client_secret(),

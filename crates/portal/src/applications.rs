@@ -36,29 +36,29 @@ pub(crate) fn routes(door: Door<Room>) -> Door<Room> {
 }
 
 /// `Application` as sent. What is read-only may be sent back and is not looked at.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Sent {
-    name: Option<String>,
-    throttling_policy: Option<String>,
-    description: Option<String>,
-    token_type: Option<String>,
-    groups: Option<Vec<String>>,
-    attributes: Option<BTreeMap<String, Option<String>>>,
+pub(crate) struct Sent {
+    pub(crate) name: Option<String>,
+    pub(crate) throttling_policy: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) token_type: Option<String>,
+    pub(crate) groups: Option<Vec<String>>,
+    pub(crate) attributes: Option<BTreeMap<String, Option<String>>>,
     #[serde(rename = "applicationId")]
-    _id: Option<Value>,
+    pub(crate) _id: Option<Value>,
     #[serde(rename = "status")]
-    _status: Option<Value>,
+    pub(crate) _status: Option<Value>,
     #[serde(rename = "subscriptionCount")]
-    _subscription_count: Option<Value>,
+    pub(crate) _subscription_count: Option<Value>,
     #[serde(rename = "keys")]
-    _keys: Option<Value>,
+    pub(crate) _keys: Option<Value>,
     #[serde(rename = "subscriptionScopes")]
-    _subscription_scopes: Option<Value>,
+    pub(crate) _subscription_scopes: Option<Value>,
     #[serde(rename = "owner")]
-    _owner: Option<Value>,
+    pub(crate) _owner: Option<Value>,
     #[serde(rename = "hashEnabled")]
-    _hash_enabled: Option<Value>,
+    pub(crate) _hash_enabled: Option<Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -123,7 +123,7 @@ async fn welcome(room: &Room, caller: &Caller) -> Result<(), Refusal> {
     Ok(tx.commit().await?)
 }
 
-fn fresh(room: &Room, caller: &Caller, name: &str, policy: &str) -> Application {
+pub(crate) fn fresh(room: &Room, caller: &Caller, name: &str, policy: &str) -> Application {
     let now = room.now();
     Application {
         id: ApplicationId::random(),
@@ -251,7 +251,7 @@ pub(crate) async fn subscription_count(tx: &mut Tx, id: ApplicationId) -> Result
     Ok(db::subscriptions::list_of_application(tx, id, 1, 0).await?.total)
 }
 
-async fn fill(tx: &mut Tx, application: &mut Application, sent: Sent) -> Result<(), Refusal> {
+pub(crate) async fn fill(tx: &mut Tx, application: &mut Application, sent: Sent) -> Result<(), Refusal> {
     let mut faults = Vec::new();
     let name = sent.name.unwrap_or_default();
     if let Err(fault) = model::application_name(&name) {
@@ -295,7 +295,7 @@ async fn use_jwt(tx: &mut Tx, application: ApplicationId) -> Result<(), Refusal>
     Ok(())
 }
 
-async fn refuse_taken_name(tx: &mut Tx, application: &Application) -> Result<(), Refusal> {
+pub(crate) async fn refuse_taken_name(tx: &mut Tx, application: &Application) -> Result<(), Refusal> {
     let other = db::applications::find_by_owner_and_name(tx, application.tenant, &application.owner, &application.name).await?;
     if other.is_some() { Err(taken(application)) } else { Ok(()) }
 }

@@ -40,3 +40,12 @@ pub(crate) const COMMENT_ADMIN: Entry = Entry::new(StatusCode::FORBIDDEN, 901_10
 pub(crate) const COMMENT_UNKNOWN: Entry = Entry::new(StatusCode::NOT_FOUND, 901_102, "Comment not found");
 /// The comment is too long.
 pub(crate) const COMMENT_LENGTH: Entry = Entry::new(StatusCode::BAD_REQUEST, 901_103, "Comment length exceeds max limit");
+/// An archive that is none, or that leads out of itself. The catalogue says 500, but it is the client's doing.
+pub(crate) const ARCHIVE_INVALID: Entry = Entry::new(StatusCode::BAD_REQUEST, 900_339, "Application Import Error");
+/// A file of the project does not read.
+pub(crate) const ARCHIVE_META: Entry =
+    Entry::new(StatusCode::BAD_REQUEST, 900_907, "Error while reading meta information from the definition");
+/// The project has no application in it.
+pub(crate) const ARCHIVE_DEFINITION: Entry = Entry::new(StatusCode::BAD_REQUEST, 900_909, "Cannot find the definition file of the project");
+/// An owner of another tenant. 403, as 4.0.0 answers here.
+pub(crate) const OWNER_ELSEWHERE: Entry = Entry::new(StatusCode::FORBIDDEN, 901_409, "Tenant mismatch");

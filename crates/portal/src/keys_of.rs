@@ -359,7 +359,13 @@ fn second(application: &Application, key_type: KeyType) -> Refusal {
     entry::KEY_EXISTS.with(format!("Key Mappings already exists for application {} and key type {}", application.name, key_type.name()))
 }
 
-fn mapping(application: &Application, key_type: KeyType, key_manager: &str, client: &OAuthClient, mode: KeyMappingMode) -> KeyMapping {
+pub(crate) fn mapping(
+    application: &Application,
+    key_type: KeyType,
+    key_manager: &str,
+    client: &OAuthClient,
+    mode: KeyMappingMode,
+) -> KeyMapping {
     KeyMapping {
         id: KeyMappingId::random(),
         application: application.id,
@@ -372,7 +378,7 @@ fn mapping(application: &Application, key_type: KeyType, key_manager: &str, clie
     }
 }
 
-async fn insert(tx: &mut Tx, mapping: &KeyMapping) -> Result<(), Refusal> {
+pub(crate) async fn insert(tx: &mut Tx, mapping: &KeyMapping) -> Result<(), Refusal> {
     match db::key_mappings::insert(tx, mapping).await {
         Err(db::Error::Duplicate { .. }) => {
             Err(entry::KEY_EXISTS.with("The application has such a key, or the OAuth client belongs to another."))

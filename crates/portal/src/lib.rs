@@ -1,12 +1,13 @@
 //! The developer portal: `/api/am/devportal/v2`. Developers find APIs, keep applications, subscribe them, and get keys.
 //!
 //! Not here: what a publisher does with an API, whether a call passes, and OAuth2 itself (`keys`, at whose desk this room asks for
-//! clients and tokens). Application import has no home in this server yet; it answers 404.
+//! clients and tokens).
 //!
 //! A decision is one write transaction: what it rests on is read in the transaction that records it.
 
 mod applications;
 mod approvals;
+mod archives;
 mod browse;
 mod definition;
 mod documents;
@@ -54,6 +55,7 @@ fn build(authenticate: Arc<dyn Authenticate>) -> Door<Room> {
     let door = feedback::routes(door);
     let door = plans::routes(door);
     let door = applications::routes(door);
+    let door = archives::routes(door);
     let door = keys_of::routes(door);
     let door = key_managers::routes(door);
     let door = subscriptions::routes(door);

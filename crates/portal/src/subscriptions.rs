@@ -6,7 +6,9 @@ use axum::response::Response;
 use db::Tx;
 use db::applications::ApplicationQuery;
 use http::Method;
-use model::{Api, ApiId, Application, ApplicationStatus, LifecycleState, Subscription, SubscriptionId, SubscriptionState, WorkflowKind};
+use model::{
+    Api, ApiId, Application, ApplicationStatus, LifecycleState, Subscription, SubscriptionId, SubscriptionState, Timestamp, WorkflowKind,
+};
 use rest::{Asked, Body, Caller, Door, Named, Paging, Refusal};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -158,8 +160,18 @@ async fn subscribe(room: &Room, caller: &Caller, visitor: &Visitor, sent: &Sent)
     if db::subscriptions::find_for(&mut tx, application.id, api.id).await?.is_some() {
         return Err(exists(&application, &api));
     }
-    let now = room.now();
-    let waits = approvals::needed(&mut tx, application.tenant, WorkflowKind::SubscriptionCreation).await?;
+    let subscription = place(&mut tx, &application, &api, plan, room.now()).await?;
+    let shown = show(&mut tx, visitor, &subscription).await?;
+    tx.commit().await?;
+    Ok(shown)
+}
+
+/// Writes a subscription, in force or waiting for an administrator where the tenant wants that.
+///
+/// # Errors
+/// 409 where there is one.
+pub(crate) async fn place(tx: &mut Tx, application: &Application, api: &Api, plan: &str, now: Timestamp) -> Result<Subscription, Refusal> {
+    let waits = approvals::needed(tx, application.tenant, WorkflowKind::SubscriptionCreation).await?;
     let subscription = Subscription {
         id: SubscriptionId::random(),
         application: application.id,
@@ -171,16 +183,16 @@ async fn subscribe(room: &Room, caller: &Caller, visitor: &Visitor, sent: &Sent)
         updated_at: now,
     };
     if waits {
-        let (subject, properties) = (subscription.id.to_string(), approvals::of_subscription(&application, &api, &subscription));
-        approvals::ask(&mut tx, application.tenant, WorkflowKind::SubscriptionCreation, subject, properties, now).await?;
+        let (subject, properties) = (subscription.id.to_string(), approvals::of_subscription(application, api, &subscription));
+        approvals::ask(tx, application.tenant, WorkflowKind::SubscriptionCreation, subject, properties, now).await?;
     }
-    match db::subscriptions::insert(&mut tx, &subscription).await {
-        Err(db::Error::Duplicate { .. }) => return Err(exists(&application, &api)),
-        done => done?,
+    match db::subscriptions::insert(tx, &subscription).await {
+        Err(db::Error::Duplicate { .. }) => Err(exists(application, api)),
+        done => {
+            done?;
+            Ok(subscription)
+        }
     }
-    let shown = show(&mut tx, visitor, &subscription).await?;
-    tx.commit().await?;
-    Ok(shown)
 }
 
 fn exists(application: &Application, api: &Api) -> Refusal {
@@ -188,7 +200,7 @@ fn exists(application: &Application, api: &Api) -> Refusal {
 }
 
 /// The plan must be one that the API offers, that exists, and that the caller's roles may choose.
-async fn refuse_plan(tx: &mut Tx, caller: &Caller, api: &Api, plan: &str) -> Result<(), Refusal> {
+pub(crate) async fn refuse_plan(tx: &mut Tx, caller: &Caller, api: &Api, plan: &str) -> Result<(), Refusal> {
     let policy = db::policies::subscription::find_by_name(tx, api.tenant, plan).await?;
     let policy = policy.filter(|policy| api.plans.contains(&policy.name));
     let policy = policy.ok_or_else(|| entry::TIER_INVALID.with(format!("Specified tier {plan} is invalid: the API does not offer it")))?;

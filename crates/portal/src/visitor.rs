@@ -68,7 +68,7 @@ impl Visitor {
     }
 
     /// Whether `api` is shown: the same rule as the list's, which the database applies, but by id deprecated APIs are shown too.
-    fn sees(&self, api: &Api) -> bool {
+    pub(crate) fn sees(&self, api: &Api) -> bool {
         let state = matches!(api.state, LifecycleState::Published | LifecycleState::Prototyped | LifecycleState::Deprecated);
         let own = self.tenant() == Some(api.tenant);
         let visible = match api.visibility {

@@ -87,7 +87,7 @@ fn unfetched(fault: &FetchError) -> Fault {
     Fault { code: entry.code, message: entry.message, description: fault.to_string() }
 }
 
-fn invalid(faults: &[Fault]) -> Refusal {
+pub(crate) fn invalid(faults: &[Fault]) -> Refusal {
     let words: Vec<&str> = faults.iter().map(|fault| fault.description.as_str()).collect();
     let first = faults.first();
     let entry = Entry {
@@ -140,7 +140,7 @@ pub(crate) async fn take_over(tx: &mut Tx, api: &mut Api, sent: &wire::Api, pars
 
 /// Operations and scopes of the definition. A scope it names without roles keeps the roles the API has given it: leaving the binding out
 /// must not open what was closed.
-async fn operations_of(tx: &mut Tx, api: &mut Api, parsed: &Parsed) -> Result<(), Refusal> {
+pub(crate) async fn operations_of(tx: &mut Tx, api: &mut Api, parsed: &Parsed) -> Result<(), Refusal> {
     let mut scopes: Vec<ApiScope> = Vec::new();
     for found in &parsed.scopes {
         let mut scope = found.clone();
@@ -172,7 +172,7 @@ pub(crate) fn generate(api: &Api, version: OpenApi) -> Option<Definition> {
     described_by_openapi(api.kind).then(|| spec::generate(api, version))
 }
 
-fn described_by_openapi(kind: ApiKind) -> bool {
+pub(crate) fn described_by_openapi(kind: ApiKind) -> bool {
     matches!(kind, ApiKind::Http | ApiKind::Soap | ApiKind::SoapToRest)
 }
 

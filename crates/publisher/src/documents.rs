@@ -2,7 +2,7 @@
 
 use db::Tx;
 use db::files::Place;
-use model::{Api, Document, DocumentId, DocumentKind, DocumentSource, DocumentVisibility};
+use model::{Api, Document, DocumentId, DocumentKind, DocumentSource, DocumentVisibility, Timestamp};
 use rest::{Caller, FieldFault, Refusal};
 
 use crate::access::{self, Intent};
@@ -12,7 +12,7 @@ use crate::{Room, entry, wire};
 const PICTURES: [(&str, &[u8]); 3] = [("image/png", b"\x89PNG"), ("image/jpeg", b"\xff\xd8\xff"), ("image/gif", b"GIF8")];
 
 /// Whether a caller who reaches the API may see the document.
-fn is_shown(document: &Document, api: &Api, caller: &Caller) -> bool {
+pub(crate) fn is_shown(document: &Document, api: &Api, caller: &Caller) -> bool {
     let name = caller.name();
     document.is_shown_to(Some(&name), true, caller.is_admin() || name == api.provider)
 }
@@ -60,7 +60,18 @@ pub(crate) async fn create(room: &Room, caller: &Caller, api: &str, sent: &wire:
     let now = room.now();
     let mut tx = room.db.write().await?;
     let api = access::reach(&mut tx, caller, api, Intent::Update).await?;
-    let fresh = Document {
+    let document = read(sent, fresh(&api, caller, now))?;
+    if !db::documents::find_by_name(&mut tx, api.id, &document.name).await?.is_empty() {
+        return Err(entry::DOCUMENT_EXISTS.with(format!("The API has a document '{}'.", document.name)));
+    }
+    db::documents::insert(&mut tx, &document).await?;
+    tx.commit().await?;
+    Ok(document)
+}
+
+/// A document that says nothing yet.
+pub(crate) fn fresh(api: &Api, caller: &Caller, now: Timestamp) -> Document {
+    Document {
         id: DocumentId::random(),
         api: api.id,
         name: String::new(),
@@ -74,14 +85,7 @@ pub(crate) async fn create(room: &Room, caller: &Caller, api: &str, sent: &wire:
         author: caller.name(),
         created_at: now,
         updated_at: now,
-    };
-    let document = read(sent, fresh)?;
-    if !db::documents::find_by_name(&mut tx, api.id, &document.name).await?.is_empty() {
-        return Err(entry::DOCUMENT_EXISTS.with(format!("The API has a document '{}'.", document.name)));
     }
-    db::documents::insert(&mut tx, &document).await?;
-    tx.commit().await?;
-    Ok(document)
 }
 
 /// Changes a document; its name stays.
@@ -160,7 +164,7 @@ pub(crate) async fn set_content(room: &Room, caller: &Caller, api: &str, id: &st
 }
 
 /// What was sent, over what was there.
-fn read(sent: &wire::Document, was: Document) -> Result<Document, Refusal> {
+pub(crate) fn read(sent: &wire::Document, was: Document) -> Result<Document, Refusal> {
     let mut faults = Vec::new();
     let name = sent.name.as_deref().unwrap_or_default().trim().to_owned();
     if name.is_empty() || name.chars().count() > 60 && name != was.name {
@@ -211,13 +215,17 @@ pub(crate) async fn file(
 
 /// Sets the picture; its media type.
 pub(crate) async fn set_thumbnail(room: &Room, caller: &Caller, api: &str, name: &str, bytes: &[u8]) -> Result<&'static str, Refusal> {
-    let told = PICTURES.iter().find(|(_, head)| bytes.starts_with(head)).map(|(media_type, _)| *media_type);
-    let is_svg = || std::str::from_utf8(bytes).is_ok_and(|text| text.trim_start().starts_with('<') && text.contains("<svg"));
-    let media_type = told.or_else(|| is_svg().then_some("image/svg+xml"));
-    let media_type = media_type.ok_or_else(|| Refusal::Bad("A thumbnail must be a PNG, JPEG, GIF or SVG picture.".to_owned()))?;
+    let media_type = picture(bytes).ok_or_else(|| Refusal::Bad("A thumbnail must be a PNG, JPEG, GIF or SVG picture.".to_owned()))?;
     let mut tx = room.db.write().await?;
     let api = access::reach(&mut tx, caller, api, Intent::Update).await?;
     db::files::put(&mut tx, api.id, &Place::Thumbnail, name, media_type, bytes).await?;
     tx.commit().await?;
     Ok(media_type)
+}
+
+/// The media type of a picture that may be a thumbnail, by its bytes.
+pub(crate) fn picture(bytes: &[u8]) -> Option<&'static str> {
+    let told = PICTURES.iter().find(|(_, head)| bytes.starts_with(head)).map(|(media_type, _)| *media_type);
+    let is_svg = || std::str::from_utf8(bytes).is_ok_and(|text| text.trim_start().starts_with('<') && text.contains("<svg"));
+    told.or_else(|| is_svg().then_some("image/svg+xml"))
 }

@@ -77,3 +77,15 @@ pub(crate) const TENANT_MISMATCH: Entry = Entry::new(StatusCode::BAD_REQUEST, 90
 pub(crate) const DOCUMENT_EXISTS: Entry = Entry::new(StatusCode::CONFLICT, 900_312, "Document already exists");
 /// No comment of that id.
 pub(crate) const COMMENT_UNKNOWN: Entry = Entry::new(StatusCode::NOT_FOUND, 901_102, "Comment not found");
+/// An archive that is none, or that leads out of itself. The catalogue says 500, but it is the client's doing.
+pub(crate) const ARCHIVE_INVALID: Entry = Entry::new(StatusCode::BAD_REQUEST, 900_317, "API import Error");
+/// The project's `api.yaml` is missing or does not read.
+pub(crate) const ARCHIVE_META: Entry =
+    Entry::new(StatusCode::BAD_REQUEST, 900_907, "Error while reading meta information from the definition");
+/// The project's parameters do not read.
+pub(crate) const ARCHIVE_PARAMS: Entry =
+    Entry::new(StatusCode::BAD_REQUEST, 900_908, "Error while reading meta information from the params file");
+/// The project has no definition.
+pub(crate) const ARCHIVE_DEFINITION: Entry = Entry::new(StatusCode::BAD_REQUEST, 900_909, "Cannot find the definition file of the project");
+/// A provider of another tenant is to be kept. 403, as 4.0.0 answers here.
+pub(crate) const PROVIDER_ELSEWHERE: Entry = Entry::new(StatusCode::FORBIDDEN, 901_409, "Tenant mismatch");

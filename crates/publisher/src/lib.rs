@@ -6,6 +6,7 @@
 
 mod access;
 mod apis;
+mod archives;
 mod definitions;
 mod documents;
 mod entry;
@@ -16,7 +17,6 @@ mod policies;
 mod revisions;
 mod room;
 mod scopes;
-mod secrets;
 mod settings;
 mod wire;
 

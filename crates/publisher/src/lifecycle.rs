@@ -121,6 +121,54 @@ pub(crate) async fn change(
     Ok(standing)
 }
 
+/// Leads an API from where it stands to a state, by the steps there are; none when no steps lead there. Used where an archive says where
+/// an API stood: publishing then copies no subscriptions of older versions, as in 4.0.0.
+///
+/// # Errors
+/// As [`change`].
+pub(crate) async fn lead_to(
+    room: &Room,
+    tx: &mut Tx,
+    caller: &Caller,
+    api: Api,
+    to: LifecycleState,
+    now: Timestamp,
+) -> Result<Option<Api>, Refusal> {
+    let Some(way) = way(api.state, to) else { return Ok(None) };
+    let mut api = api;
+    for (action, state) in way {
+        if action == Action::Publish {
+            may_be_published(&api)?;
+        }
+        stays_served(room, tx, &api, state).await?;
+        api = step(tx, caller, &api, state, now).await?;
+        if action == Action::Retire {
+            revisions::delete_all(tx, api.id).await?;
+        }
+    }
+    Ok(Some(api))
+}
+
+/// The shortest way between two states.
+fn way(from: LifecycleState, to: LifecycleState) -> Option<Vec<(Action, LifecycleState)>> {
+    let mut ways: Vec<(LifecycleState, Vec<(Action, LifecycleState)>)> = vec![(from, Vec::new())];
+    let mut at = 0;
+    while let Some((state, way)) = ways.get(at).cloned() {
+        if state == to {
+            return Some(way);
+        }
+        for action in Action::ALL {
+            if let Ok(next) = state.after(action)
+                && !ways.iter().any(|(known, _)| *known == next)
+            {
+                ways.push((next, way.iter().copied().chain([(action, next)]).collect()));
+            }
+        }
+        at += 1;
+    }
+    None
+}
+
 async fn step(tx: &mut Tx, caller: &Caller, api: &Api, to: LifecycleState, now: Timestamp) -> Result<Api, Refusal> {
     let next = Api { state: to, updated_at: now, ..api.clone() };
     apis::replace(tx, &next).await?;
@@ -286,6 +334,15 @@ mod tests {
             assert_eq!(compare_versions(newer, older), Ordering::Greater);
         }
         assert_eq!(compare_versions("01.0", "1.0"), Ordering::Equal);
+    }
+
+    #[test]
+    fn the_shortest_way_is_found() {
+        use LifecycleState::{Created, Deprecated, Published, Retired};
+        assert_eq!(way(Created, Created), Some(vec![]));
+        assert_eq!(way(Created, Published), Some(vec![(Action::Publish, Published)]));
+        assert_eq!(way(Created, Deprecated), Some(vec![(Action::Publish, Published), (Action::Deprecate, Deprecated)]));
+        assert_eq!(way(Retired, Published), None);
     }
 
     #[test]

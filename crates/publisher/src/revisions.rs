@@ -83,6 +83,21 @@ pub(crate) async fn freeze(tx: &mut Tx, api: &Api, description: Option<String>, 
     Ok(revision)
 }
 
+/// Freezes the API after its oldest revision is undeployed and removed, where there is no room for another.
+///
+/// # Errors
+/// As [`create`].
+pub(crate) async fn rotate(tx: &mut Tx, api: &Api, description: Option<String>, now: Timestamp) -> Result<Revision, Refusal> {
+    let all = db::revisions::list(tx, api.id).await?;
+    if let Some(oldest) = all.iter().min_by_key(|revision| revision.number).filter(|_| all.len() >= MAX_REVISIONS) {
+        for deployment in db::deployments::of_revision(tx, oldest.id).await? {
+            db::deployments::remove(tx, api.id, &deployment.environment).await?;
+        }
+        db::revisions::delete(tx, oldest.id).await?;
+    }
+    freeze(tx, api, description, now).await
+}
+
 /// All revisions by number; `deployed` keeps only those that run somewhere, or nowhere.
 ///
 /// # Errors

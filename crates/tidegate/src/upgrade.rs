@@ -2,6 +2,7 @@
 
 mod apply;
 mod catch_up;
+mod export;
 mod look;
 mod progress;
 mod rollback;
@@ -45,6 +46,8 @@ enum Step {
     Report(signed::ReportWords),
     /// Check a signed report. Needs neither installation.
     VerifyReport(signed::CheckWords),
+    /// Write the old installation's APIs and applications as project archives, for those who stay with the vendor. Needs no target.
+    Export(export::ExportWords),
     /// Tell what was done: runs, and what each wrote. Needs no source and writes nothing.
     Status(status::StatusWords),
     /// Take back what was written and leave later work. Tells only, until you say --yes. Needs no source.
@@ -128,6 +131,7 @@ pub(crate) fn run(words: Upgrade) -> anyhow::Result<ExitCode> {
             Step::Verify(common) => look::verify(&common).await,
             Step::Report(words) => signed::report(&words).await,
             Step::VerifyReport(words) => signed::verify_report(&words),
+            Step::Export(words) => export::run(&words).await,
             Step::Status(words) => status::run(&words).await,
             Step::Rollback(words) => rollback::run(&words).await,
         }

@@ -7,6 +7,7 @@ use std::process::Command;
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("spec", &["model"]),
+    ("archive", &["model"]),
     ("token", &["model"]),
     ("traffic", &["model"]),
     ("mediation", &["model"]),
@@ -20,10 +21,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("users", &["model", "db", "userstores"]),
     ("gateway", &["model", "token", "traffic", "mediation"]),
     ("keys", &["model", "token", "db", "users", "rest"]),
-    ("publisher", &["model", "spec", "db", "rest", "search", "mediation"]),
-    ("portal", &["model", "db", "rest", "search", "keys"]),
+    ("publisher", &["model", "spec", "archive", "db", "rest", "search", "mediation"]),
+    ("portal", &["model", "archive", "db", "rest", "search", "keys"]),
     ("admin", &["model", "traffic", "db", "rest", "users"]),
-    ("upgrade", &["model", "spec", "traffic", "db", "mediation", "h2file", "userstores"]),
+    ("upgrade", &["model", "spec", "archive", "traffic", "db", "mediation", "h2file", "userstores"]),
     (
         "server",
         &[
@@ -55,6 +56,7 @@ const ONLY_BY: &[(&str, &[&str])] = &[
     ("ldap3", &["userstores"]),
     ("argon2", &["users"]),
     ("clap", &["tidegate", "xtask"]),
+    ("zip", &["archive"]),
     ("indicatif", &["tidegate"]),
     ("anyhow", &["tidegate", "xtask"]),
     ("quick-xml", &["upgrade", "mediation"]),

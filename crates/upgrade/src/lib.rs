@@ -16,6 +16,7 @@ mod asking;
 pub mod catch_up;
 pub mod changes;
 pub mod environments;
+pub mod export;
 mod files;
 pub mod fingerprint;
 pub mod journal;

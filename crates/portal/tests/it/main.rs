@@ -7,6 +7,7 @@ extern crate tidegate_portal as portal;
 mod access;
 mod applications;
 mod approvals;
+mod archives;
 mod browse;
 mod content;
 mod document;

@@ -23,7 +23,8 @@ pub(crate) const ACME: TenantId = TenantId(1);
 pub(crate) const ACME_DOMAIN: &str = "acme.com";
 pub(crate) const PASSWORD: &str = "s3cret-words";
 
-/// Knows `dev` and `other` (developers), `viewer` (no scope of this interface) and `acme` (a developer of another tenant).
+/// Knows `dev` and `other` (developers), `mover` (who may move applications), `viewer` (no scope of this interface), and `acme` and
+/// `acme-mover` of another tenant.
 pub(crate) struct Names;
 
 impl Authenticate for Names {
@@ -32,6 +33,8 @@ impl Authenticate for Names {
         let found = match token {
             "dev" => Ok(caller("dev", TenantId::SUPER, SUPER_TENANT_DOMAIN, &["Internal/subscriber", "gold-partner"], &scopes)),
             "other" => Ok(caller("other", TenantId::SUPER, SUPER_TENANT_DOMAIN, &["Internal/subscriber"], &scopes)),
+            "mover" => Ok(caller("mover", TenantId::SUPER, SUPER_TENANT_DOMAIN, &["Internal/devops"], &["apim:app_import_export"])),
+            "acme-mover" => Ok(caller("ann", ACME, ACME_DOMAIN, &["Internal/devops"], &["apim:app_import_export"])),
             "viewer" => Ok(caller("viewer", TenantId::SUPER, SUPER_TENANT_DOMAIN, &[], &["apim:api_view"])),
             "acme" => Ok(caller("ann", ACME, ACME_DOMAIN, &["Internal/subscriber"], &scopes)),
             _ => Err(Denied::Unknown),
@@ -151,6 +154,13 @@ impl Setting {
         let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or_else(|_| text()) };
         Answer { status, location, body }
+    }
+
+    /// Sends `request` and reads the answer's bytes.
+    pub(crate) async fn raw(&self, request: Request<Body>) -> (u16, Vec<u8>) {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        (status, response.into_body().collect().await.unwrap().to_bytes().to_vec())
     }
 
     pub(crate) async fn ask(&self, token: &str, method: &str, path: &str, body: Option<Value>) -> Answer {

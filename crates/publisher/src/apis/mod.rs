@@ -17,7 +17,7 @@ use rest::{Caller, Paging, Refusal};
 
 use crate::access::{self, Intent};
 use crate::wire::{self, Maker, Shown};
-use crate::{Room, definitions, entry, scopes, secrets};
+use crate::{Room, definitions, entry, scopes};
 
 /// Top-level fields that a token without `apim:api_create` may change (`x-otherScopes` of the document), and the times, which change by
 /// themselves.
@@ -54,7 +54,7 @@ pub(crate) async fn create(room: &Room, caller: &Caller, sent: &wire::Api, origi
     let mut tx = room.db.write().await?;
     let provider = provider(&mut tx, caller, sent.provider.as_deref()).await?;
     let maker = Maker { id: ApiId::random(), tenant: caller.tenant, tenant_domain: &caller.tenant_domain, provider: &provider, now };
-    let mut api = sent.to_new(&maker)?;
+    let mut api = wire::Sent(sent).to_new(&maker)?;
     if let Origin::Brought(parsed) = &origin {
         definitions::take_over(&mut tx, &mut api, sent, parsed).await?;
     }
@@ -135,8 +135,8 @@ pub(crate) async fn update(room: &Room, caller: &Caller, id: &str, sent: &wire::
     let stored = access::reach(&mut tx, caller, id, Intent::Update).await?;
     unchanged_since(&stored, headers)?;
     may_change(caller, stored.state)?;
-    let mut next = sent.to_update(&stored, now)?;
-    secrets::keep(&mut next.endpoints.0, &stored.endpoints.0);
+    let mut next = wire::Sent(sent).to_update(&stored, now)?;
+    archive::shape::keep_secrets(&mut next.endpoints.0, &stored.endpoints.0);
     normalise::normalise(&mut next);
     scopes::adopt(&mut tx, &mut next).await?;
     if next.operations.is_empty() && !stored.operations.is_empty() {

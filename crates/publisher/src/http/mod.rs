@@ -1,6 +1,7 @@
 //! The publisher's door: its operations, each with the scopes the document asks for.
 
 mod apis;
+mod archives;
 mod definitions;
 mod documents;
 mod lifecycle;
@@ -45,6 +46,7 @@ const PUBLISH: Access = Access::Scopes(&["apim:api_publish"]);
 const PUBLISH_OR_IMPORT: Access = Access::Scopes(&["apim:api_import_export", "apim:api_publish"]);
 const EITHER: Access = Access::Scopes(&["apim:api_create", "apim:api_publish"]);
 const EITHER_OR_IMPORT: Access = Access::Scopes(&["apim:api_create", "apim:api_import_export", "apim:api_publish"]);
+const IMPORT: Access = Access::Scopes(&["apim:admin", "apim:api_import_export"]);
 const DOCUMENT_CREATE: Access = Access::Scopes(&["apim:api_create", "apim:document_create"]);
 const DOCUMENT_MANAGE: Access = Access::Scopes(&["apim:api_create", "apim:document_manage"]);
 const COMMENTS: Access = Access::Scopes(&["apim:comment_view"]);
@@ -62,6 +64,8 @@ fn declared(authenticate: Arc<dyn Authenticate>) -> Door<Room> {
         .on(Method::POST, "/apis/validate", CREATE, apis::validate)
         .on(Method::POST, "/apis/copy-api", CREATE, apis::copy)
         .on(Method::POST, "/apis/change-lifecycle", PUBLISH_OR_IMPORT, lifecycle::change)
+        .on(Method::GET, "/apis/export", EITHER_OR_IMPORT, archives::export)
+        .on(Method::POST, "/apis/import", IMPORT, archives::import)
         .on(Method::GET, "/apis/{apiId}", VIEW_ANY, apis::show)
         .on(Method::PUT, "/apis/{apiId}", EITHER, apis::update)
         .on(Method::DELETE, "/apis/{apiId}", DELETE, apis::delete)

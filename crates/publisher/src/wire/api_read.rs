@@ -9,9 +9,10 @@ use model::{
 };
 use serde_json::{Value, json};
 
-use super::api::Api;
-use crate::entry;
+use archive::shape::Api;
 use rest::{FieldFault, Refusal};
+
+use crate::entry;
 
 const DISALLOWED: &str = "One or more request body parameters contain disallowed values.";
 
@@ -47,7 +48,18 @@ pub(crate) struct Maker<'a> {
     pub now: Timestamp,
 }
 
-impl Api {
+/// What a client sent, to be read.
+pub(crate) struct Sent<'a>(pub &'a Api);
+
+impl std::ops::Deref for Sent<'_> {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        self.0
+    }
+}
+
+impl Sent<'_> {
     /// A new API.
     ///
     /// # Errors
@@ -81,7 +93,7 @@ impl Api {
     /// to its default, as PUT replaces.
     ///
     /// # Errors
-    /// As [`Api::to_new`].
+    /// As [`Sent::to_new`].
     pub(crate) fn to_update(&self, stored: &model::Api, now: Timestamp) -> Result<model::Api, Refusal> {
         let mut faults = Vec::new();
         self.field_faults(&mut faults);
@@ -240,7 +252,7 @@ impl Api {
     }
 
     fn scopes(&self) -> Vec<ApiScope> {
-        let read = |sent: &super::api::ApiScope| {
+        let read = |sent: &archive::shape::ApiScope| {
             let name = sent.scope.name.clone().unwrap_or_default();
             ApiScope {
                 display_name: non_empty(sent.scope.display_name.as_deref()).unwrap_or_else(|| name.clone()),
@@ -271,7 +283,7 @@ impl Api {
     }
 }
 
-fn operation(sent: &super::api::Operation) -> Result<Operation, Refusal> {
+fn operation(sent: &archive::shape::Operation) -> Result<Operation, Refusal> {
     let (Some(target), Some(verb)) = (non_empty(sent.target.as_deref()), non_empty(sent.verb.as_deref())) else {
         return Err(Refusal::Bad("Each operation needs a target and a verb.".to_owned()));
     };
@@ -437,7 +449,7 @@ mod tests {
     }
 
     fn read(body: Value) -> Result<model::Api, Refusal> {
-        serde_json::from_value::<Api>(body).expect("the fields are the document's").to_new(&maker())
+        Sent(&serde_json::from_value(body).expect("the fields are the document's")).to_new(&maker())
     }
 
     fn with(extra: Value) -> Result<model::Api, Refusal> {
@@ -511,7 +523,7 @@ mod tests {
             "description": "new",
         }))
         .unwrap();
-        let next = body.to_update(&stored, Timestamp(2)).unwrap();
+        let next = Sent(&body).to_update(&stored, Timestamp(2)).unwrap();
         assert_eq!(
             next,
             model::Api {

@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::api_show::shown_context;
-use super::times::list_time;
+use archive::shape::{list_time, shown_context};
 
 /// An API in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::times::iso_time;
 use crate::lifecycle::{DEPRECATE_OLD, RE_SUBSCRIBE, Standing};
+use archive::shape::iso_time;
 
 /// Schema `LifecycleState`. Its state is capitalised (`Published`), unlike the API's own field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

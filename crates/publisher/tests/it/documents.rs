@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::{Method, Request};
 use serde_json::json;
 
-use crate::house::{House, house};
+use crate::house::{House, house, multipart_file};
 
 fn sent(name: &str, source: &str) -> serde_json::Value {
     json!({"name": name, "type": "HOWTO", "sourceType": source, "visibility": "API_LEVEL", "summary": "s"})
@@ -12,11 +12,7 @@ fn sent(name: &str, source: &str) -> serde_json::Value {
 
 /// Uploads one file with its name and media type.
 async fn upload(house: &House, method: Method, path: &str, name: &str, media_type: &str, bytes: &[u8]) -> crate::house::Answer {
-    let head =
-        format!("--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: {media_type}\r\n\r\n");
-    let body = [head.as_bytes(), bytes, b"\r\n--edge--\r\n"].concat();
-    let request = Request::builder().method(method).uri(path).header("authorization", "Bearer admin");
-    house.send(request.header("content-type", "multipart/form-data; boundary=edge").body(Body::from(body)).unwrap()).await
+    house.send(multipart_file("admin", method, path, name, media_type, bytes)).await
 }
 
 #[tokio::test]

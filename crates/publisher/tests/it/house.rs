@@ -31,6 +31,7 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: http::HeaderMap,
     pub(crate) text: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -43,6 +44,13 @@ impl Answer {
     pub(crate) fn expect(self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}", self.text);
         if self.text.is_empty() { Value::Null } else { self.json() }
+    }
+
+    /// The text, when the status is the expected one.
+    #[track_caller]
+    pub(crate) fn expect_text(self, status: u16) -> String {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        self.text
     }
 
     /// Status and code of an error body.
@@ -103,8 +111,8 @@ impl House {
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+        let bytes = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned(), bytes }
     }
 
     pub(crate) async fn call(&self, token: &str, method: Method, path: &str, body: Option<Value>) -> Answer {
@@ -186,6 +194,18 @@ pub(crate) fn multipart(token: &str, method: Method, path: &str, parts: &[(&str,
         request = request.header("authorization", format!("Bearer {token}"));
     }
     request.body(Body::from(text)).unwrap()
+}
+
+/// A multipart request with one file.
+pub(crate) fn multipart_file(token: &str, method: Method, path: &str, name: &str, media_type: &str, bytes: &[u8]) -> Request<Body> {
+    let head =
+        format!("--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: {media_type}\r\n\r\n");
+    let body = [head.as_bytes(), bytes, b"\r\n--edge--\r\n"].concat();
+    let mut request = Request::builder().method(method).uri(path).header("content-type", "multipart/form-data; boundary=edge");
+    if !token.is_empty() {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    request.body(Body::from(body)).unwrap()
 }
 
 /// A gateway that serves no WebSockets, and checks no API keys either: what takes nothing else it serves as a prototype only.

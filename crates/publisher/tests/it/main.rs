@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod apis;
+mod archives;
 mod definitions;
 mod documents;
 mod house;

@@ -7,7 +7,8 @@ use db::files::Place;
 use http::{Method, Request};
 use serde_json::json;
 
-use crate::house::{Gate, House, house, multipart, pizza, request};
+use crate::archives::project;
+use crate::house::{Gate, House, house, multipart, multipart_file, pizza, request};
 
 const DEFINITION: &str =
     r#"{"openapi":"3.0.1","info":{"title":"T","version":"1"},"paths":{"/a":{"get":{"responses":{"200":{"description":"ok"}}}}}}"#;
@@ -85,6 +86,8 @@ fn row(method: &Method, path: &str, token: &str, props: &Props) -> Option<Reques
         ("POST", "/apis/validate") => plain(format!("/apis/validate?query=name:{}", fresh.replace("Fresh", "Pizza"))),
         ("POST", "/apis/copy-api") => plain(format!("/apis/copy-api?apiId={api}&newVersion=2.0.0")),
         ("POST", "/apis/change-lifecycle") => plain(format!("/apis/change-lifecycle?apiId={api}&action=Publish")),
+        ("GET", "/apis/export") => plain(format!("/apis/export?apiId={api}")),
+        ("POST", "/apis/import") => multipart_file(token, method.clone(), path, "a.zip", "application/zip", &project(fresh, "1.0.0")),
         ("GET", "/apis/{apiId}") => plain(of("")),
         ("PUT", "/apis/{apiId}") => {
             let mut body = pizza("Pizza", "1.0.0");
@@ -152,6 +155,8 @@ fn of_strangers(method: &Method, path: &str) -> u16 {
             "/apis" | "/search" | "/settings" | "/throttling-policies/{policyLevel}" | "/throttling-policies/streaming/subscription",
         ) => 200,
         ("POST", "/apis" | "/apis/import-openapi") => 201,
+        // Its provider is of another tenant.
+        ("POST", "/apis/import") => 403,
         ("POST", "/apis/validate-openapi") | ("HEAD", "/me/roles/{roleId}") => 200,
         _ => 404,
     }

@@ -6,14 +6,14 @@ use serde_json::json;
 use super::api::{
     Advertise, Api, ApiScope, BusinessInformation, Cors, MaxTps, MediationPolicy, Monetization, Operation, Scope, ThreatProtection, Websub,
 };
-use crate::secrets;
+use super::secrets;
 
 /// The suffix that a context's template ends in unless its maker placed the version elsewhere.
 const VERSION_SEGMENT: &str = "/{version}";
 
 /// What of an API is shown: the working copy, or a revision of it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Shown {
+pub enum Shown {
     /// The API as it is worked on.
     WorkingCopy,
     /// A frozen state.
@@ -23,7 +23,7 @@ pub(crate) enum Shown {
 impl Api {
     /// The API as the document shows it, without its secrets.
     #[must_use]
-    pub(crate) fn show(api: &model::Api, what: Shown) -> Self {
+    pub fn show(api: &model::Api, what: Shown) -> Self {
         let (id, revision_of, number) = match what {
             Shown::WorkingCopy => (api.id.to_string(), None, 0),
             Shown::Revision(id, number) => (id.to_string(), Some(api.id.to_string()), i64::from(number)),
@@ -97,7 +97,7 @@ impl Api {
 }
 
 /// The context as its maker typed it: the version is shown only where it is not at the end.
-pub(crate) fn shown_context(api: &model::Api) -> String {
+pub fn shown_context(api: &model::Api) -> String {
     api.context_template.strip_suffix(VERSION_SEGMENT).unwrap_or(&api.context_template).to_owned()
 }
 

@@ -1,14 +1,13 @@
-//! Documents and comments.
+//! Schema `Document` of the publisher's document.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::times::iso_time;
 
 /// Schema `Document`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(crate) struct Document {
+pub struct Document {
     /// UUID.
     pub document_id: Option<String>,
     /// Name.
@@ -59,20 +58,4 @@ impl From<&model::Document> for Document {
             last_updated_by: None,
         }
     }
-}
-
-/// Schema `Comment`, without its answers.
-pub(crate) fn comment(comment: &model::Comment) -> Value {
-    json!({
-        "id": comment.id.to_string(),
-        "content": comment.text,
-        "createdTime": iso_time(comment.created_at),
-        "createdBy": comment.author,
-        "updatedTime": comment.updated_at.map(iso_time),
-        "category": comment.category,
-        "parentCommentId": comment.parent.map(|id| id.to_string()),
-        "entryPoint": if comment.in_publisher { "publisher" } else { "devPortal" },
-        "commenterInfo": null,
-        "replies": null,
-    })
 }

@@ -8,12 +8,12 @@ fn utc(at: Timestamp) -> DateTime<Utc> {
 }
 
 /// `2024-05-01 17:04:05`, UTC. 4.0.0 writes a 12-hour clock without am and pm here; a 24-hour one reads the same to a parser.
-pub(crate) fn list_time(at: Timestamp) -> String {
+pub fn list_time(at: Timestamp) -> String {
     utc(at).format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// `2024-05-01T17:04:05.678Z`.
-pub(crate) fn iso_time(at: Timestamp) -> String {
+pub fn iso_time(at: Timestamp) -> String {
     utc(at).format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 

@@ -11,7 +11,7 @@ const SECURITY_SECRETS: [&str; 2] = ["password", "clientSecret"];
 const AWS_PLACEHOLDER: &str = "AWS_SECRET_KEY";
 
 /// A copy without the secrets: passwords empty, the AWS key a placeholder.
-pub(crate) fn masked(config: &Value) -> Value {
+pub fn masked(config: &Value) -> Value {
     let mut shown = config.clone();
     for_each_secret(&mut shown, &mut |_, secret| {
         if secret.as_str().is_some_and(|text| !text.is_empty()) {
@@ -25,7 +25,7 @@ pub(crate) fn masked(config: &Value) -> Value {
 }
 
 /// Fills secrets that `sent` left empty from `stored`, environment by environment.
-pub(crate) fn keep(sent: &mut Value, stored: &Value) {
+pub fn keep(sent: &mut Value, stored: &Value) {
     for_each_secret(sent, &mut |path, secret| {
         if (secret.is_null() || secret.as_str() == Some(""))
             && let Some(kept) = stored.pointer(path)

@@ -10,7 +10,7 @@ use serde_json::Value;
 // No `Debug`: the endpoints' passwords are in it.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(crate) struct Api {
+pub struct Api {
     /// UUID; not read.
     pub id: Option<String>,
     /// Name.
@@ -117,7 +117,7 @@ pub(crate) struct Api {
 /// Backend throughput in calls per second.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct MaxTps {
+pub struct MaxTps {
     /// For production keys.
     pub production: Option<i64>,
     /// For sandbox keys.
@@ -127,7 +127,7 @@ pub(crate) struct MaxTps {
 /// An attached sequence.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct MediationPolicy {
+pub struct MediationPolicy {
     /// UUID.
     pub id: Option<String>,
     /// Name; required.
@@ -142,7 +142,7 @@ pub(crate) struct MediationPolicy {
 /// Monetization.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Monetization {
+pub struct Monetization {
     /// Required.
     pub enabled: Option<bool>,
     /// Names and values.
@@ -152,7 +152,7 @@ pub(crate) struct Monetization {
 /// Owners.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(crate) struct BusinessInformation {
+pub struct BusinessInformation {
     /// Name.
     pub business_owner: Option<String>,
     /// Address.
@@ -166,7 +166,7 @@ pub(crate) struct BusinessInformation {
 /// CORS.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(crate) struct Cors {
+pub struct Cors {
     /// Whether these settings hold.
     pub cors_configuration_enabled: Option<bool>,
     /// Origins.
@@ -183,7 +183,7 @@ pub(crate) struct Cors {
 // No `Debug`: it holds a secret.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(crate) struct Websub {
+pub struct Websub {
     /// Whether deliveries are signed.
     pub enable: Option<bool>,
     /// Key of the signature.
@@ -197,7 +197,7 @@ pub(crate) struct Websub {
 /// A scope and whether it is the tenant's.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct ApiScope {
+pub struct ApiScope {
     /// The scope.
     pub scope: Scope,
     /// Shared by APIs.
@@ -207,7 +207,7 @@ pub(crate) struct ApiScope {
 /// A scope.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(crate) struct Scope {
+pub struct Scope {
     /// UUID of a shared one; not read.
     pub id: Option<String>,
     /// Word in a token.
@@ -225,7 +225,7 @@ pub(crate) struct Scope {
 /// An operation.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(crate) struct Operation {
+pub struct Operation {
     /// Not read.
     pub id: Option<String>,
     /// Path template.
@@ -253,7 +253,7 @@ pub(crate) struct Operation {
 /// Threat protection.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct ThreatProtection {
+pub struct ThreatProtection {
     /// `{policyId, priority}`.
     pub list: Option<Vec<Value>>,
 }
@@ -261,7 +261,7 @@ pub(crate) struct ThreatProtection {
 /// Offered elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(crate) struct Advertise {
+pub struct Advertise {
     /// Only advertised here.
     pub advertised: Option<bool>,
     /// Where it is offered.
