@@ -21,6 +21,7 @@ pub mod journal;
 mod opened;
 pub mod plan;
 pub mod plan_file;
+pub mod replay;
 pub mod report;
 pub mod rollback;
 pub mod stakes;

@@ -9,7 +9,7 @@ use model::{Secret, Timestamp};
 
 use crate::changes::{self, ChangesError};
 use crate::old::{
-    Installation, Keys,
+    Installation, Keys, owners,
     people::SUPER_TENANT_ID,
     stores::{self, OldUserStore},
 };
@@ -101,6 +101,7 @@ impl Old {
                 None => {}
             }
         }
+        owners::count(&mut installation, &site).await?;
         let mut stores = stores::read(home.as_ref(), &installation.tenants, key.as_ref().and_then(|key| key.as_deref().ok()));
         for store in &mut stores {
             trust(store, place);

@@ -12,6 +12,7 @@ mod corners;
 mod damaged;
 mod dirt;
 mod drift;
+mod ledger;
 mod planned;
 mod reading;
 mod roads;
