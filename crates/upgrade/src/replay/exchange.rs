@@ -33,6 +33,8 @@ pub enum Trust {
 /// A gateway.
 pub(super) struct Gateway {
     base: Url,
+    /// How answers may name this gateway, or the other one where it stands before this.
+    addresses: Vec<String>,
     client: Client,
     patience: Duration,
 }
@@ -58,7 +60,8 @@ impl Gateway {
             Trust::Authorities(pem) => builder.tls_certs_merge(Certificate::from_pem_bundle(pem)?),
             Trust::Any => builder.tls_danger_accept_invalid_certs(true),
         };
-        Ok(Self { base: base.clone(), client: builder.build()?, patience: how.patience })
+        let addresses = [&how.old, &how.new].into_iter().flat_map(addresses).collect();
+        Ok(Self { base: base.clone(), addresses, client: builder.build()?, patience: how.patience })
     }
 
     /// Makes a call, again while it is throttled and there is patience.
@@ -119,18 +122,21 @@ impl Gateway {
         HEADERS.iter().filter_map(|name| of(name)).collect()
     }
 
-    /// Without the gateway's own address and the caller's token.
+    /// Without the gateways' addresses and the caller's token.
     fn told(&self, call: &Call, text: &str) -> String {
         let text = match &call.token {
             Some(token) if !token.expose().is_empty() => text.replace(token.expose().as_str(), TOKEN),
             _ => text.to_owned(),
         };
-        let text = text.replace(self.base.as_str().trim_end_matches('/'), GATEWAY);
-        match (self.base.host_str(), self.base.port()) {
-            (Some(host), Some(port)) => text.replace(&format!("{host}:{port}"), GATEWAY),
-            _ => text,
-        }
+        self.addresses.iter().fold(text, |text, address| text.replace(address.as_str(), GATEWAY))
     }
+}
+
+/// The URL, and host and port as `Host` has them.
+fn addresses(base: &Url) -> Vec<String> {
+    let whole = base.as_str().trim_end_matches('/').to_owned();
+    let host = base.host_str().zip(base.port()).map(|(host, port)| format!("{host}:{port}"));
+    std::iter::once(whole).chain(host).collect()
 }
 
 /// As it is compared: names, lists of names and parameters mean the same in any letter case, order and spacing.
