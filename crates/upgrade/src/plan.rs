@@ -11,6 +11,7 @@ use crate::files::{Closed, FileRun};
 use crate::fingerprint::{Letter, Print, Sorted, Streamed};
 use crate::old::oauth::{Token, Tokens};
 use crate::old::{owners::Owners, people::SUPER_TENANT_ID};
+use crate::packed::Packed;
 use crate::source::{Site, SourceError, Whose, whose};
 use crate::target::nouns::{Noun, Standing, refresh_holder, without_refresh};
 use crate::translate::tokens::{Outcome, TokenDesk, UNCHANGED, sha256, short};
@@ -398,7 +399,7 @@ pub(crate) struct TokenRun<'a> {
 impl<'a> TokenRun<'a> {
     pub(crate) async fn open(
         input: &'a Input<'a>,
-        clients: &'a [Carried<OAuthClient>],
+        clients: &Packed<Carried<OAuthClient>>,
         site: &Site,
         first: bool,
     ) -> Result<Self, PlanError> {

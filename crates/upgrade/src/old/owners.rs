@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::people::SUPER_TENANT_ID;
 use super::{Installation, kept::KeptRow, oauth};
 use crate::source::{CellError, Owner, Site, SourceError, Whose, keystore::OldKey, whose};
+use crate::translate::tokens::short;
 
 /// Whom records belong to: by their numbers, the number of a tenant. What hangs on something that is gone belongs to nobody.
 #[derive(Debug, Default)]
@@ -15,7 +16,8 @@ pub struct Owners {
     apis: HashMap<i64, i64>,
     subscribers: HashMap<i64, i64>,
     applications: HashMap<i64, i64>,
-    clients: HashMap<String, i64>,
+    /// By a digest of the consumer key: there may be many, and they are long.
+    clients: HashMap<u128, i64>,
     scopes: HashMap<i64, i64>,
     policies: HashMap<i64, i64>,
     groups: HashMap<i64, i64>,
@@ -33,9 +35,9 @@ impl Owners {
         owners.subscribers = old.subscribers.iter().map(|s| (s.id, s.tenant_id)).collect();
         let owned = old.applications.iter().filter_map(|a| Some((a.id, owners.subscribers.get(&a.subscriber_id).copied()?)));
         owners.applications = owned.collect();
-        for mapping in &old.key_mappings {
-            if let Some((key, tenant)) = mapping.consumer_key.clone().zip(owners.applications.get(&mapping.application_id)) {
-                owners.clients.entry(key).or_insert(*tenant);
+        for mapping in old.key_mappings.iter() {
+            if let Some((key, tenant)) = mapping.consumer_key.zip(owners.applications.get(&mapping.application_id)) {
+                owners.clients.entry(short(&key)).or_insert(*tenant);
             }
         }
         owners.scopes = old.oauth_scopes.iter().map(|s| (s.id, s.tenant_id.unwrap_or(SUPER_TENANT_ID))).collect();
@@ -63,7 +65,7 @@ impl Owners {
 
     /// That of the application with this consumer key.
     pub fn client(&self, key: &str) -> Option<i64> {
-        self.clients.get(key).copied()
+        self.clients.get(&short(key)).copied()
     }
 
     /// A scope's.
@@ -111,7 +113,7 @@ impl Owners {
 
     /// That of a row that is kept as it is.
     pub fn kept(&self, row: &KeptRow) -> Option<i64> {
-        let (column, of) = self.ways.get(row.table)?;
+        let (column, of) = self.ways.get(row.table.as_str())?;
         self.tenant(*of, row.get(column))
     }
 

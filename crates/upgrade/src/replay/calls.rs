@@ -76,11 +76,11 @@ pub(super) async fn of(
 
 /// One caller of each sort: nobody, a stranger to the API, one whose token has ended, and for each plan, kind of key and kind of token one who
 /// subscribes.
-fn callers<'a>(credentials: &'a [Credential], old: &OldRules<'_>, api: i64) -> BTreeMap<String, Option<&'a Credential>> {
+fn callers<'a>(credentials: &'a [Credential], old: &OldRules, api: i64) -> BTreeMap<String, Option<&'a Credential>> {
     let mut found = BTreeMap::from([("nobody".to_owned(), None)]);
     for credential in credentials {
         let key = old.keys.get(credential.consumer_key.as_str());
-        let held = key.and_then(|(application, kind)| Some((*kind, old.subscriptions.get(*application, api)?)));
+        let held = key.and_then(|(application, kind)| Some((kind.as_str(), old.subscriptions.get(*application, api)?)));
         let words = match (credential.believed, held) {
             (false, _) => "a token that has ended".to_owned(),
             (true, None) => "a token of a stranger".to_owned(),

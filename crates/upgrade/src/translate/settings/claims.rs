@@ -70,12 +70,12 @@ fn attributes(entry: &mut Map<String, Value>, store: &str, text: &str) {
 }
 
 fn of_identity_tables(desk: &mut Desk<'_>, shelf: &mut Shelf) {
-    let rows = |table: &'static str| desk.old.kept.iter().filter(move |r| r.table == table);
-    let mut uris: BTreeMap<i64, &str> = BTreeMap::new();
+    let rows = |table| desk.old.kept.of(table);
+    let mut uris: BTreeMap<i64, String> = BTreeMap::new();
     let mut bodies: BTreeMap<i64, Map<String, Value>> = BTreeMap::new();
     for claim in rows("IDN_CLAIM") {
         if let (Some(id), Some(uri)) = (claim.int("ID"), said(claim.get("CLAIM_URI"))) {
-            uris.insert(id, uri);
+            uris.insert(id, uri.to_owned());
             bodies.insert(id, Map::new());
         }
     }
@@ -93,39 +93,40 @@ fn of_identity_tables(desk: &mut Desk<'_>, shelf: &mut Shelf) {
     for row in rows("IDN_CLAIM_MAPPING") {
         let local = row.int("MAPPED_LOCAL_CLAIM_ID").and_then(|id| uris.get(&id));
         if let (Some(body), Some(local)) = (row.int("EXT_CLAIM_ID").and_then(|id| bodies.get_mut(&id)), local) {
-            body.insert("mappedTo".to_owned(), Value::from(*local));
+            body.insert("mappedTo".to_owned(), Value::from(local.as_str()));
         }
     }
-    let dialects: Vec<&KeptRow> = rows("IDN_CLAIM_DIALECT").collect();
+    let dialects: Vec<KeptRow> = rows("IDN_CLAIM_DIALECT").collect();
     let mut found: Vec<(TenantId, String, Claims, Row)> = Vec::new();
-    let mut orphans: Vec<&KeptRow> = Vec::new();
-    let mut of_dialect: BTreeMap<i64, Vec<(i64, &KeptRow)>> = BTreeMap::new();
+    let mut orphans: Vec<Option<i64>> = Vec::new();
+    // By dialect the claims' numbers, and whose their rows are.
+    let mut of_dialect: BTreeMap<i64, Vec<(i64, Option<i64>)>> = BTreeMap::new();
     for claim in rows("IDN_CLAIM") {
         match (claim.int("DIALECT_ID"), claim.int("ID")) {
-            (Some(dialect), Some(id)) => of_dialect.entry(dialect).or_default().push((id, claim)),
-            _ => orphans.push(claim),
+            (Some(dialect), Some(id)) => of_dialect.entry(dialect).or_default().push((id, desk.owners.kept(&claim))),
+            _ => orphans.push(desk.owners.kept(&claim)),
         }
     }
     for dialect in dialects {
         let claims = dialect.int("ID").and_then(|id| of_dialect.remove(&id)).unwrap_or_default();
-        match (tenant_of(desk, dialect), said(dialect.get("DIALECT_URI"))) {
+        match (tenant_of(desk, &dialect), said(dialect.get("DIALECT_URI"))) {
             (Some(tenant), Some(uri)) => {
-                claims.iter().for_each(|(_, row)| desk.ledger.merged((row.table, desk.owners.kept(row)), 1));
-                let all = claims.iter().filter_map(|(id, _)| Some(((*uris.get(id)?).to_owned(), bodies.remove(id)?))).collect();
-                found.push((tenant, uri.to_owned(), all, (dialect.table, desk.owners.kept(dialect))));
+                claims.iter().for_each(|(_, owner)| desk.ledger.merged(("IDN_CLAIM", *owner), 1));
+                let all = claims.iter().filter_map(|(id, _)| Some((uris.get(id)?.clone(), bodies.remove(id)?))).collect();
+                found.push((tenant, uri.to_owned(), all, ("IDN_CLAIM_DIALECT", desk.owners.kept(&dialect))));
             }
             _ => {
-                orphans.extend(claims.iter().map(|(_, row)| row));
-                desk.ledger.skipped((dialect.table, desk.owners.kept(dialect)), "its tenant is gone", 1);
+                orphans.extend(claims.iter().map(|(_, owner)| *owner));
+                desk.ledger.skipped(("IDN_CLAIM_DIALECT", desk.owners.kept(&dialect)), "its tenant is gone", 1);
             }
         }
     }
     for table in ["IDN_CLAIM_PROPERTY", "IDN_CLAIM_MAPPED_ATTRIBUTE", "IDN_CLAIM_MAPPING"] {
         // Part of their claims, which are accounted for above.
-        rows(table).for_each(|row| desk.ledger.merged((table, desk.owners.kept(row)), 1));
+        rows(table).for_each(|row| desk.ledger.merged((table, desk.owners.kept(&row)), 1));
     }
-    for row in orphans.into_iter().chain(of_dialect.values().flatten().map(|(_, row)| *row)) {
-        desk.ledger.skipped((row.table, desk.owners.kept(row)), "its dialect is gone", 1);
+    for owner in orphans.into_iter().chain(of_dialect.values().flatten().map(|(_, owner)| *owner)) {
+        desk.ledger.skipped(("IDN_CLAIM", owner), "its dialect is gone", 1);
     }
     for (tenant, uri, claims, row) in found {
         finish(desk, shelf, tenant, &uri, claims, row);
