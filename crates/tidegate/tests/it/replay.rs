@@ -62,6 +62,10 @@ async fn one(mut stream: TcpStream, new: &str, dress: Dress, verbs: &Mutex<HashS
     if let Some(value) = &authorization {
         request = request.header("Authorization", value);
     }
+    // A verb that may change something comes with an empty object.
+    if !["GET", "HEAD", "OPTIONS"].contains(&verb.as_str()) {
+        request = request.header("Content-Type", "application/json").body("{}");
+    }
     let answer = request.send().await.ok()?;
     let mut status = answer.status().as_u16();
     let headers = answer.headers().clone();
