@@ -15,11 +15,11 @@ use crate::{Error, Result, Tx};
 /// [`crate::Error::Reference`] when there is no such tenant.
 pub async fn put(tx: &mut Tx, continuity: &Continuity) -> Result<()> {
     let sql = "INSERT INTO continuity (tenant, error_format, token_paths, domain_restriction, domain_header, jwt_form, jwt_header, jwt_dialect, jwt_signed, \
-               jwt_encoding, jwt_lifetime, jwt_user_claims) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+               jwt_encoding, jwt_lifetime, jwt_user_claims, token_kinds) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
                ON CONFLICT (tenant) DO UPDATE SET error_format = excluded.error_format, token_paths = excluded.token_paths, \
                domain_restriction = excluded.domain_restriction, domain_header = excluded.domain_header, jwt_form = excluded.jwt_form, jwt_header = excluded.jwt_header, \
                jwt_dialect = excluded.jwt_dialect, jwt_signed = excluded.jwt_signed, jwt_encoding = excluded.jwt_encoding, \
-               jwt_lifetime = excluded.jwt_lifetime, jwt_user_claims = excluded.jwt_user_claims";
+               jwt_lifetime = excluded.jwt_lifetime, jwt_user_claims = excluded.jwt_user_claims, token_kinds = excluded.token_kinds";
     let c = continuity;
     let jwt = c.backend_jwt.as_ref();
     let values = args![
@@ -35,6 +35,7 @@ pub async fn put(tx: &mut Tx, continuity: &Continuity) -> Result<()> {
         jwt.map_or(JwtEncoding::Base64, |j| j.encoding).name(),
         jwt.map_or(0, |j| j.lifetime_secs),
         jwt.is_some_and(|j| j.user_claims),
+        c.token_kinds,
     ];
     tx.run(sql, values).await?;
     changed(tx, Thing::Continuity, c.tenant);
@@ -67,11 +68,13 @@ pub async fn put_api(tx: &mut Tx, continuity: &ApiContinuity) -> Result<()> {
     if c.is_none() {
         return delete_api(tx, c.api).await.map(drop);
     }
-    let sql = "INSERT INTO api_continuity (api, error_format, domain_restriction, backend_jwt) VALUES ($1, $2, $3, $4) \
+    let sql = "INSERT INTO api_continuity (api, error_format, domain_restriction, backend_jwt, token_kinds) VALUES ($1, $2, $3, $4, $5) \
                ON CONFLICT (api) DO UPDATE SET error_format = excluded.error_format, domain_restriction = excluded.domain_restriction, \
-               backend_jwt = excluded.backend_jwt";
+               backend_jwt = excluded.backend_jwt, token_kinds = excluded.token_kinds";
     let number = |yes: Option<bool>| yes.map(i64::from);
-    tx.run(sql, args![c.api, c.error_format.map(ErrorFormat::name), number(c.domain_restriction), number(c.backend_jwt)]).await?;
+    let switches = [c.domain_restriction, c.backend_jwt, c.token_kinds].map(number);
+    let [domain_restriction, backend_jwt, token_kinds] = switches;
+    tx.run(sql, args![c.api, c.error_format.map(ErrorFormat::name), domain_restriction, backend_jwt, token_kinds]).await?;
     changed(tx, Thing::ApiContinuity, c.api);
     Ok(())
 }
@@ -111,6 +114,7 @@ fn read(row: &Row) -> Result<Continuity> {
         error_format: row.word("error_format", ErrorFormat::parse)?,
         token_paths: row.bool("token_paths")?,
         domain_restriction: row.bool("domain_restriction")?,
+        token_kinds: row.bool("token_kinds")?,
         domain_header: row.opt_text("domain_header")?,
         backend_jwt,
     })
@@ -133,6 +137,7 @@ fn read_api(row: &Row) -> Result<ApiContinuity> {
             Some(_) => Some(row.word("error_format", ErrorFormat::parse)?),
         },
         domain_restriction: yes("domain_restriction")?,
+        token_kinds: yes("token_kinds")?,
         backend_jwt: yes("backend_jwt")?,
     })
 }

@@ -184,6 +184,22 @@ pub async fn revoke_of_user(tx: &mut Tx, names: &[String], now: Timestamp) -> Re
     revoke_where(tx, sql, now).await
 }
 
+/// When tokens of these ids ended, by state or by being taken back; those that are active, or whose end nobody noted, are left out. Everything
+/// that ends a token here notes when.
+pub async fn ends(tx: &mut Tx, ids: &[TokenId]) -> Result<HashMap<TokenId, Timestamp>> {
+    let mut found = HashMap::new();
+    for some in evenly(ids, rows_per_statement(1)) {
+        let mut sql = Sql::new("SELECT id, ended_at FROM token WHERE state <> 'ACTIVE' AND ended_at IS NOT NULL AND id IN ");
+        sql.list(some.iter().copied());
+        for row in tx.rows_sql(sql).await? {
+            if let Some(at) = row.opt_time("ended_at")? {
+                found.insert(row.id("id")?, at);
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// Revoked JWTs that are not yet expired, with when they will be (`None` is never).
 pub async fn list_revoked(tx: &mut Tx, now: Timestamp) -> Result<Vec<(String, Option<Timestamp>)>> {
     let sql = "SELECT jti, expires_at FROM token WHERE state = 'REVOKED' AND jti IS NOT NULL AND (expires_at IS NULL OR expires_at > $1)";

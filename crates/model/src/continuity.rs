@@ -17,6 +17,8 @@ pub struct Continuity {
     pub token_paths: bool,
     /// Whether a key that names the sites it may be used from is refused elsewhere.
     pub domain_restriction: bool,
+    /// Whether operations for applications' tokens refuse users' and the other way round, as old gateways did and 4.0.0 no longer does.
+    pub token_kinds: bool,
     /// Header that names the calling site; `None` is the gateway's own setting.
     pub domain_header: Option<String>,
     /// The token about the caller that backends get; `None` sends none.
@@ -32,6 +34,7 @@ impl Continuity {
             error_format: ErrorFormat::Json40,
             token_paths: false,
             domain_restriction: true,
+            token_kinds: false,
             domain_header: None,
             backend_jwt: None,
         }
@@ -47,6 +50,8 @@ pub struct ApiContinuity {
     pub error_format: Option<ErrorFormat>,
     /// Whether keys' sites are asked for.
     pub domain_restriction: Option<bool>,
+    /// Whether operations ask for their kind of token.
+    pub token_kinds: Option<bool>,
     /// Whether its backends get the token about the caller, in the tenant's form. `true` has no effect where the tenant has no form.
     pub backend_jwt: Option<bool>,
 }
@@ -55,7 +60,7 @@ impl ApiContinuity {
     /// Follows the tenant in everything.
     #[must_use]
     pub fn none(api: ApiId) -> Self {
-        Self { api, error_format: None, domain_restriction: None, backend_jwt: None }
+        Self { api, error_format: None, domain_restriction: None, token_kinds: None, backend_jwt: None }
     }
 
     /// Whether it says anything.

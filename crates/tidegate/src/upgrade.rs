@@ -40,8 +40,8 @@ enum Step {
     Apply(apply::ApplyWords),
     /// Bring what changed in the old installation since, by the same decisions. May be run as often as you like.
     CatchUp(catch_up::CatchUpWords),
-    /// Read both sides and compare them, record by record. Fails on any difference.
-    Verify(Common),
+    /// Read both sides and compare them, record by record; with --old-gateway, call by call too. Fails on any difference.
+    Verify(look::VerifyWords),
     /// Verify, and write a signed report of it for whoever must be shown that nothing was lost.
     Report(signed::ReportWords),
     /// Check a signed report. Needs neither installation.

@@ -24,6 +24,7 @@ mod opened;
 pub mod packed;
 pub mod plan;
 pub mod plan_file;
+pub mod replay;
 pub mod report;
 pub mod rollback;
 pub mod stakes;

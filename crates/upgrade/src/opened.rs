@@ -10,7 +10,7 @@ use model::{Secret, Timestamp};
 use crate::changes::{self, ChangesError};
 use crate::environments::{Destinations, EnvironmentMap};
 use crate::old::{
-    Installation, Keys,
+    Installation, Keys, owners,
     people::SUPER_TENANT_ID,
     stores::{self, OldUserStore},
 };
@@ -110,6 +110,7 @@ impl Old {
                 Err(fault) => installation.notes.push(format!("passwords of endpoints and tenants' keystores stay closed: {fault}")),
             }
         }
+        owners::count(&mut installation, &site).await?;
         let mut stores = stores::read(home.as_ref(), &installation.tenants, key.as_deref().ok());
         for store in &mut stores {
             trust(store, place);

@@ -10,8 +10,9 @@ use serde::Serialize;
 use crate::files::{Closed, FileRun};
 use crate::fingerprint::{Letter, Print, Sorted, Streamed};
 use crate::old::oauth::{Token, Tokens};
+use crate::old::{owners::Owners, people::SUPER_TENANT_ID};
 use crate::packed::Packed;
-use crate::source::SourceError;
+use crate::source::{Site, SourceError, Whose, whose};
 use crate::target::nouns::{Noun, Standing, refresh_holder, without_refresh};
 use crate::translate::tokens::{Outcome, TokenDesk, UNCHANGED, sha256, short};
 use crate::translate::{About, Carried, Finding, Input, Ledger, Records, Severity, Translation};
@@ -376,6 +377,7 @@ pub(crate) enum TokenStep {
 /// Goes through tokens, batch by batch, for counting or for writing.
 pub(crate) struct TokenRun<'a> {
     tokens: Tokens,
+    whose: WhoseTokens,
     desk: TokenDesk<'a>,
     source: &'a str,
     /// Nothing was carried before, so nothing needs looking up.
@@ -398,11 +400,12 @@ impl<'a> TokenRun<'a> {
     pub(crate) async fn open(
         input: &'a Input<'a>,
         clients: &Packed<Carried<OAuthClient>>,
-        site: &crate::source::Site,
+        site: &Site,
         first: bool,
     ) -> Result<Self, PlanError> {
         Ok(Self {
             tokens: Tokens::open(site).await?,
+            whose: WhoseTokens::of(input, site),
             desk: TokenDesk::new(input, clients),
             source: input.source,
             first,
@@ -441,7 +444,7 @@ impl<'a> TokenRun<'a> {
             let before = book.get(key);
             let outcome = self.desk.translate(old);
             if let Some(ledger) = ledger.as_deref_mut() {
-                note(ledger, old, &outcome);
+                note(ledger, old, self.whose.tenant(old), &outcome);
                 self.trace(old, key, before);
             }
             steps.extend(self.step(tx.as_mut(), before, outcome).await?);
@@ -475,7 +478,7 @@ impl<'a> TokenRun<'a> {
         let all = self.tokens.unreadable();
         if let Some(ledger) = ledger.as_deref_mut() {
             for fault in all.iter().skip(self.unreadable) {
-                ledger.failed(&fault.table, "unreadable", 1);
+                ledger.failed((fault.table.as_str(), self.whose.owners.of_unreadable(fault)), "unreadable", 1);
             }
         }
         self.unreadable = all.len();
@@ -579,11 +582,33 @@ pub(crate) async fn has_no_tokens(db: &Db, source: &str) -> db::Result<bool> {
     Ok(db::clients::is_empty(&mut tx).await? && db::tokens::is_empty(&mut tx).await?)
 }
 
-fn note(ledger: &mut Ledger, old: &Token, outcome: &Outcome) {
+fn note(ledger: &mut Ledger, old: &Token, tenant: Option<i64>, outcome: &Outcome) {
+    let row = (&*old.table, tenant);
     match outcome {
-        Outcome::Carried(_) => ledger.imported(&old.table),
-        Outcome::Skipped { reason, .. } => ledger.skipped(&old.table, reason, 1),
-        Outcome::Failed { reason } => ledger.failed(&old.table, reason, 1),
+        Outcome::Carried(_) => ledger.imported(row),
+        Outcome::Skipped { reason, .. } => ledger.skipped(row, reason, 1),
+        Outcome::Failed { reason } => ledger.failed(row, reason, 1),
+    }
+}
+
+/// Whose tokens are, which their tables say in two ways.
+struct WhoseTokens {
+    owners: Owners,
+    by_table: HashMap<String, Option<Whose>>,
+}
+
+impl WhoseTokens {
+    fn of(input: &Input<'_>, site: &Site) -> Self {
+        let tables = site.databases.identity.tables();
+        let by_table = tables.map(|table| (table.name.clone(), whose(table).map(|(_, whose)| whose))).collect();
+        Self { owners: Owners::of(input.old), by_table }
+    }
+
+    fn tenant(&self, token: &Token) -> Option<i64> {
+        match self.by_table.get(&*token.table).copied().flatten()? {
+            Whose::User => Some(self.owners.user(token.user.as_deref())),
+            _ => Some(token.tenant_id.unwrap_or(SUPER_TENANT_ID)),
+        }
     }
 }
 
@@ -626,8 +651,10 @@ pub async fn plan_tokens_within(
     let mut tokens = TokenRun::open(input, clients, site, first).await?;
     tokens.run = run;
     while tokens.next(target, &mut Some(&mut *ledger)).await?.is_some() {}
-    for (table, seen) in tokens.tokens.seen_of_some() {
-        ledger.skipped(table, UNCHANGED, input.old.count(table).saturating_sub(*seen));
+    for table in tokens.tokens.seen_of_some().keys() {
+        let table = table.to_ascii_uppercase();
+        let rest: Vec<_> = ledger.parts(&table).map(|(tenant, part)| (tenant, u64::try_from(part.unaccounted()).unwrap_or(0))).collect();
+        rest.into_iter().for_each(|(tenant, rows)| ledger.skipped((table.as_str(), tenant), UNCHANGED, rows));
     }
     plan.tallies.push(tokens.tally.clone());
     plan.conflicts.append(&mut tokens.conflicts);

@@ -19,6 +19,7 @@ async fn a_tenants_switches_come_back_whole(stage: Stage) {
         error_format: ErrorFormat::Xml1(Generation::V1_9),
         token_paths: true,
         domain_restriction: false,
+        token_kinds: true,
         domain_header: Some("X-Site".to_owned()),
         backend_jwt: Some(BackendJwt {
             form: JwtForm::Old(Generation::V1_9),
@@ -38,6 +39,7 @@ async fn a_tenants_switches_come_back_whole(stage: Stage) {
     of_acme.error_format = ErrorFormat::Accept(Generation::V2_1);
     of_acme.token_paths = false;
     of_acme.domain_restriction = true;
+    of_acme.token_kinds = false;
     of_acme.domain_header = None;
     continuity::put(&mut tx, &of_acme).await.unwrap();
     let of_super = Continuity { backend_jwt: Some(BackendJwt::of_4_0()), ..Continuity::none(TenantId::SUPER) };
@@ -56,6 +58,7 @@ async fn an_apis_switches_come_back_whole_and_go_with_it(stage: Stage) {
     let mut differs = ApiContinuity {
         error_format: Some(ErrorFormat::Json40),
         domain_restriction: Some(false),
+        token_kinds: Some(true),
         backend_jwt: Some(true),
         ..ApiContinuity::none(api.id)
     };
@@ -63,6 +66,7 @@ async fn an_apis_switches_come_back_whole_and_go_with_it(stage: Stage) {
     assert_eq!(continuity::find_api(&mut tx, api.id).await.unwrap().as_ref(), Some(&differs));
     differs.error_format = None;
     differs.domain_restriction = None;
+    differs.token_kinds = Some(false);
     differs.backend_jwt = Some(false);
     continuity::put_api(&mut tx, &differs).await.unwrap();
     assert_eq!(continuity::list_apis(&mut tx).await.unwrap(), [differs.clone()]);

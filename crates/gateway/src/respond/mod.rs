@@ -58,6 +58,8 @@ pub(crate) enum AuthRefusal {
     Invalid,
     /// No token; holds the name of the header it should be in.
     Missing(String),
+    /// An application's token where the operation wants a user's, or the other way round.
+    WrongKind,
     /// The subscription is blocked.
     SubscriptionBlocked,
     /// No subscription, or no consumer key.
@@ -233,6 +235,12 @@ impl AuthRefusal {
                     "Invalid Credentials. Make sure your API invocation call has a header: '{header} : Bearer ACCESS_TOKEN' or \
                      '{header} : Basic ACCESS_TOKEN' or 'apikey: API_KEY'"
                 ),
+            ),
+            Self::WrongKind => (
+                StatusCode::UNAUTHORIZED,
+                "900905",
+                "Incorrect Access Token Type is provided",
+                "User is NOT authorized to access the Resource. Incorrect access token type.".to_owned(),
             ),
             Self::SubscriptionBlocked => {
                 (StatusCode::UNAUTHORIZED, "900907", "The requested API is temporarily blocked", NO_SUBSCRIPTION.to_owned())
@@ -416,6 +424,7 @@ mod tests {
             (AuthRefusal::Undecided, 500, "900900"),
             (AuthRefusal::Invalid, 401, "900901"),
             (AuthRefusal::Missing("Authorization".to_owned()), 401, "900902"),
+            (AuthRefusal::WrongKind, 401, "900905"),
             (AuthRefusal::SubscriptionBlocked, 401, "900907"),
             (AuthRefusal::NotSubscribed, 403, "900908"),
             (AuthRefusal::SubscriptionInactive, 401, "900909"),

@@ -137,6 +137,7 @@ fn authentication(refusal: &AuthRefusal, generation: Generation, told: &Told<'_>
         AuthRefusal::Undecided => (500, "900900", "Unclassified Authentication Failure"),
         AuthRefusal::Invalid => (401, "900901", "Invalid Credentials"),
         AuthRefusal::Missing(_) => (401, "900902", "Missing Credentials"),
+        AuthRefusal::WrongKind => (401, "900905", "Incorrect Access Token Type is provided"),
         AuthRefusal::SubscriptionBlocked => (401, "900907", "The requested API is temporarily blocked"),
         AuthRefusal::NotSubscribed => (403, "900908", "Resource forbidden "),
         // The key had been found sound before its sites were asked for, so that there was no code to give, and none is unclassified.

@@ -327,6 +327,11 @@ fn resources(api: &Api, texts: &mut Texts<'_>) -> Result<Resources, CompileFault
         let compiled = Operation {
             verb,
             open: operation.auth == AuthType::None,
+            wants_application: match operation.auth {
+                AuthType::Application => Some(true),
+                AuthType::ApplicationUser => Some(false),
+                AuthType::Any | AuthType::None => None,
+            },
             policy: PolicyName::limiting(Family::Advanced, &operation.policy).map(|name| {
                 let counter = Key::of(&["resource", &api.id.to_string(), verb.name(), &operation.target]);
                 (name.in_tenant(api.tenant), counter)

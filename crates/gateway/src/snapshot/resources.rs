@@ -76,6 +76,8 @@ pub(crate) struct Operation {
     pub(crate) verb: Verb,
     /// No credentials asked for.
     pub(crate) open: bool,
+    /// The kind of token it names, `true` for applications' and `false` for users'; asked for only where [`super::Snapshot`] keeps that way.
+    pub(crate) wants_application: Option<bool>,
     /// The advanced policy and what counts for it; `None` counts nothing.
     pub(crate) policy: Option<(PolicyKey, Key)>,
     /// Any one suffices; empty asks for none.
@@ -397,7 +399,10 @@ mod tests {
                 .iter()
                 .map(|(verb, template)| {
                     let verb = Verb::parse(verb).unwrap();
-                    (Arc::from(*template), vec![Operation { verb, open: false, policy: None, scopes: Box::default() }])
+                    (
+                        Arc::from(*template),
+                        vec![Operation { verb, open: false, wants_application: None, policy: None, scopes: Box::default() }],
+                    )
                 })
                 .collect(),
         )

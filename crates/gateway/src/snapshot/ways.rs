@@ -26,6 +26,7 @@ pub(crate) struct Ways {
     error_format: ErrorFormat,
     token_paths: bool,
     domain_restriction: bool,
+    token_kinds: bool,
     domain_header: Option<HeaderName>,
     pub(super) assertion: Option<Arc<AssertionRules>>,
 }
@@ -53,6 +54,7 @@ impl Ways {
             error_format: continuity.error_format,
             token_paths: continuity.token_paths,
             domain_restriction: continuity.domain_restriction,
+            token_kinds: continuity.token_kinds,
             domain_header: continuity.domain_header.as_ref().and_then(named),
             assertion,
         };
@@ -77,6 +79,12 @@ impl Snapshot {
     pub(crate) fn restricts_domains(&self, api: &ApiEntry) -> bool {
         let own = self.differing(api).and_then(|own| own.domain_restriction);
         own.or_else(|| Some(self.ways.get(&api.tenant)?.domain_restriction)).unwrap_or(true)
+    }
+
+    /// Whether operations of an API that name a kind of token refuse the other.
+    pub(crate) fn tells_token_kinds(&self, api: &ApiEntry) -> bool {
+        let own = self.differing(api).and_then(|own| own.token_kinds);
+        own.or_else(|| Some(self.ways.get(&api.tenant)?.token_kinds)).unwrap_or(false)
     }
 
     /// The header that names the calling site on calls of an API, where its tenant says so.

@@ -37,6 +37,10 @@ pub(crate) fn authorize(
     headers: &HeaderMap,
     site_header: &HeaderName,
 ) -> Result<Caller, AuthRefusal> {
+    // Before the subscription, as old gateways did. Most operations name no kind, and ask nothing more.
+    if operation.wants_application.is_some_and(|wanted| wanted != verified.is_application) && snapshot.tells_token_kinds(api) {
+        return Err(AuthRefusal::WrongKind);
+    }
     let consumer_key = verified.consumer_key.as_deref().ok_or(AuthRefusal::NotSubscribed)?;
     // An issuer of one tenant must not speak for another tenant's applications, and those of a tenant that is switched off do not call.
     let calls = |a: &&Arc<ApplicationEntry>| a.approved && a.tenant == verified.tenant && !snapshot.is_inactive(a.tenant);

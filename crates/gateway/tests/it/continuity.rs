@@ -402,6 +402,44 @@ async fn a_key_is_refused_where_its_sites_are_asked_for() {
     assert_eq!(from("Referer", "http://evil.example").await.code(), "900908");
 }
 
+// --- Kinds of tokens ---
+
+#[tokio::test]
+async fn a_token_of_the_other_kind_is_refused_where_kinds_are_asked_for() {
+    let backend = Backend::echo().await;
+    let mut shop_api = api(&backend.url(), &[("GET", "/app"), ("GET", "/user"), ("GET", "/any")]);
+    for operation in &mut shop_api.operations {
+        operation.auth = match operation.target.as_str() {
+            "/app" => AuthType::Application,
+            "/user" => AuthType::ApplicationUser,
+            _ => AuthType::Any,
+        };
+    }
+    let gateway = shop(shop_api).await;
+    let id = ApiId::derived(&["shop"]);
+    let of = |aut: &str| format!("Bearer {}", token_with(|claims| claims["aut"] = aut.into()));
+    let (application, user) = (of("APPLICATION"), of("APPLICATION_USER"));
+    let get = async |path: &str, bearer: &str| gateway.get(&format!("/shop/1.0.0{path}"), &[("Authorization", bearer)]).await;
+    let all = [("/app", &application), ("/app", &user), ("/user", &application), ("/user", &user), ("/any", &application), ("/any", &user)];
+    // Nobody asks for kinds but who came from an old version.
+    for (path, bearer) in all {
+        assert_eq!(get(path, bearer).await.status, 200, "{path}");
+    }
+    gateway.change(&[keeps(TenantId::SUPER, |c| c.token_kinds = true)]);
+    let statuses = async || {
+        let mut seen = Vec::new();
+        for (path, bearer) in all {
+            seen.push(get(path, bearer).await.status);
+        }
+        seen
+    };
+    assert_eq!(statuses().await, [200, 401, 401, 200, 200, 200]);
+    let refused = get("/app", &user).await;
+    assert_eq!(refused.code(), "900905");
+    gateway.change(&[Change::PutApiContinuity(ApiContinuity { token_kinds: Some(false), ..ApiContinuity::none(id) })]);
+    assert_eq!(statuses().await, [200; 6]);
+}
+
 // --- Opaque tokens beside signed ones ---
 
 /// Knows one token.

@@ -7,13 +7,17 @@ mod crash;
 mod faults;
 mod imports;
 mod limits;
+mod old_rules;
+mod replay;
 mod restart;
 mod road;
 mod serving;
 mod upgrade;
 mod upgrade_faults;
 mod upgrade_kills;
+mod upgrade_reports;
 mod upgrade_road;
+mod upgrade_tokens;
 mod user_stores;
 
 /// The product.

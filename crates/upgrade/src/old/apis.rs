@@ -132,6 +132,8 @@ pub struct OldApi {
     pub lifecycle_events: Vec<LifecycleEvent>,
     /// [`super::oauth::Scope::id`]s, each once.
     pub scope_ids: Vec<i64>,
+    /// Rows of AM_API_SCOPES that say again what another said.
+    pub doubled_scopes: u64,
     /// swagger.json's bytes (1.9 on).
     pub swagger: Option<Vec<u8>>,
     /// Swagger 1.2 (to 1.8).
@@ -333,8 +335,6 @@ pub struct Orphans {
     pub lifecycle_events: u64,
     /// Of AM_API_SCOPES.
     pub scopes: u64,
-    /// Rows of AM_API_SCOPES that say again what another said.
-    pub doubled_scopes: u64,
     /// Of AM_API_COMMENTS.
     pub comments: u64,
     /// Of AM_API_RATINGS.
@@ -401,13 +401,11 @@ pub(super) async fn read(
         orphans.lifecycle_events += u64::from(!each(row.api_id, &mut |api| api.lifecycle_events.push(row.clone())));
     }
     for row in record::all::<ApiScope>(source, unreadable).await? {
-        let mut doubled = false;
         let known = each(row.api_id, &mut |api| match api.scope_ids.contains(&row.scope_id) {
-            true => doubled = true,
+            true => api.doubled_scopes += 1,
             false => api.scope_ids.push(row.scope_id),
         });
         orphans.scopes += u64::from(!known);
-        orphans.doubled_scopes += u64::from(doubled);
     }
     for row in record::all::<ExternalStore>(source, unreadable).await? {
         each(row.api_id, &mut |api| api.external_stores.push(row.clone()));

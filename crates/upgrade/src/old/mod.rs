@@ -9,13 +9,15 @@ pub mod consumers;
 pub mod kept;
 pub mod limits;
 pub mod oauth;
+pub mod owners;
 pub mod people;
 pub mod record;
 pub mod registry;
 pub mod stores;
 pub mod strangers;
 
-use std::{cmp::Ordering, collections::HashMap, sync::Arc};
+use std::collections::{BTreeMap, HashMap};
+use std::{cmp::Ordering, sync::Arc};
 
 use self::{
     apis::{APPLICATION_DATA, DefaultVersion, OldApi, Orphans, SequenceResource, StoredFile},
@@ -33,7 +35,7 @@ use self::{
 };
 use crate::packed::{Pack, Packed};
 use crate::source::{
-    CellError, Site, SourceError, Version,
+    CellError, Site, SourceError, Version, Whose,
     files::Settings,
     keypairs::{self, Certificates, OldPair},
     keystore::{KeyStoreFault, OldKey},
@@ -153,6 +155,10 @@ pub struct TableCount {
     pub table: String,
     /// Rows.
     pub rows: u64,
+    /// The same by tenant number, where rows say whose they are; those of `None` are nobody's. See [`owners::count`].
+    pub by_tenant: Option<BTreeMap<Option<i64>, u64>>,
+    /// The column that says it.
+    pub whose: Option<(&'static str, Whose)>,
 }
 
 /// Whether stored tokens and secrets are cipher text, and whether the old key opens it.
@@ -531,7 +537,13 @@ async fn counts(site: &Site) -> Result<(Vec<TableCount>, Vec<strangers::Stranger
         for table in tables {
             let rows = source.count(&table.name).await?;
             strange.extend(strangers::of(&source.to_string(), &table, rows));
-            found.push(TableCount { source: source.to_string(), table: table.name.to_ascii_uppercase(), rows });
+            found.push(TableCount {
+                source: source.to_string(),
+                table: table.name.to_ascii_uppercase(),
+                rows,
+                by_tenant: None,
+                whose: None,
+            });
         }
     }
     Ok((found, strange))

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::{Report, groups_of};
 use crate::plan::Tally;
+use crate::replay::{Replayed, Shown};
 use crate::translate::{Account, Severity};
 use crate::verify::{Compared, Verification};
 
@@ -140,6 +141,9 @@ fn compared(out: &mut String, verification: &Verification) {
         }
         push(out, "</table></div>");
     }
+    if let Some(replayed) = &verification.replay {
+        calls(out, replayed);
+    }
     if verification.differences.is_empty() {
         return;
     }
@@ -147,6 +151,22 @@ fn compared(out: &mut String, verification: &Verification) {
     for d in &verification.differences {
         let words = format!("{} {}: {} should be {}, is {}", d.kind, d.key, d.field, d.source, d.target);
         push(out, format!("<li class=\"bad\">{}</li>", safe(&words)));
+    }
+    push(out, "</ul>");
+}
+
+fn calls(out: &mut String, r: &Replayed) {
+    heading(out, "Calls of both gateways", &["made", "alike", "but for dates", "throttled by one", "unanswered", "different"]);
+    row(out, "calls", &[r.calls, r.alike, r.volatile, r.throttled, r.unanswered, r.differing]);
+    push(out, "</table></div><ul>");
+    for unlike in &r.differences {
+        let status = |shown: &Shown| shown.status.map_or_else(|| "none".to_owned(), |s| s.to_string());
+        let call = format!("{}: {} {} by {}: {}", unlike.api, unlike.verb, unlike.path, unlike.credential, unlike.what.join(", "));
+        let sides = [("old", &unlike.old), ("new", &unlike.new)].map(|(side, shown)| {
+            let headers: Vec<String> = shown.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+            format!("<br>{side}: <code>{} {} {}</code>", status(shown), safe(&headers.join(", ")), safe(&shown.body))
+        });
+        push(out, format!("<li class=\"bad\">{}{}</li>", safe(&call), sides.concat()));
     }
     push(out, "</ul>");
 }
@@ -214,6 +234,10 @@ fn tables(out: &mut String, report: &Report<'_>) {
     let sum = |map: &BTreeMap<String, u64>| map.values().sum::<u64>();
     for (table, Account { rows, imported, merged, skipped, failed, not_yet }) in report.tables.accounts().filter(|(_, a)| a.rows > 0) {
         row(out, table, &[*rows, *imported, *merged, sum(skipped), sum(not_yet), sum(failed)]);
+        for (tenant, part) in report.tables.by_tenant(table) {
+            let cells = [part.rows, part.imported, part.merged, sum(&part.skipped), sum(&part.not_yet), sum(&part.failed)];
+            row(out, &format!("\u{2003}{tenant}"), &cells);
+        }
     }
     push(out, "</table></div>");
 }

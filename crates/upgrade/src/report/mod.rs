@@ -12,8 +12,9 @@ use serde::Serialize;
 use crate::apply::Applied;
 use crate::opened::Old;
 use crate::plan::{Conflict, Plan, Tally};
+use crate::replay::Replayed;
 use crate::stakes::{Stake, stakes};
-use crate::translate::{About, Finding, Ledger, Severity, Translation};
+use crate::translate::{About, Account, Finding, Ledger, Severity, Translation};
 use crate::verify::Verification;
 
 /// Origins shown for a group of like findings; the JSON has all.
@@ -147,6 +148,9 @@ impl<'a> Report<'a> {
             return "Not ready: old rows are unaccounted for, which is a fault of this program.".to_owned();
         }
         match (blocking, conflicts, self.verification) {
+            (0, 0, Some(v)) if v.differing == 0 && v.replay.as_ref().is_some_and(|r| !r.is_equal()) => {
+                "The gateways did not answer all calls alike.".to_owned()
+            }
             (0, 0, Some(v)) if v.differing > 0 => format!("{} difference(s) between the old installation and the new one.", v.differing),
             (0, 0, _) => "Old rows failed or could not be read, so nobody can say that all is there.".to_owned(),
             (0, n, _) => format!("Not ready: {n} record(s) of the new installation are in the way."),
@@ -211,7 +215,7 @@ impl<'a> Report<'a> {
         line(out, "");
     }
 
-    /// One line for all tables, since they all must add up.
+    /// One line for all tables, since they all must add up, and one for each.
     fn rows(&self, out: &mut String) {
         let (mut rows, mut imported, mut merged, mut skipped, mut failed, mut not_yet) = (0, 0, 0, 0, 0, 0);
         let sum = |map: &BTreeMap<String, u64>| map.values().sum::<u64>();
@@ -229,6 +233,25 @@ impl<'a> Report<'a> {
         line(out, &words);
         for (table, rest) in self.tables.unbalanced() {
             line(out, &format!("  {table}: {rest} rows unaccounted for (a fault of this program)"));
+        }
+        self.rows_by_table(out);
+    }
+
+    /// Each table that has rows, with each tenant that has some, where there are several.
+    fn rows_by_table(&self, out: &mut String) {
+        let sum = |map: &BTreeMap<String, u64>| map.values().sum::<u64>();
+        let told = |name: &str, a: &Account| {
+            let (skipped, not_yet, failed) = (sum(&a.skipped), sum(&a.not_yet), sum(&a.failed));
+            format!("  {name:<38}{:>10}{:>10}{:>10}{skipped:>12}{not_yet:>9}{failed:>8}", a.rows, a.imported, a.merged)
+        };
+        let head = ["rows", "carried", "merged", "not needed", "not yet", "failed"];
+        let [rows, carried, merged, skipped, not_yet, failed] = head;
+        line(out, &format!("  {:<38}{rows:>10}{carried:>10}{merged:>10}{skipped:>12}{not_yet:>9}{failed:>8}", ""));
+        for (table, account) in self.tables.accounts().filter(|(_, account)| account.rows > 0) {
+            line(out, &told(table, account));
+            for (tenant, part) in self.tables.by_tenant(table) {
+                line(out, &told(&format!("  of {tenant}"), part));
+            }
         }
     }
 
@@ -355,5 +378,23 @@ fn compared(out: &mut String, verification: &Verification) {
     }
     for d in &verification.differences {
         line(out, &format!("  {} {}: {} should be {}, is {}", d.kind, d.key, d.field, d.source, d.target));
+    }
+    if let Some(replayed) = &verification.replay {
+        calls(out, replayed);
+    }
+}
+
+fn calls(out: &mut String, r: &Replayed) {
+    let alike = format!("{} alike, {} but for dates and identifiers", r.alike, r.volatile);
+    let rest = format!("{} throttled by one, {} without an answer, {} different", r.throttled, r.unanswered, r.differing);
+    line(out, &format!("\nCalls of both gateways: {}: {alike}; {rest}", r.calls));
+    for unlike in &r.differences {
+        line(out, &format!("  {}: {} {} by {}: {}", unlike.api, unlike.verb, unlike.path, unlike.credential, unlike.what.join(", ")));
+        for (side, shown) in [("old", &unlike.old), ("new", &unlike.new)] {
+            let status = shown.status.map_or_else(|| "none".to_owned(), |s| s.to_string());
+            let named = unlike.what.iter().filter_map(|name| Some(format!("{name}: {}", shown.headers.get(name)?)));
+            let headers = named.collect::<Vec<_>>().join(", ");
+            line(out, &format!("      {side}: {status} {headers} {}", shown.body.replace(['\r', '\n'], " ")));
+        }
     }
 }

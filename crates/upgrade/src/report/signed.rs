@@ -149,13 +149,14 @@ fn shortcomings(report: &Value) -> Vec<String> {
         let number = |key: &str| account.get(key).and_then(Value::as_u64).unwrap_or_default();
         let sum =
             |key: &str| account.get(key).and_then(Value::as_object).into_iter().flatten().filter_map(|(_, n)| n.as_u64()).sum::<u64>();
-        let told = number("imported") + number("merged") + sum("skipped") + sum("failed") + sum("not_yet");
+        let (_, told) = told(account);
         if told != number("rows") {
             found.push(format!("{table}: {} rows, of which {told} are accounted for", number("rows")));
         }
         if sum("failed") > 0 {
             found.push(format!("{table}: {} rows failed", sum("failed")));
         }
+        found.extend(parts(table, account, number("rows")));
     }
     if report.get("blocked").and_then(Value::as_bool) != Some(false) {
         found.push("something had to be settled first".to_owned());
@@ -177,11 +178,40 @@ fn shortcomings(report: &Value) -> Vec<String> {
         if differing != Some(0) {
             found.push(format!("{} difference(s)", differing.map_or("an unknown number of".to_owned(), |n| n.to_string())));
         }
+        let replay = |key: &str| verification.get("replay").and_then(|r| r.get(key)?.as_u64()).unwrap_or_default();
+        if replay("differing") + replay("unanswered") > 0 {
+            found.push(format!("{} call(s) answered differently, {} not at all", replay("differing"), replay("unanswered")));
+        }
         if verification.get("unreadable").and_then(Value::as_u64) != Some(0) {
             found.push("old rows that could not be read were not compared".to_owned());
         }
     }
     found
+}
+
+/// What does not add up of a table's tenants, where it tells of any.
+fn parts(table: &str, account: &Value, whole: u64) -> Vec<String> {
+    let mut found = Vec::new();
+    let Some(tenants) = account.get("tenants").and_then(Value::as_object) else { return found };
+    let mut rows = 0;
+    for (tenant, part) in tenants {
+        let of = told(part);
+        rows += of.0;
+        if of.0 != of.1 {
+            found.push(format!("{table} of {tenant}: {} rows, of which {} are accounted for", of.0, of.1));
+        }
+    }
+    if rows != whole {
+        found.push(format!("{table}: {whole} rows, of which its tenants have {rows}"));
+    }
+    found
+}
+
+/// An account's rows, and how many of them it tells of.
+fn told(account: &Value) -> (u64, u64) {
+    let number = |key: &str| account.get(key).and_then(Value::as_u64).unwrap_or_default();
+    let sum = |key: &str| account.get(key).and_then(Value::as_object).into_iter().flatten().filter_map(|(_, n)| n.as_u64()).sum::<u64>();
+    (number("rows"), number("imported") + number("merged") + sum("skipped") + sum("failed") + sum("not_yet"))
 }
 
 #[cfg(test)]
@@ -241,5 +271,11 @@ mod tests {
         wrong["tables"]["AM_API"]["rows"] = json!(9);
         let text = wrong.to_string();
         assert_eq!(check(&text, &key.sign(&text), None).unwrap().shortcomings[0], "AM_API: 9 rows, of which 5 are accounted for");
+        let mut split = report();
+        let part = |rows: u64| json!({"rows": rows, "imported": 2, "merged": 0, "skipped": {}, "failed": {}, "not_yet": {}});
+        split["tables"]["AM_API"]["tenants"] = json!({"a.example": part(2), "b.example": part(4)});
+        let text = split.to_string();
+        let told = check(&text, &key.sign(&text), None).unwrap().shortcomings;
+        assert_eq!(told, ["AM_API of b.example: 4 rows, of which 2 are accounted for", "AM_API: 5 rows, of which its tenants have 6"]);
     }
 }

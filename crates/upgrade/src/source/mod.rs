@@ -14,6 +14,7 @@ pub mod keystore;
 pub mod location;
 mod mysql;
 pub mod newer;
+mod owned;
 mod pkcs12;
 mod postgres;
 mod row;
@@ -27,7 +28,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 pub use error::{Cause, SourceError};
 pub use location::{Location, LocationError, Server};
-pub use row::{CellError, Column, Row, Table};
+pub use owned::{Whose, whose};
+pub use row::{CellError, Column, Owner, Row, Table};
 pub use rows::Rows;
 pub use site::{MountedRegistry, Site, SiteDatabases};
 pub use value::{CELL_MAX_BYTES, Kind, Misfit, Value};
@@ -233,6 +235,27 @@ impl Source {
             Engine::Postgres(postgres) => postgres.count(found, &self.shown).await,
             Engine::Dump(dump) => Ok(dump.count(&found.name)),
             Engine::Csv(folder) => Ok(folder.count(&found.name)),
+        }
+    }
+
+    /// Counts a table's rows by what one of its columns holds; a cell that does not read counts as NULL. None without table or column.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] when reading fails.
+    pub async fn count_by(&self, table: &str, column: &str) -> Result<Vec<(Option<String>, u64)>, SourceError> {
+        let Some(found) = self.table(table).filter(|t| t.has(column)) else { return Ok(Vec::new()) };
+        match &self.engine {
+            Engine::MySql(mysql) => mysql.count_by(found, column, &self.shown).await,
+            Engine::Postgres(postgres) => postgres.count_by(found, column, &self.shown).await,
+            Engine::H2(_) | Engine::Dump(_) | Engine::Csv(_) => {
+                let mut rows = self.scan(table);
+                let mut counts: BTreeMap<Option<String>, u64> = BTreeMap::new();
+                while let Some(row) = rows.next().await? {
+                    *counts.entry(row.text(column).ok().flatten()).or_default() += 1;
+                }
+                Ok(counts.into_iter().collect())
+            }
         }
     }
 }

@@ -109,6 +109,23 @@ impl MySql {
             _ => Err(SourceError::Interrupted { table: table.name.clone() }),
         }
     }
+
+    /// See [`super::Source::count_by`].
+    pub(super) async fn count_by(&self, table: &Table, column: &str, shown: &str) -> Result<Vec<(Option<String>, u64)>, SourceError> {
+        let failed = |cause: sqlx::Error| SourceError::Read { table: table.name.clone(), from: shown.to_owned(), cause: Box::new(cause) };
+        let column = quoted(table.spelled(column));
+        // By bytes: two names that differ in case are two.
+        let sql = format!("SELECT CAST({column} AS BINARY), COUNT(*) FROM {} GROUP BY 1", quoted(&table.name));
+        let mut connection = self.connection.lock().await;
+        let mut found = sqlx::raw_sql(AssertSqlSafe(sql)).fetch(&mut *connection);
+        let mut counts = Vec::new();
+        while let Some(row) = found.try_next().await.map_err(failed)? {
+            let count = cell(&row, 1).map_err(failed)?.and_then(|text| String::from_utf8(text).ok()?.parse().ok());
+            let count = count.ok_or_else(|| SourceError::Interrupted { table: table.name.clone() })?;
+            counts.push((cell(&row, 0).map_err(failed)?.and_then(|text| String::from_utf8(text).ok()), count));
+        }
+        Ok(counts)
+    }
 }
 
 /// The bucket of a key, as SQL. By the bytes of the key: two spellings that the column's collation calls equal may lie in two buckets.

@@ -103,12 +103,28 @@ impl Postgres {
         let count = cell(&row, 0).map_err(failed)?.and_then(|text| text.parse().ok());
         count.ok_or_else(|| SourceError::Interrupted { table: table.name.clone() })
     }
+
+    /// See [`super::Source::count_by`].
+    pub(super) async fn count_by(&self, table: &Table, column: &str, shown: &str) -> Result<Vec<(Option<String>, u64)>, SourceError> {
+        let failed = |cause: sqlx::Error| SourceError::Read { table: table.name.clone(), from: shown.to_owned(), cause: Box::new(cause) };
+        let column = quoted(table.spelled(column));
+        let sql = format!("SELECT {column}, COUNT(*) FROM {} GROUP BY 1", quoted(&table.name));
+        let mut connection = self.connection.lock().await;
+        let mut found = sqlx::raw_sql(AssertSqlSafe(sql)).fetch(&mut *connection);
+        let mut counts = Vec::new();
+        while let Some(row) = found.try_next().await.map_err(failed)? {
+            let count = cell(&row, 1).map_err(failed)?.and_then(|text| text.parse().ok());
+            let count = count.ok_or_else(|| SourceError::Interrupted { table: table.name.clone() })?;
+            counts.push((cell(&row, 0).map_err(failed)?, count));
+        }
+        Ok(counts)
+    }
 }
 
 /// The bucket of a key, as SQL.
 fn bucket(table: &Table, key: &str, of: u32) -> String {
     // As the table spells it: PostgreSQL cares.
-    let key = table.position(key).and_then(|at| table.columns.get(at)).map_or(key, |c| c.name.as_str());
+    let key = table.spelled(key);
     format!("(('x' || left(md5(coalesce({}::text, '')), 7))::bit(28)::int % {of})", quoted(key))
 }
 

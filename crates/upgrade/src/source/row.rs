@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use chrono::NaiveDateTime;
 
+use super::owned::{Whose, owner_of};
 use super::value::{Kind, Misfit, Value};
 
 /// A column as declared.
@@ -44,6 +45,11 @@ impl Table {
         }
     }
 
+    /// A column's name as the table spells it, which PostgreSQL wants.
+    pub(super) fn spelled<'a>(&'a self, name: &'a str) -> &'a str {
+        self.position(name).and_then(|at| self.columns.get(at)).map_or(name, |c| c.name.as_str())
+    }
+
     /// Whether this version of the table has the column.
     pub fn has(&self, name: &str) -> bool {
         self.position(name).is_some()
@@ -62,6 +68,17 @@ pub struct CellError {
     pub row: u64,
     /// Why.
     pub misfit: Misfit,
+    /// Whose row it is, where its table says so.
+    pub owner: Option<Owner>,
+}
+
+/// Whose a row is, as it says itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// What the cell names.
+    pub whose: Whose,
+    /// The cell; `None` for NULL.
+    pub cell: Option<String>,
 }
 
 /// One row.
@@ -141,7 +158,7 @@ impl Row {
 
     /// The error a caller raises about this row himself.
     pub fn misfit(&self, column: &str, misfit: Misfit) -> CellError {
-        CellError { table: self.table.name.clone(), column: column.to_owned(), row: self.number, misfit }
+        CellError { table: self.table.name.clone(), column: column.to_owned(), row: self.number, misfit, owner: owner_of(self) }
     }
 
     pub(crate) fn weight(&self) -> usize {

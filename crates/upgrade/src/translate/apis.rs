@@ -127,8 +127,8 @@ pub(super) fn translate(
                 words,
             );
         }
-        if old.row.is_some() {
-            desk.ledger.imported(TABLE);
+        if let Some(row) = &old.row {
+            desk.ledger.imported((TABLE, desk.owners.api(row.id)));
         }
         done.push(carried);
     }
@@ -147,10 +147,10 @@ fn default_versions(desk: &mut Desk<'_>) -> HashMap<(String, String), String> {
     for row in &desk.old.default_versions {
         let at = (row.provider.clone(), row.name.clone());
         if !known.contains(&at) {
-            desk.ledger.skipped(TABLE, "its API is gone", 1);
+            desk.ledger.skipped((TABLE, desk.owners.user(Some(&row.provider))), "its API is gone", 1);
             continue;
         }
-        desk.ledger.merged(TABLE, 1);
+        desk.ledger.merged((TABLE, desk.owners.user(Some(&row.provider))), 1);
         let (served, wanted) = (said(row.published.as_deref()), said(row.default.as_deref()));
         if let (Some(served), Some(wanted)) = (served, wanted)
             && served != wanted
@@ -265,13 +265,14 @@ fn one(
 }
 
 fn fail(desk: &mut Desk<'_>, old: &OldApi, reason: &str, origin: &str) {
+    let tenant = old.row.as_ref().and_then(|row| desk.owners.api(row.id));
     if old.row.is_some() {
-        desk.ledger.failed(TABLE, reason, 1);
+        desk.ledger.failed((TABLE, tenant), reason, 1);
     }
     // What hangs on it goes with it.
     let rows = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    desk.ledger.skipped("AM_API_URL_MAPPING", "its API could not be carried", rows(old.url_mappings.len()));
-    desk.ledger.skipped("AM_API_LC_EVENT", "its API could not be carried", rows(old.lifecycle_events.len()));
+    desk.ledger.skipped(("AM_API_URL_MAPPING", tenant), "its API could not be carried", rows(old.url_mappings.len()));
+    desk.ledger.skipped(("AM_API_LC_EVENT", tenant), "its API could not be carried", rows(old.lifecycle_events.len()));
     desk.block(About::Api, "The API and its subscriptions would be lost.", origin, format!("{}: {reason}", old.identity().1));
 }
 
@@ -301,7 +302,7 @@ fn events(desk: &mut Desk<'_>, old: &OldApi) -> Vec<LifecycleEvent> {
     let mut found = Vec::new();
     for row in &old.lifecycle_events {
         let Some(to) = LifecycleState::parse(&row.new) else {
-            desk.ledger.skipped(TABLE, "names a state of the site's own", 1);
+            desk.ledger.skipped((TABLE, desk.owners.api(row.api_id)), "names a state of the site's own", 1);
             desk.note(
                 About::Api,
                 "The step is left out of its history.",
@@ -310,7 +311,7 @@ fn events(desk: &mut Desk<'_>, old: &OldApi) -> Vec<LifecycleEvent> {
             );
             continue;
         };
-        desk.ledger.merged(TABLE, 1);
+        desk.ledger.merged((TABLE, desk.owners.api(row.api_id)), 1);
         let user = desk.names.user(row.user_id.as_deref().unwrap_or_default(), row.tenant_id).to_string();
         let at = desk.at(TABLE, "EVENT_DATE", row.at).unwrap_or(Timestamp(0));
         found.push(LifecycleEvent { from: row.previous.as_deref().and_then(LifecycleState::parse), to, user, at });

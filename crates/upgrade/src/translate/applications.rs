@@ -17,8 +17,8 @@ pub(super) fn translate(desk: &mut Desk<'_>, limits: &mut Limits, users: &[Carri
     let busy: HashSet<i64> = desk.old.applications.iter().map(|a| a.subscriber_id).collect();
     for subscriber in &desk.old.subscribers {
         match busy.contains(&subscriber.id) {
-            true => desk.ledger.merged("AM_SUBSCRIBER", 1),
-            false => desk.ledger.skipped("AM_SUBSCRIBER", "has no application", 1),
+            true => desk.ledger.merged(("AM_SUBSCRIBER", subscriber.tenant_id), 1),
+            false => desk.ledger.skipped(("AM_SUBSCRIBER", subscriber.tenant_id), "has no application", 1),
         }
     }
     let (attributes, groups) = belongings(desk);
@@ -28,12 +28,12 @@ pub(super) fn translate(desk: &mut Desk<'_>, limits: &mut Limits, users: &[Carri
     for old in desk.old.applications.iter() {
         let origin = format!("{TABLE} {} ({})", old.id, old.name);
         let Some(subscriber) = subscribers.get(&old.subscriber_id) else {
-            desk.ledger.failed(TABLE, "its subscriber is gone", 1);
+            desk.ledger.failed((TABLE, desk.owners.application(old.id)), "its subscriber is gone", 1);
             desk.warn(About::Application, "The application is left out, with its keys and subscriptions.", origin, "nobody owns it");
             continue;
         };
         let Some(tenant) = desk.names.tenant(subscriber.tenant_id) else {
-            desk.ledger.skipped(TABLE, "its tenant is gone", 1);
+            desk.ledger.skipped((TABLE, desk.owners.application(old.id)), "its tenant is gone", 1);
             desk.warn(
                 About::Application,
                 "The application is left out, with its keys and subscriptions.",
@@ -58,7 +58,7 @@ pub(super) fn translate(desk: &mut Desk<'_>, limits: &mut Limits, users: &[Carri
             );
         }
         if !taken.insert((tenant.0, owner.clone(), old.name.clone())) {
-            desk.ledger.failed(TABLE, "another application of its owner has that name", 1);
+            desk.ledger.failed((TABLE, desk.owners.application(old.id)), "another application of its owner has that name", 1);
             desk.block(
                 About::Application,
                 "An owner's applications must have different names; rename one in the old installation.",
@@ -108,7 +108,7 @@ pub(super) fn translate(desk: &mut Desk<'_>, limits: &mut Limits, users: &[Carri
             created_at: made,
             updated_at: desk.at(TABLE, "UPDATED_TIME", old.updated).unwrap_or(made),
         };
-        desk.ledger.imported(TABLE);
+        desk.ledger.imported((TABLE, desk.owners.application(old.id)));
         done.push(Carried { key: old.id.to_string(), value: application });
     }
     done
@@ -122,18 +122,22 @@ fn belongings(desk: &mut Desk<'_>) -> (Attributes, Groups) {
     let (mut attributes, mut groups) = (Attributes::new(), Groups::new());
     for row in desk.old.application_attributes.iter() {
         if !known.contains(&row.application_id) {
-            desk.ledger.skipped("AM_APPLICATION_ATTRIBUTES", "its application is gone", 1);
+            desk.ledger.skipped(("AM_APPLICATION_ATTRIBUTES", desk.owners.application(row.application_id)), "its application is gone", 1);
             continue;
         }
-        desk.ledger.merged("AM_APPLICATION_ATTRIBUTES", 1);
+        desk.ledger.merged(("AM_APPLICATION_ATTRIBUTES", desk.owners.application(row.application_id)), 1);
         attributes.entry(row.application_id).or_default().push((row.name.clone(), row.value.clone().unwrap_or_default()));
     }
     for row in desk.old.application_groups.iter() {
         if !known.contains(&row.application_id) {
-            desk.ledger.skipped("AM_APPLICATION_GROUP_MAPPING", "its application is gone", 1);
+            desk.ledger.skipped(
+                ("AM_APPLICATION_GROUP_MAPPING", desk.owners.application(row.application_id)),
+                "its application is gone",
+                1,
+            );
             continue;
         }
-        desk.ledger.merged("AM_APPLICATION_GROUP_MAPPING", 1);
+        desk.ledger.merged(("AM_APPLICATION_GROUP_MAPPING", desk.owners.application(row.application_id)), 1);
         groups.entry(row.application_id).or_default().push(row.group_id.clone());
     }
     attributes.values_mut().for_each(|a| a.sort());

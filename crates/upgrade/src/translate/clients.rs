@@ -14,6 +14,7 @@ use crate::old::{
 use crate::packed::Packed;
 
 const TABLE: &str = "IDN_OAUTH_CONSUMER_APPS";
+const REGISTRATION: &str = "AM_APPLICATION_REGISTRATION";
 /// What an old server gave its tokens when nothing said otherwise.
 const OLD_DEFAULT_SECONDS: i64 = 3600;
 /// A script of the old product wrote this number of milliseconds into a column of seconds.
@@ -34,8 +35,8 @@ pub(super) fn translate(desk: &mut Desk<'_>, users: &[Carried<User>]) -> Packed<
             asked.insert((application, kind.to_ascii_uppercase()), validity(&row));
         }
         match row.application_id {
-            Some(id) if known.contains(&id) => desk.ledger.merged("AM_APPLICATION_REGISTRATION", 1),
-            _ => desk.ledger.skipped("AM_APPLICATION_REGISTRATION", "its application is gone", 1),
+            Some(id) if known.contains(&id) => desk.ledger.merged((REGISTRATION, desk.owners.application(id)), 1),
+            _ => desk.ledger.skipped(REGISTRATION, "its application is gone", 1),
         }
     }
     let made: HashMap<i64, Option<Timestamp>> =
@@ -48,23 +49,23 @@ pub(super) fn translate(desk: &mut Desk<'_>, users: &[Carried<User>]) -> Packed<
         // A consumer key is no secret, but long enough to be cut in a report.
         let origin = format!("{TABLE} {}", old.key);
         if old.oauth_version.as_deref().is_some_and(|v| v.eq_ignore_ascii_case("OAuth-1.0a")) {
-            desk.ledger.skipped(TABLE, "an OAuth 1 client, which API Manager did not use", 1);
+            desk.ledger.skipped((TABLE, old.tenant_id.unwrap_or(SUPER_TENANT_ID)), "an OAuth 1 client, which API Manager did not use", 1);
             continue;
         }
         let sealed = |text: &str| desk.old.encryption.is_on() && looks_encrypted(text);
         if sealed(&old.key) || old.secret.as_ref().is_some_and(|s| sealed(s.expose())) {
-            desk.ledger.failed(TABLE, "encrypted, and no key opens it", 1);
+            desk.ledger.failed((TABLE, old.tenant_id.unwrap_or(SUPER_TENANT_ID)), "encrypted, and no key opens it", 1);
             let words = format!("the key or secret of {} is encrypted", old.name.as_deref().unwrap_or("a client"));
             desk.find(desk.sealed(), About::Client, SEALED, origin, words);
             continue;
         }
         if !seen.insert(short(&old.key)) {
-            desk.ledger.merged(TABLE, 1);
+            desk.ledger.merged((TABLE, old.tenant_id.unwrap_or(SUPER_TENANT_ID)), 1);
             continue;
         }
         let tenant_id = old.tenant_id.unwrap_or(SUPER_TENANT_ID);
         let Some(tenant) = desk.names.tenant(tenant_id) else {
-            desk.ledger.skipped(TABLE, "its tenant is gone", 1);
+            desk.ledger.skipped((TABLE, old.tenant_id.unwrap_or(SUPER_TENANT_ID)), "its tenant is gone", 1);
             desk.warn(About::Client, "The client is left out.", origin, format!("it belongs to tenant {tenant_id}, which does not exist"));
             continue;
         };
@@ -107,7 +108,7 @@ pub(super) fn translate(desk: &mut Desk<'_>, users: &[Carried<User>]) -> Packed<
             active,
             created_at: mapping.and_then(|(application, _)| made.get(application).copied().flatten()).unwrap_or(Timestamp(0)),
         };
-        desk.ledger.imported(TABLE);
+        desk.ledger.imported((TABLE, old.tenant_id.unwrap_or(SUPER_TENANT_ID)));
         done.push(Carried { key: old.key.clone(), value: client });
     }
     done
@@ -126,9 +127,9 @@ fn second_copies(desk: &mut Desk<'_>) -> BTreeMap<(i64, String), Secret<String>>
                 if lacking.contains(&key) {
                     found.insert((row.tenant_id, key), value);
                 }
-                desk.ledger.merged(TABLE, 1);
+                desk.ledger.merged((TABLE, row.tenant_id), 1);
             }
-            _ => desk.ledger.not_yet(TABLE, "sign-in settings of service providers", 1),
+            _ => desk.ledger.not_yet((TABLE, row.tenant_id), "sign-in settings of service providers", 1),
         }
     }
     found

@@ -25,6 +25,7 @@ pub(super) fn translate(desk: &mut Desk<'_>, tenants: &[Carried<Tenant>]) -> Vec
         error_format: error_format(desk, generation, version),
         token_paths: true,
         domain_restriction: domain_restriction(desk, version),
+        token_kinds: token_kinds(desk, version),
         domain_header: domain_header(desk),
         backend_jwt: backend_jwt(desk, generation),
     };
@@ -83,6 +84,22 @@ fn domain_restriction(desk: &mut Desk<'_>, version: &str) -> bool {
         }
     }
     asked
+}
+
+/// Every old version refused the other kind of token, which 4.0.0 lets in.
+fn token_kinds(desk: &mut Desk<'_>, version: &str) -> bool {
+    let kinds = ["application", "application_user", "application user"];
+    let names = |scheme: &Option<String>| said(scheme.as_deref()).is_some_and(|s| kinds.contains(&s.to_ascii_lowercase().as_str()));
+    let named = desk.old.apis.iter().flat_map(|api| &api.url_mappings).filter(|row| names(&row.auth_scheme)).count();
+    if named > 0 {
+        desk.note(
+            About::Scope,
+            "They go on refusing the other kind with 900905, although 4.0.0 no longer tells them apart; the switch token_kinds of a tenant, or of an API, ends that.",
+            "AM_API_URL_MAPPING",
+            format!("{named} resource(s) take only tokens of applications, or only those of users; {version} asks for them"),
+        );
+    }
+    true
 }
 
 /// The header that names a calling site, where it is not the gateway's own default.

@@ -18,11 +18,11 @@ pub(super) fn translate(desk: &mut Desk<'_>) -> Vec<Carried<CustomRule>> {
     for old in &desk.old.policies.global {
         let origin = format!("{TABLE} {} ({})", old.id, old.name);
         let Some(tenant) = desk.names.tenant(old.tenant_id) else {
-            desk.ledger.skipped(TABLE, "its tenant is gone", 1);
+            desk.ledger.skipped((TABLE, old.tenant_id), "its tenant is gone", 1);
             continue;
         };
         if done.iter().any(|d| d.value.tenant == tenant && d.value.name == old.name) {
-            desk.ledger.failed(TABLE, "another rule has that name", 1);
+            desk.ledger.failed((TABLE, old.tenant_id), "another rule has that name", 1);
             desk.warn(About::Limit, "The first of the two is kept.", origin, "two custom rules have one name");
             continue;
         }
@@ -41,7 +41,7 @@ pub(super) fn translate(desk: &mut Desk<'_>) -> Vec<Carried<CustomRule>> {
             deployed: old.deployed.unwrap_or(true),
         };
         tell(desk, &rule, origin);
-        desk.ledger.imported(TABLE);
+        desk.ledger.imported((TABLE, old.tenant_id));
         done.push(Carried { key: old.id.to_string(), value: rule });
     }
     done

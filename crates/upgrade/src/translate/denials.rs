@@ -29,13 +29,13 @@ pub(super) fn translate(
         let origin = format!("{TABLE} {}", old.id);
         let domain = said(old.domain.as_deref()).unwrap_or(model::SUPER_TENANT_DOMAIN);
         let Some(tenant) = desk.names.tenant_by_domain(domain) else {
-            desk.ledger.skipped(TABLE, "its tenant is gone", 1);
+            desk.ledger.skipped((TABLE, desk.owners.domain(old.domain.as_deref())), "its tenant is gone", 1);
             continue;
         };
         let refused = match denial(desk, old.kind.trim(), said(old.value.as_deref()).unwrap_or_default(), domain) {
             Ok(refused) => refused,
             Err(words) => {
-                desk.ledger.failed(TABLE, "does not read", 1);
+                desk.ledger.failed((TABLE, desk.owners.domain(old.domain.as_deref())), "does not read", 1);
                 desk.warn(About::Scope, "The block is left out: nobody is refused by it. Make it anew here.", origin, words);
                 continue;
             }
@@ -45,7 +45,7 @@ pub(super) fn translate(
             if let Some(first) = done.iter_mut().find(|d| d.value.tenant == tenant && d.value.refused == refused) {
                 first.value.enabled |= old.enabled.unwrap_or(true);
             }
-            desk.ledger.merged(TABLE, 1);
+            desk.ledger.merged((TABLE, desk.owners.domain(old.domain.as_deref())), 1);
             continue;
         }
         let meets = match &refused {
@@ -61,7 +61,7 @@ pub(super) fn translate(
             Some(Ok(id)) => id,
             _ => PolicyId::derived(&[desk.input.source, "deny", &old.id.to_string()]),
         };
-        desk.ledger.imported(TABLE);
+        desk.ledger.imported((TABLE, desk.owners.domain(old.domain.as_deref())));
         // A row that does not say is one from before it could be switched.
         let policy = DenyPolicy { id, tenant, refused, enabled: old.enabled.unwrap_or(true) };
         done.push(Carried { key: old.id.to_string(), value: policy });

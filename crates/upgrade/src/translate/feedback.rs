@@ -17,11 +17,11 @@ pub(super) fn comments(desk: &mut Desk<'_>, apis: &[Carried<CarriedApi>]) -> Vec
             let origin = format!("{TABLE} {}", row.id);
             let (Some(api), Some(text)) = (api, row.text.as_deref().filter(|t| !t.trim().is_empty())) else {
                 let why = if api.is_none() { "its API could not be carried" } else { "says nothing" };
-                desk.ledger.skipped(TABLE, why, 1);
+                desk.ledger.skipped((TABLE, desk.owners.api(row.api_id)), why, 1);
                 desk.note(About::Feedback, "The comment is left out.", origin, why);
                 continue;
             };
-            desk.ledger.imported(TABLE);
+            desk.ledger.imported((TABLE, desk.owners.api(row.api_id)));
             let comment = Comment {
                 id: CommentId::derived(&[desk.input.source, &row.id.to_string()]),
                 api: *api,
@@ -61,16 +61,16 @@ pub(super) fn ratings(desk: &mut Desk<'_>, apis: &[Carried<CarriedApi>]) -> Vec<
                     (_, None) => "its subscriber is gone",
                     _ => "is not between 1 and 5",
                 };
-                desk.ledger.skipped(TABLE, why, 1);
+                desk.ledger.skipped((TABLE, desk.owners.api(row.api_id)), why, 1);
                 desk.warn(About::Feedback, "The rating is left out, and the API's average is without it.", origin, why);
                 continue;
             };
             if !taken.insert((*api, user.to_owned())) {
-                desk.ledger.merged(TABLE, 1);
+                desk.ledger.merged((TABLE, desk.owners.api(row.api_id)), 1);
                 desk.note(About::Feedback, "The later of the two is carried.", origin, format!("{user} rated the API twice"));
                 continue;
             }
-            desk.ledger.imported(TABLE);
+            desk.ledger.imported((TABLE, desk.owners.api(row.api_id)));
             let id = RatingId::derived(&[desk.input.source, &row.id.to_string()]);
             done.push(Carried { key: row.id.to_string(), value: Rating { id, api: *api, user: user.to_owned(), stars } });
         }

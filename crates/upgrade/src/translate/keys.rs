@@ -27,17 +27,17 @@ pub(super) fn translate(
         let key = format!("{}/{}", old.application_id, old.key_type);
         let origin = format!("{TABLE} {key}");
         let Some((at, application)) = numbers.get(&old.application_id) else {
-            desk.ledger.skipped(TABLE, "its application is gone", 1);
+            desk.ledger.skipped((TABLE, desk.owners.application(old.application_id)), "its application is gone", 1);
             continue;
         };
         let Some(key_type) = KeyType::parse(old.key_type.trim()) else {
-            desk.ledger.failed(TABLE, "its type is not known", 1);
+            desk.ledger.failed((TABLE, desk.owners.application(old.application_id)), "its type is not known", 1);
             desk.warn(About::Key, "The key is left out.", origin, format!("a key of type {}", old.key_type));
             continue;
         };
         let consumer_key = said(old.consumer_key.as_deref());
         if consumer_key.is_some_and(|k| !taken.insert(short(k))) {
-            desk.ledger.failed(TABLE, "its client is another key's already", 1);
+            desk.ledger.failed((TABLE, desk.owners.application(old.application_id)), "its client is another key's already", 1);
             desk.warn(
                 About::Key,
                 "The second key is left out; calls with the client count for the first application.",
@@ -47,7 +47,7 @@ pub(super) fn translate(
             continue;
         }
         if !places.insert((old.application_id, key_type.name())) {
-            desk.ledger.merged(TABLE, 1);
+            desk.ledger.merged((TABLE, desk.owners.application(old.application_id)), 1);
             continue;
         }
         let mut mode = old.create_mode.as_deref().and_then(KeyMappingMode::parse).unwrap_or(KeyMappingMode::Created);
@@ -84,7 +84,7 @@ pub(super) fn translate(
             mode,
             allowed_domains: consumer_key.and_then(|k| domains.get(k)).cloned().unwrap_or_default(),
         };
-        desk.ledger.imported(TABLE);
+        desk.ledger.imported((TABLE, desk.owners.application(old.application_id)));
         done.push(Carried { key, value: mapping });
     }
     done
@@ -96,15 +96,15 @@ fn allowed_domains(desk: &mut Desk<'_>) -> HashMap<String, Vec<String>> {
     let mut found: HashMap<String, Vec<String>> = HashMap::new();
     for row in desk.old.key_domains.iter() {
         let Some(domain) = said(row.domain.as_deref()) else {
-            desk.ledger.skipped(DOMAINS, "names no domain", 1);
+            desk.ledger.skipped((DOMAINS, desk.owners.client(&row.consumer_key)), "names no domain", 1);
             continue;
         };
         if !known.contains(&short(&row.consumer_key)) {
-            desk.ledger.skipped(DOMAINS, "its key is gone", 1);
+            desk.ledger.skipped((DOMAINS, desk.owners.client(&row.consumer_key)), "its key is gone", 1);
         } else if domain.eq_ignore_ascii_case("ALL") {
-            desk.ledger.merged(DOMAINS, 1);
+            desk.ledger.merged((DOMAINS, desk.owners.client(&row.consumer_key)), 1);
         } else {
-            desk.ledger.merged(DOMAINS, 1);
+            desk.ledger.merged((DOMAINS, desk.owners.client(&row.consumer_key)), 1);
             let list = found.entry(row.consumer_key.clone()).or_default();
             if !list.iter().any(|d| d == domain) {
                 list.push(domain.to_owned());

@@ -54,7 +54,7 @@ use model::{
 pub use endpoints::EndpointMap;
 pub use files::WantedFile;
 pub use finding::{About, Finding, Severity};
-pub use ledger::{Account, Ledger};
+pub use ledger::{Account, INSTALLATION, Ledger};
 pub use names::Names;
 #[cfg(test)]
 pub(crate) use policies::bare;
@@ -62,7 +62,7 @@ pub(crate) use sequences::{STEP_CANNOT_RUN, is_stock as is_stock_sequence};
 pub use subscriptions::Subscriptions;
 
 use crate::environments::Destinations;
-use crate::old::{Installation, people::SUPER_TENANT_ID, stores::OldUserStore};
+use crate::old::{Installation, owners::Owners, people::SUPER_TENANT_ID, stores::OldUserStore};
 use crate::packed::{Packed, Squeezed};
 use crate::source::{
     Site,
@@ -340,6 +340,8 @@ struct Desk<'a> {
     input: &'a Input<'a>,
     old: &'a Installation,
     names: Names,
+    /// Whose the rows of tables are.
+    owners: Owners,
     findings: Vec<Finding>,
     ledger: Ledger,
     /// Roles that have another name here, by tenant and old name in lower case.
@@ -352,22 +354,26 @@ struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     fn new(input: &'a Input<'a>) -> Self {
-        let mut ledger = Ledger::default();
-        for count in &input.old.counts {
-            if input.serving.serves(&count.source, &count.table) {
-                ledger.rows(&count.table, count.rows);
+        let names = Names::of(input.old, input.settings);
+        let owners = Owners::of(input.old);
+        let mut ledger = Ledger::new(names.domains());
+        for count in input.old.counts.iter().filter(|count| input.serving.serves(&count.source, &count.table)) {
+            match &count.by_tenant {
+                Some(rows) => ledger.rows_by_tenant(&count.table, rows),
+                None => ledger.rows(&count.table, count.rows),
             }
         }
         for fault in &input.old.unreadable {
             let table = fault.table.to_ascii_uppercase();
             if matches!(tables::fate(&table), tables::Fate::ByRow) {
-                ledger.failed(&table, "unreadable", 1);
+                ledger.failed((table.as_str(), owners.of_unreadable(fault)), "unreadable", 1);
             }
         }
         Self {
             input,
             old: input.old,
-            names: Names::of(input.old, input.settings),
+            names,
+            owners,
             findings: Vec::new(),
             ledger,
             renamed: HashMap::new(),
@@ -399,13 +405,17 @@ impl<'a> Desk<'a> {
 
     /// Settles what no noun took row by row, and gives up findings, worst first, and ledger.
     fn close(mut self) -> (Vec<Finding>, Ledger) {
-        let rows: Vec<(String, u64)> = self.ledger.accounts().map(|(table, account)| (table.to_owned(), account.rows)).collect();
-        for (table, rows) in rows {
-            match tables::fate(&table) {
-                tables::Fate::ByRow => {}
-                tables::Fate::NotYet(what) => self.ledger.not_yet(&table, what, rows),
-                tables::Fate::NotNeeded(why) => self.ledger.skipped(&table, why, rows),
-                tables::Fate::Merged => self.ledger.merged(&table, rows),
+        let tables: Vec<String> = self.ledger.accounts().map(|(table, _)| table.to_owned()).collect();
+        for table in &tables {
+            let parts: Vec<(Option<i64>, u64)> = self.ledger.parts(table).map(|(tenant, account)| (tenant, account.rows)).collect();
+            for (tenant, rows) in parts {
+                let of = (table.as_str(), tenant);
+                match tables::fate(table) {
+                    tables::Fate::ByRow => {}
+                    tables::Fate::NotYet(what) => self.ledger.not_yet(of, what, rows),
+                    tables::Fate::NotNeeded(why) => self.ledger.skipped(of, why, rows),
+                    tables::Fate::Merged => self.ledger.merged(of, rows),
+                }
             }
         }
         self.findings.sort();

@@ -4,7 +4,7 @@
 //! be an e-mail address, and hold a blank before the `@`, or a slash of its own. The primary store may have a name of its own, which then means
 //! the primary store here.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use model::{PRIMARY_STORE, SUPER_TENANT_DOMAIN, TenantId, UserName};
 
@@ -32,6 +32,11 @@ impl Names {
         let named = settings.and_then(|s| s.user_store.get("DomainName")).filter(|n| !n.is_empty());
         let slashed = old.users.iter().filter(|u| u.name.contains('/')).map(|u| (u.tenant_id, u.name.clone())).collect();
         Self { domains, ids, primary: named.map_or_else(|| PRIMARY_STORE.to_owned(), |n| n.to_ascii_uppercase()), slashed }
+    }
+
+    /// All domains, by the tenants' numbers.
+    pub fn domains(&self) -> BTreeMap<i64, String> {
+        self.domains.iter().map(|(id, domain)| (*id, domain.clone())).collect()
     }
 
     /// A tenant's domain, lower case.

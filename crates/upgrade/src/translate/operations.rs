@@ -21,7 +21,7 @@ pub(super) fn translate(desk: &mut Desk<'_>, old: &OldApi, api: &mut Api, define
         match found.iter_mut().find(|o| o.verb == operation.verb && o.target == operation.target) {
             None => found.push(operation),
             Some(first) => {
-                desk.ledger.merged(TABLE, 1);
+                desk.ledger.merged((TABLE, desk.owners.api(row.api_id)), 1);
                 if *first != operation {
                     let words = format!("{} {} stands twice with different rules", operation.verb, operation.target);
                     let (merged, unordered) = stricter(first.clone(), operation, |a, b| limits.stricter(api.tenant, a, b));
@@ -35,7 +35,7 @@ pub(super) fn translate(desk: &mut Desk<'_>, old: &OldApi, api: &mut Api, define
                 continue;
             }
         }
-        desk.ledger.merged(TABLE, 1);
+        desk.ledger.merged((TABLE, desk.owners.api(row.api_id)), 1);
     }
     if old.row.is_some() {
         let extra: Vec<String> = defined
@@ -68,7 +68,7 @@ fn one(
     origin: &str,
 ) -> Option<Operation> {
     let (Some(pattern), Some(verb)) = (said(row.pattern.as_deref()), said(row.verb.as_deref())) else {
-        desk.ledger.failed(TABLE, "has no pattern or no verb", 1);
+        desk.ledger.failed((TABLE, desk.owners.api(row.api_id)), "has no pattern or no verb", 1);
         desk.warn(About::Api, "The resource is left out.", origin, "the row has no pattern or no verb");
         return None;
     };

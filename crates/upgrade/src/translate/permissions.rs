@@ -154,13 +154,13 @@ impl Effective {
             holders.extend(found.iter().cloned());
             let Some(path) = paths.get(&(entry.tenant_id, entry.permission_id)) else {
                 let why = if registry.contains(&(entry.tenant_id, entry.permission_id)) { ACL } else { "its permission is gone" };
-                desk.ledger.skipped("UM_ROLE_PERMISSION", why, 1);
+                desk.ledger.skipped(("UM_ROLE_PERMISSION", entry.tenant_id), why, 1);
                 continue;
             };
             match (meant, found.is_empty()) {
-                (_, false) => desk.ledger.merged("UM_ROLE_PERMISSION", 1),
-                (None, true) => desk.ledger.skipped("UM_ROLE_PERMISSION", "role of another store", 1),
-                (Some(_), true) => desk.ledger.skipped("UM_ROLE_PERMISSION", "its role does not exist", 1),
+                (_, false) => desk.ledger.merged(("UM_ROLE_PERMISSION", entry.tenant_id), 1),
+                (None, true) => desk.ledger.skipped(("UM_ROLE_PERMISSION", entry.tenant_id), "role of another store", 1),
+                (Some(_), true) => desk.ledger.skipped(("UM_ROLE_PERMISSION", entry.tenant_id), "its role does not exist", 1),
             }
             for holder in found {
                 trees.entry(holder).or_default().put(path, entry.allowed.unwrap_or(true));
@@ -171,15 +171,15 @@ impl Effective {
             match paths.get(&(entry.tenant_id, entry.permission_id)) {
                 Some(path) => {
                     users.entry((entry.tenant_id, entry.user.clone())).or_default().put(path, entry.allowed.unwrap_or(true));
-                    desk.ledger.merged("UM_USER_PERMISSION", 1);
+                    desk.ledger.merged(("UM_USER_PERMISSION", entry.tenant_id), 1);
                 }
-                None => desk.ledger.skipped("UM_USER_PERMISSION", ACL, 1),
+                None => desk.ledger.skipped(("UM_USER_PERMISSION", entry.tenant_id), ACL, 1),
             }
         }
         for permission in &old.permissions {
             match permission.action.eq_ignore_ascii_case(EXECUTE) {
-                true => desk.ledger.merged("UM_PERMISSION", 1),
-                false => desk.ledger.skipped("UM_PERMISSION", ACL, 1),
+                true => desk.ledger.merged(("UM_PERMISSION", permission.tenant_id), 1),
+                false => desk.ledger.skipped(("UM_PERMISSION", permission.tenant_id), ACL, 1),
             }
         }
         for ((tenant, user), tree) in &users {

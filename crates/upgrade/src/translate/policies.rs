@@ -152,12 +152,12 @@ pub(super) fn translate(desk: &mut Desk<'_>) -> Limits {
         tables(desk, &mut limits);
     } else {
         files(desk, &mut limits);
-        for (table, rows) in [
-            ("AM_POLICY_SUBSCRIPTION", desk.old.policies.subscription.len()),
-            ("AM_POLICY_APPLICATION", desk.old.policies.application.len()),
-            ("AM_API_THROTTLE_POLICY", desk.old.policies.api.len()),
-        ] {
-            desk.ledger.skipped(table, "advanced throttling was switched off", u64::try_from(rows).unwrap_or(u64::MAX));
+        let policies = &desk.old.policies;
+        let plans = policies.subscription.iter().map(|p| ("AM_POLICY_SUBSCRIPTION", p.tenant_id));
+        let tiers = policies.application.iter().map(|p| ("AM_POLICY_APPLICATION", p.tenant_id));
+        let advanced = policies.api.iter().map(|p| ("AM_API_THROTTLE_POLICY", p.tenant_id));
+        for row in plans.chain(tiers).chain(advanced) {
+            desk.ledger.skipped(row, "advanced throttling was switched off", 1);
         }
     }
     let (ruling, ruling_rows, idle, idle_rows) = if uses_tables {
@@ -166,7 +166,9 @@ pub(super) fn translate(desk: &mut Desk<'_>) -> Limits {
         ("AM_TIER_PERMISSIONS", &desk.old.tier_permissions, "AM_THROTTLE_TIER_PERMISSIONS", &desk.old.policy_permissions)
     };
     permissions(desk, &mut limits, ruling, ruling_rows);
-    desk.ledger.skipped(idle, "not the table this version used", u64::try_from(idle_rows.len()).unwrap_or(u64::MAX));
+    for row in idle_rows {
+        desk.ledger.skipped((idle, row.tenant_id.unwrap_or(SUPER_TENANT_ID)), "not the table this version used", 1);
+    }
     kept(desk, &limits);
     switches::tell(desk);
     limits
@@ -306,7 +308,7 @@ fn tables(desk: &mut Desk<'_>, limits: &mut Limits) {
             attributes: attributes(desk, row.custom_attributes.as_deref(), &origin),
             ..plan(tenant, &row.name, limit)
         };
-        desk.ledger.imported(TABLE);
+        desk.ledger.imported((TABLE, row.tenant_id));
         limits.subscription.insert((tenant, row.name.clone()), Carried { key: key(tenant, &row.name), value });
     }
     for row in &policies.application {
@@ -328,7 +330,7 @@ fn tables(desk: &mut Desk<'_>, limits: &mut Limits) {
             description: row.description.clone(),
             ..application(tenant, &row.name, limit)
         };
-        desk.ledger.imported(TABLE);
+        desk.ledger.imported((TABLE, row.tenant_id));
         limits.application.insert((tenant, row.name.clone()), Carried { key: key(tenant, &row.name), value });
     }
     for row in &policies.api {
@@ -344,7 +346,7 @@ fn tables(desk: &mut Desk<'_>, limits: &mut Limits) {
             groups: groups(desk, policies, row, &origin),
             ..advanced(tenant, &row.name, limit)
         };
-        desk.ledger.imported(TABLE);
+        desk.ledger.imported((TABLE, row.tenant_id));
         limits.advanced.insert((tenant, row.name.clone()), Carried { key: key(tenant, &row.name), value });
     }
 }
@@ -352,7 +354,7 @@ fn tables(desk: &mut Desk<'_>, limits: &mut Limits) {
 fn tenant(desk: &mut Desk<'_>, table: &str, tenant: i64) -> Option<TenantId> {
     let found = desk.names.tenant(tenant);
     if found.is_none() {
-        desk.ledger.skipped(table, "its tenant is gone", 1);
+        desk.ledger.skipped((table, tenant), "its tenant is gone", 1);
     }
     found
 }
@@ -437,13 +439,13 @@ fn conditions(policies: &Policies, group: i64) -> Vec<Condition> {
 fn permissions(desk: &mut Desk<'_>, limits: &mut Limits, table: &str, rows: &[TierPermission]) {
     for row in rows {
         let Some(tenant) = desk.names.tenant(row.tenant_id.unwrap_or(SUPER_TENANT_ID)) else {
-            desk.ledger.skipped(table, "its tenant is gone", 1);
+            desk.ledger.skipped((table, row.tenant_id.unwrap_or(SUPER_TENANT_ID)), "its tenant is gone", 1);
             continue;
         };
         let name = row.tier.trim().to_owned();
         let roles = desk.roles(tenant, list(row.roles.as_deref()));
         if roles.is_empty() {
-            desk.ledger.skipped(table, "names no role", 1);
+            desk.ledger.skipped((table, row.tenant_id.unwrap_or(SUPER_TENANT_ID)), "names no role", 1);
             continue;
         }
         // Unlimited and the like may be restricted without being defined.
@@ -462,9 +464,9 @@ fn permissions(desk: &mut Desk<'_>, limits: &mut Limits, table: &str, rows: &[Ti
             Some(policy) => {
                 let allow = row.kind.as_deref().is_none_or(|k| k.trim().eq_ignore_ascii_case("allow"));
                 policy.value.permission = Some(PlanPermission { allow, roles });
-                desk.ledger.merged(table, 1);
+                desk.ledger.merged((table, row.tenant_id.unwrap_or(SUPER_TENANT_ID)), 1);
             }
-            None => desk.ledger.skipped(table, "its tier does not exist", 1),
+            None => desk.ledger.skipped((table, row.tenant_id.unwrap_or(SUPER_TENANT_ID)), "its tier does not exist", 1),
         }
     }
 }
@@ -586,7 +588,7 @@ mod tests {
         // A row of the tables that rule from 2.0 on.
         let mut old = bare::installation();
         let table = "AM_POLICY_SUBSCRIPTION".to_owned();
-        old.unreadable = vec![CellError { table, column: "QUOTA".to_owned(), row: 1, misfit: Misfit::Missing }];
+        old.unreadable = vec![CellError { table, column: "QUOTA".to_owned(), row: 1, misfit: Misfit::Missing, owner: None }];
         assert_eq!(blocking(&old), 1);
     }
 

@@ -96,7 +96,7 @@ pub(super) fn translate(desk: &mut Desk<'_>, effective: &Effective) -> Roles {
             everybodys(desk, &mut roles, &old);
             None
         } else if is_of_client(&old, &clients, effective) {
-            desk.ledger.skipped(old.table, CLIENT_ROLE, 1);
+            desk.ledger.skipped((old.table, old.tenant), CLIENT_ROLE, 1);
             None
         } else {
             take(desk, &mut roles, &special, effective, &old)
@@ -158,11 +158,11 @@ fn everybodys(desk: &mut Desk<'_>, roles: &mut Roles, old: &Old<'_>) {
     let known = Known { tenant: old.tenant, old: old.name.to_owned(), internal: true, ours: model::EVERYONE.to_owned() };
     roles.known.push(known);
     let Some(id) = desk.names.tenant(old.tenant).filter(|_| !old.name.eq_ignore_ascii_case(EVERYONE)) else {
-        desk.ledger.merged(old.table, 1);
+        desk.ledger.merged((old.table, old.tenant), 1);
         return;
     };
     let name = in_full(old);
-    desk.ledger.imported(old.table);
+    desk.ledger.imported((old.table, old.tenant));
     desk.warn(
         About::Role,
         "Every user carried gets it as a role of his own, so that scopes, plans and visibility that name it go on working. Users made later lack it: name Internal/everyone there instead.",
@@ -184,7 +184,7 @@ fn in_full(old: &Old<'_>) -> String {
 
 fn take(desk: &mut Desk<'_>, roles: &mut Roles, special: &BTreeMap<i64, Special>, effective: &Effective, old: &Old<'_>) -> Option<Taken> {
     let Some(id) = desk.names.tenant(old.tenant) else {
-        desk.ledger.skipped(old.table, "its tenant is gone", 1);
+        desk.ledger.skipped((old.table, old.tenant), "its tenant is gone", 1);
         return None;
     };
     let administers = special.get(&old.tenant).is_some_and(|s| s.is_admin(old.name, old.internal));
@@ -203,9 +203,9 @@ fn take(desk: &mut Desk<'_>, roles: &mut Roles, special: &BTreeMap<i64, Special>
     }
     let key = format!("{}/{ours}", old.tenant);
     if roles.list.iter().any(|r| r.key == key) {
-        desk.ledger.merged(old.table, 1);
+        desk.ledger.merged((old.table, old.tenant), 1);
     } else {
-        desk.ledger.imported(old.table);
+        desk.ledger.imported((old.table, old.tenant));
         roles.list.push(Carried { key, value: Role { tenant: id, name: ours.clone() } });
         roles.known.push(Known { tenant: old.tenant, old: old.name.to_owned(), internal: old.internal, ours: ours.clone() });
     }
@@ -230,22 +230,22 @@ fn free_name(desk: &Desk<'_>, old: &Old<'_>) -> String {
 
 fn members(desk: &mut Desk<'_>, roles: &mut Roles, names: &ByNumber) {
     let users: HashSet<(i64, i64)> = desk.old.users.iter().map(|u| (u.tenant_id, u.id)).collect();
-    let mut external = |desk: &mut Desk<'_>, table: &str, role: (i64, i64), user: (i64, i64)| match names.get(&(role.0, role.1, false)) {
-        Some(Some(_)) if role.0 != user.0 => {
+    let mut external = |desk: &mut Desk<'_>, table: &str, at: (i64, i64), user: (i64, i64)| match names.get(&(at.0, at.1, false)) {
+        Some(Some(_)) if at.0 != user.0 => {
             // By its name it would be the user's own tenant's role, which is another one.
-            desk.ledger.skipped(table, "a role of another tenant", 1);
+            desk.ledger.skipped((table, at.0), "a role of another tenant", 1);
             desk.warn(
                 About::Role,
                 "The user does not have it here: roles do not reach into other tenants.",
-                format!("{table} {} {}", role.0, role.1),
-                format!("user {} of tenant {} has a role of tenant {}", user.1, user.0, role.0),
+                format!("{table} {} {}", at.0, at.1),
+                format!("user {} of tenant {} has a role of tenant {}", user.1, user.0, at.0),
             );
         }
         Some(Some(role)) if users.contains(&user) => {
             role.give(roles.by_number.entry(user).or_default());
-            desk.ledger.merged(table, 1);
+            desk.ledger.merged((table, at.0), 1);
         }
-        _ => desk.ledger.skipped(table, "its user or role is gone", 1),
+        _ => desk.ledger.skipped((table, at.0), "its user or role is gone", 1),
     };
     for link in &desk.old.role_assignments {
         external(desk, "UM_USER_ROLE", (link.tenant_id, link.role_id), (link.tenant_id, link.user_id));
@@ -264,23 +264,23 @@ fn members(desk: &mut Desk<'_>, roles: &mut Roles, names: &ByNumber) {
         };
         let role = names.get(&(link.tenant_id, link.role_id, true));
         let (Some(role), Some(store)) = (role, store) else {
-            desk.ledger.skipped(TABLE, if role.is_none() { "its role is gone" } else { "its user store is gone" }, 1);
+            desk.ledger.skipped((TABLE, link.tenant_id), if role.is_none() { "its role is gone" } else { "its user store is gone" }, 1);
             continue;
         };
         let Some(role) = role else {
-            desk.ledger.skipped(TABLE, "a role everybody has, or one of an OAuth client", 1);
+            desk.ledger.skipped((TABLE, link.tenant_id), "a role everybody has, or one of an OAuth client", 1);
             continue;
         };
         let name = desk.names.user_in(&link.user_name, Some(store), Some(link.tenant_id));
         if local.contains(&name) {
-            desk.ledger.merged(TABLE, 1);
+            desk.ledger.merged((TABLE, link.tenant_id), 1);
             role.give(roles.by_name.entry(name).or_default());
         } else if desk.elsewhere.get(link.tenant_id, &name.store).is_some() {
-            desk.ledger.merged(TABLE, 1);
+            desk.ledger.merged((TABLE, link.tenant_id), 1);
             role.give(roles.by_name.entry(name.clone()).or_default());
             roles.elsewhere.insert(name);
         } else {
-            desk.ledger.skipped(TABLE, "its user is not in the primary store", 1);
+            desk.ledger.skipped((TABLE, link.tenant_id), "its user is not in the primary store", 1);
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::old::oauth::Scope;
 use crate::old::people::SUPER_TENANT_ID;
 
 const TABLE: &str = "IDN_OAUTH2_SCOPE";
+const BINDINGS: &str = "IDN_OAUTH2_SCOPE_BINDING";
 const LINKS: &str = "AM_API_SCOPES";
 const RESOURCES: &str = "IDN_OAUTH2_RESOURCE_SCOPE";
 /// Scopes every key manager has; no API owns them.
@@ -39,12 +40,12 @@ pub(super) fn translate(desk: &mut Desk<'_>) -> Scopes {
     let mut groups: BTreeMap<(TenantId, String), Vec<Candidate<'_>>> = BTreeMap::new();
     for row in &desk.old.oauth_scopes {
         let Some(key) = said(row.key()) else {
-            desk.ledger.skipped(TABLE, "has no key", 1);
+            desk.ledger.skipped((TABLE, desk.owners.scope(row.id)), "has no key", 1);
             desk.note(About::Scope, "No token can carry it; it is left out.", format!("{TABLE} {}", row.id), "a scope has no key");
             continue;
         };
         let Some(tenant) = desk.names.tenant(row.tenant_id.unwrap_or(SUPER_TENANT_ID)) else {
-            desk.ledger.skipped(TABLE, "its tenant is gone", 1);
+            desk.ledger.skipped((TABLE, desk.owners.scope(row.id)), "its tenant is gone", 1);
             let words = format!("scope {key} belongs to tenant {}, which is gone", row.tenant_id.unwrap_or(SUPER_TENANT_ID));
             desk.warn(
                 About::Scope,
@@ -68,14 +69,17 @@ pub(super) fn translate(desk: &mut Desk<'_>) -> Scopes {
     for ((tenant, key), rows) in groups {
         group(desk, &mut scopes, tenant, &key, rows);
     }
-    for id in desk.old.apis.iter().flat_map(|a| &a.scope_ids) {
-        match scopes.by_id.contains_key(id) {
-            true => desk.ledger.merged(LINKS, 1),
-            false => desk.ledger.skipped(LINKS, "its scope is gone", 1),
+    for api in &desk.old.apis {
+        let links = (LINKS, api.row.as_ref().and_then(|row| desk.owners.api(row.id)));
+        for id in &api.scope_ids {
+            match scopes.by_id.contains_key(id) {
+                true => desk.ledger.merged(links, 1),
+                false => desk.ledger.skipped(links, "its scope is gone", 1),
+            }
         }
+        desk.ledger.skipped(links, "the row is doubled", api.doubled_scopes);
     }
     desk.ledger.skipped(LINKS, "its API is gone", desk.old.orphans.scopes);
-    desk.ledger.skipped(LINKS, "the row is doubled", desk.old.orphans.doubled_scopes);
     scopes
 }
 
@@ -88,9 +92,9 @@ fn bindings(desk: &mut Desk<'_>) -> HashMap<i64, Vec<String>> {
             Some(role) if known.contains(&row.scope_id) => {
                 let roles = found.entry(row.scope_id).or_default();
                 list(Some(role)).into_iter().for_each(|r| roles.push(r));
-                desk.ledger.merged("IDN_OAUTH2_SCOPE_BINDING", 1);
+                desk.ledger.merged((BINDINGS, desk.owners.scope(row.scope_id)), 1);
             }
-            _ => desk.ledger.skipped("IDN_OAUTH2_SCOPE_BINDING", "its scope or role is gone", 1),
+            _ => desk.ledger.skipped((BINDINGS, desk.owners.scope(row.scope_id)), "its scope or role is gone", 1),
         }
     }
     for roles in found.values_mut() {
@@ -124,9 +128,9 @@ fn group(desk: &mut Desk<'_>, scopes: &mut Scopes, tenant: TenantId, key: &str, 
             Some(kept) if users.is_empty() => {
                 // A row nobody uses beside one that is used.
                 if same(kept, &scope) {
-                    desk.ledger.merged(TABLE, 1);
+                    desk.ledger.merged((TABLE, desk.owners.scope(row.id)), 1);
                 } else {
-                    desk.ledger.skipped(TABLE, "another row of the same key is the one in use", 1);
+                    desk.ledger.skipped((TABLE, desk.owners.scope(row.id)), "another row of the same key is the one in use", 1);
                     let words = format!("a second scope {key} names roles {}", scope.roles.join(", "));
                     desk.warn(About::Scope, "The roles of the row that APIs use are carried.", origin, words);
                 }
@@ -137,14 +141,14 @@ fn group(desk: &mut Desk<'_>, scopes: &mut Scopes, tenant: TenantId, key: &str, 
                 if shared {
                     scopes.shared.insert((tenant, key.to_owned()), scope.clone());
                 }
-                desk.ledger.merged(TABLE, 1);
+                desk.ledger.merged((TABLE, desk.owners.scope(row.id)), 1);
                 scopes.by_id.insert(row.id, (tenant, scope));
             }
             None if BUILT_IN.contains(&key) => {
                 // Nobody's shared scope, but a resource may want it all the same.
                 match scopes.by_path.values().any(|ids| ids.contains(&row.id)) {
-                    true => desk.ledger.merged(TABLE, 1),
-                    false => desk.ledger.skipped(TABLE, "every key manager has it", 1),
+                    true => desk.ledger.merged((TABLE, desk.owners.scope(row.id)), 1),
+                    false => desk.ledger.skipped((TABLE, desk.owners.scope(row.id)), "every key manager has it", 1),
                 }
                 scopes.by_id.insert(row.id, (tenant, scope));
             }
@@ -199,21 +203,21 @@ impl Scopes {
         // Loose rows that a resource turned out to want are those APIs' own by now.
         for row in &desk.old.resource_scopes {
             if self.used_paths.contains(&row.resource_path) {
-                desk.ledger.merged(RESOURCES, 1);
+                desk.ledger.merged((RESOURCES, desk.owners.scope(row.scope_id)), 1);
             } else {
-                desk.ledger.skipped(RESOURCES, "its API or resource is gone", 1);
+                desk.ledger.skipped((RESOURCES, desk.owners.scope(row.scope_id)), "its API or resource is gone", 1);
             }
         }
         for (tenant, id, scope) in std::mem::take(&mut self.loose) {
             let at = (tenant, scope.name.clone());
             match self.shared.get(&at) {
                 None => {
-                    desk.ledger.imported(TABLE);
+                    desk.ledger.imported((TABLE, desk.owners.scope(id)));
                     self.shared.insert(at, scope);
                 }
-                Some(kept) if kept.roles == scope.roles => desk.ledger.merged(TABLE, 1),
+                Some(kept) if kept.roles == scope.roles => desk.ledger.merged((TABLE, desk.owners.scope(id)), 1),
                 Some(_) => {
-                    desk.ledger.skipped(TABLE, "another row of the same key is the one in use", 1);
+                    desk.ledger.skipped((TABLE, desk.owners.scope(id)), "another row of the same key is the one in use", 1);
                     let words = format!("a second scope {} names roles {}", scope.name, scope.roles.join(", "));
                     desk.warn(About::Scope, "The roles of the first row are carried.", format!("{TABLE} {id}"), words);
                 }

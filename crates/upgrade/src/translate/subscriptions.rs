@@ -109,17 +109,17 @@ pub(super) fn translate(
     for (row, old) in (0..).zip(desk.old.subscriptions.iter()) {
         let origin = format!("{TABLE} {}", old.id);
         if old.create_state.as_deref().is_some_and(|s| s.trim().eq_ignore_ascii_case("UN_SUBSCRIBE")) {
-            desk.ledger.skipped(TABLE, "ended; the row only remembered its keys", 1);
+            desk.ledger.skipped((TABLE, desk.owners.application(old.application_id)), "ended; the row only remembered its keys", 1);
             continue;
         }
         let (Some(application), Some((at, api))) = (applications.get(&old.application_id), apis.get(&old.api_id)) else {
             let what = if applications.contains_key(&old.application_id) { "its API is gone" } else { "its application is gone" };
-            desk.ledger.skipped(TABLE, what, 1);
+            desk.ledger.skipped((TABLE, desk.owners.application(old.application_id)), what, 1);
             desk.warn(About::Subscription, "The subscription is left out.", origin, what);
             continue;
         };
         if !taken.insert((*application, *at)) {
-            desk.ledger.merged(TABLE, 1);
+            desk.ledger.merged((TABLE, desk.owners.application(old.application_id)), 1);
             desk.warn(
                 About::Subscription,
                 "The older of the two is carried.",
@@ -150,7 +150,7 @@ pub(super) fn translate(
                 number
             }
         };
-        desk.ledger.imported(TABLE);
+        desk.ledger.imported((TABLE, desk.owners.application(old.application_id)));
         done.decided.push(Decided { row, application: *application, api: *at, plan, state });
     }
     done

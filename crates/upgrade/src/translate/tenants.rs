@@ -10,7 +10,7 @@ pub(super) fn translate(desk: &mut Desk<'_>) -> Vec<Carried<Tenant>> {
     for old in &desk.old.tenants {
         let origin = format!("{TABLE} {}", old.id);
         let Ok(id) = i32::try_from(old.id) else {
-            desk.ledger.failed(TABLE, "its number is out of range", 1);
+            desk.ledger.failed((TABLE, old.id), "its number is out of range", 1);
             desk.block(
                 About::Tenant,
                 "The tenant and all it owns could not be carried.",
@@ -21,7 +21,7 @@ pub(super) fn translate(desk: &mut Desk<'_>) -> Vec<Carried<Tenant>> {
         };
         let domain = old.domain.trim().to_ascii_lowercase();
         if let Some(other) = done.iter().find(|t| t.value.domain == domain || t.value.id.0 == id) {
-            desk.ledger.failed(TABLE, "a second tenant of that domain", 1);
+            desk.ledger.failed((TABLE, old.id), "a second tenant of that domain", 1);
             let words = format!("tenants {} and {} have the same domain {domain}", other.value.id, old.id);
             desk.block(About::Tenant, "Two tenants cannot share a domain.", origin, words);
             continue;
@@ -44,7 +44,7 @@ pub(super) fn translate(desk: &mut Desk<'_>) -> Vec<Carried<Tenant>> {
                 format!("tenant {} is inactive", tenant.domain),
             );
         }
-        desk.ledger.imported(TABLE);
+        desk.ledger.imported((TABLE, old.id));
         done.push(Carried { key: old.id.to_string(), value: tenant });
     }
     done

@@ -24,13 +24,13 @@ pub(super) fn translate(desk: &mut Desk<'_>, roles: &mut Roles) -> Vec<Carried<U
     for row in &desk.old.user_attributes {
         let key = (row.tenant_id, row.user_id);
         if desk.elsewhere.has_primary(row.tenant_id) {
-            desk.ledger.skipped("UM_USER_ATTRIBUTE", LEFT_BEHIND, 1);
+            desk.ledger.skipped(("UM_USER_ATTRIBUTE", row.tenant_id), LEFT_BEHIND, 1);
         } else if !known.contains(&key) {
-            desk.ledger.skipped("UM_USER_ATTRIBUTE", "its user is gone", 1);
+            desk.ledger.skipped(("UM_USER_ATTRIBUTE", row.tenant_id), "its user is gone", 1);
         } else if row.profile.as_deref().is_some_and(|p| p != "default") {
-            desk.ledger.skipped("UM_USER_ATTRIBUTE", "belongs to a profile other than the default one", 1);
+            desk.ledger.skipped(("UM_USER_ATTRIBUTE", row.tenant_id), "belongs to a profile other than the default one", 1);
         } else {
-            desk.ledger.merged("UM_USER_ATTRIBUTE", 1);
+            desk.ledger.merged(("UM_USER_ATTRIBUTE", row.tenant_id), 1);
             attributes
                 .entry(key)
                 .or_default()
@@ -42,7 +42,7 @@ pub(super) fn translate(desk: &mut Desk<'_>, roles: &mut Roles) -> Vec<Carried<U
     for old in &desk.old.users {
         let origin = format!("{TABLE} {}", old.id);
         let Some(tenant) = desk.names.tenant(old.tenant_id) else {
-            desk.ledger.skipped(TABLE, "its tenant is gone", 1);
+            desk.ledger.skipped((TABLE, old.tenant_id), "its tenant is gone", 1);
             desk.warn(
                 About::User,
                 "The user is left out.",
@@ -52,7 +52,7 @@ pub(super) fn translate(desk: &mut Desk<'_>, roles: &mut Roles) -> Vec<Carried<U
             continue;
         };
         if desk.elsewhere.has_primary(old.tenant_id) {
-            desk.ledger.skipped(TABLE, LEFT_BEHIND, 1);
+            desk.ledger.skipped((TABLE, old.tenant_id), LEFT_BEHIND, 1);
             left_behind.insert(tenant);
             continue;
         }
@@ -72,7 +72,7 @@ pub(super) fn translate(desk: &mut Desk<'_>, roles: &mut Roles) -> Vec<Carried<U
             password_changed_at: changed,
             created_at: changed,
         };
-        desk.ledger.imported(TABLE);
+        desk.ledger.imported((TABLE, old.tenant_id));
         done.push(Carried { key: format!("{}/{}", old.tenant_id, old.name), value: user });
     }
     for tenant in left_behind {
@@ -117,11 +117,12 @@ fn elsewhere(desk: &Desk<'_>, roles: &Roles, locked: &HashSet<UserName>) -> Vec<
 fn locks(desk: &mut Desk<'_>) -> HashSet<UserName> {
     let mut found = HashSet::new();
     for row in &desk.old.identity_user_data {
+        let of = ("IDN_IDENTITY_USER_DATA", row.tenant_id.unwrap_or(SUPER_TENANT_ID));
         if !row.key.eq_ignore_ascii_case(LOCKED) {
-            desk.ledger.not_yet("IDN_IDENTITY_USER_DATA", "security questions and the like", 1);
+            desk.ledger.not_yet(of, "security questions and the like", 1);
             continue;
         }
-        desk.ledger.merged("IDN_IDENTITY_USER_DATA", 1);
+        desk.ledger.merged(of, 1);
         if row.value.as_ref().is_some_and(|v| v.expose().eq_ignore_ascii_case("true")) {
             found.insert(desk.names.user(&row.user_name, row.tenant_id));
         }

@@ -54,22 +54,23 @@ pub(super) fn translate(desk: &mut Desk<'_>, subjects: &Subjects<'_>) -> Vec<Car
     let mut latest: HashMap<(WorkflowKind, String), usize> = HashMap::new();
     for old in &desk.old.workflows {
         let origin = format!("{TABLE} {}", old.id);
+        let row = (TABLE, old.tenant_id.unwrap_or(super::SUPER_TENANT_ID));
         let by_domain = said(old.tenant_domain.as_deref()).and_then(|d| desk.names.tenant_by_domain(d));
         let Some(tenant) = by_domain.or_else(|| old.tenant_id.and_then(|t| desk.names.tenant(t))) else {
-            desk.ledger.skipped(TABLE, "its tenant is gone", 1);
+            desk.ledger.skipped(row, "its tenant is gone", 1);
             continue;
         };
         let kind = WorkflowKind::parse(old.kind.trim());
         let status = WorkflowStatus::parse(old.status.trim());
         let (Some(kind), Some(status)) = (kind, status) else {
-            desk.ledger.failed(TABLE, "its type or status is not known", 1);
+            desk.ledger.failed(row, "its type or status is not known", 1);
             let words = format!("a request of type {} in the status {}", old.kind, old.status);
             desk.warn(About::Application, "The request is left out; what it was about keeps its state.", origin, words);
             continue;
         };
         let reference = old.external_reference.trim();
         if reference.is_empty() || !taken.insert(reference) {
-            desk.ledger.failed(TABLE, "its external reference is another's, or none", 1);
+            desk.ledger.failed(row, "its external reference is another's, or none", 1);
             desk.warn(About::Application, "The request is left out; what it was about keeps its state.", origin, "no reference of its own");
             continue;
         }
@@ -102,7 +103,7 @@ pub(super) fn translate(desk: &mut Desk<'_>, subjects: &Subjects<'_>) -> Vec<Car
             description: said(old.description.as_deref()).map(str::to_owned),
             properties: known.map(|k| k.properties).unwrap_or_default(),
         };
-        desk.ledger.imported(TABLE);
+        desk.ledger.imported(row);
         if workflow.is_pending()
             && let Some(earlier) = latest.insert((kind, workflow.subject.clone()), done.len())
             && let Some(earlier) = done.get_mut(earlier)

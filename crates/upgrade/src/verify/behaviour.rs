@@ -3,8 +3,7 @@
 //! taken, always the same one, so that a site with thousands of APIs and millions of tokens is verified in bounded time and memory.
 //!
 //! A decision is whether the call passes, on whose plan and with which kind of key, or why it is refused. Limits are not part of it: how
-//! often a plan lets callers in is asked by [`super::rows`]. Neither is the kind of token that an operation asks for (application's or user's),
-//! which gateways do not tell apart.
+//! often a plan lets callers in is asked by [`super::rows`].
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,7 +11,7 @@ use db::bootstrap::DEFAULT_ENVIRONMENT;
 use db::{Db, Tx, apis, served};
 use model::{
     ApiId, Application, ApplicationStatus, AuthType, IssuedToken, KeyMapping, KeyState, KeyType, LifecycleState, SubscriptionState,
-    TenantId, TokenState,
+    TenantId, TokenHolder, TokenState,
 };
 
 use super::Verification;
@@ -38,25 +37,28 @@ const KEPT: usize = 5_000;
 const STRANGER: &str = "elsewhere.invalid";
 
 /// A token by its old row.
-struct Credential {
-    name: String,
-    text: model::Secret<String>,
-    consumer_key: String,
-    believed: bool,
-    scopes: Vec<String>,
+pub(crate) struct Credential {
+    /// The beginning of its digest.
+    pub(crate) name: String,
+    pub(crate) text: model::Secret<String>,
+    pub(crate) consumer_key: String,
+    pub(crate) believed: bool,
+    /// Issued to the application itself; `None` where its row says both.
+    pub(crate) is_application: Option<bool>,
+    pub(crate) scopes: Vec<String>,
 }
 
 /// How the old installation decides.
-struct OldRules {
+pub(crate) struct OldRules {
     /// Application and key type by consumer key.
-    keys: HashMap<String, (i64, String)>,
+    pub(crate) keys: HashMap<String, (i64, String)>,
     /// Sites by consumer key; only where keys are bound to some and the version asked for it.
     sites: HashMap<String, Vec<String>>,
-    subscriptions: rows::Held,
+    pub(crate) subscriptions: rows::Held,
 }
 
 impl OldRules {
-    fn of(input: &Input<'_>, subscriptions: rows::Held) -> Self {
+    pub(crate) fn of(input: &Input<'_>, subscriptions: rows::Held) -> Self {
         let old = input.old;
         let keys = old.key_mappings.iter().filter_map(|m| Some((m.consumer_key?, (m.application_id, m.key_type))));
         let mut sites: HashMap<String, Vec<String>> = HashMap::new();
@@ -73,6 +75,9 @@ impl OldRules {
             return "open".to_owned();
         }
         let Some(credential) = credential.filter(|c| c.believed) else { return "not believed".to_owned() };
+        if rule.wants_application().is_some_and(|wanted| Some(wanted) != credential.is_application) {
+            return "wrong kind of token".to_owned();
+        }
         let key = self.keys.get(credential.consumer_key.as_str());
         let held = key.and_then(|(application, kind)| Some((kind, self.subscriptions.get(*application, api)?)));
         let Some((kind, (state, tier))) = held else { return "not subscribed".to_owned() };
@@ -102,14 +107,21 @@ struct NewRules {
     keys: HashMap<String, KeyMapping>,
     applications: HashMap<model::ApplicationId, Application>,
     restricting: HashSet<TenantId>,
+    /// Tenants whose operations ask for their kind of token, and APIs that differ from theirs.
+    telling: HashSet<TenantId>,
+    differing: HashMap<ApiId, bool>,
 }
 
 impl NewRules {
     async fn of(tx: &mut Tx) -> db::Result<Self> {
         let keys = db::key_mappings::list_all(tx).await?.into_iter().filter_map(|k| Some((k.consumer_key.clone()?, k))).collect();
         let applications = db::applications::list_all(tx).await?.into_iter().map(|a| (a.id, a)).collect();
-        let restricting = db::continuity::list(tx).await?.into_iter().filter(|c| c.domain_restriction).map(|c| c.tenant).collect();
-        Ok(Self { keys, applications, restricting })
+        let ways = db::continuity::list(tx).await?;
+        let restricting = ways.iter().filter(|c| c.domain_restriction).map(|c| c.tenant).collect();
+        let telling = ways.iter().filter(|c| c.token_kinds).map(|c| c.tenant).collect();
+        let apis = db::continuity::list_apis(tx).await?;
+        let differing = apis.into_iter().filter_map(|own| Some((own.api, own.token_kinds?))).collect();
+        Ok(Self { keys, applications, restricting, telling, differing })
     }
 
     async fn decide(
@@ -124,6 +136,16 @@ impl NewRules {
             return Ok("open".to_owned());
         }
         let Some(token) = token else { return Ok("not believed".to_owned()) };
+        let tells = self.differing.get(&api.id).copied().unwrap_or_else(|| self.telling.contains(&api.tenant));
+        let is_application = matches!(token.holder, TokenHolder::Application { .. });
+        let wanted = match operation.auth {
+            AuthType::Application => Some(true),
+            AuthType::ApplicationUser => Some(false),
+            AuthType::Any | AuthType::None => None,
+        };
+        if tells && wanted.is_some_and(|wanted| wanted != is_application) {
+            return Ok("wrong kind of token".to_owned());
+        }
         let key = self.keys.get(&token.client).filter(|k| k.state == KeyState::Completed);
         let application = key.and_then(|k| self.applications.get(&k.application)).filter(|a| a.status == ApplicationStatus::Approved);
         let (Some(key), Some(application)) = (key, application) else { return Ok("not subscribed".to_owned()) };
@@ -185,6 +207,10 @@ pub(super) async fn compare(
                     Some(credential) => db::tokens::find_by_access(&mut tx, credential.text.expose()).await?,
                     None => None,
                 };
+                // What a gateway made of a row that says both is its version's secret.
+                if rule.wants_application().is_some() && credential.is_some_and(|c| c.is_application.is_none()) {
+                    continue;
+                }
                 // One that was taken back here since is no longer decided by the old rows.
                 if token.as_ref().is_some_and(|t| t.state != TokenState::Active) {
                     continue;
@@ -225,7 +251,7 @@ pub(super) async fn compare(
 }
 
 /// At most `count` of them: those of lesser rank first, and among equals always the same ones, spread evenly.
-fn drawn<T>(of: impl Iterator<Item = T>, count: usize, rank: impl Fn(&T) -> (bool, String)) -> Vec<T> {
+pub(crate) fn drawn<T>(of: impl Iterator<Item = T>, count: usize, rank: impl Fn(&T) -> (bool, String)) -> Vec<T> {
     let mut all: Vec<((bool, String), T)> = of
         .map(|item| {
             let (late, name) = rank(&item);
@@ -237,7 +263,7 @@ fn drawn<T>(of: impl Iterator<Item = T>, count: usize, rank: impl Fn(&T) -> (boo
 }
 
 /// Tokens to call with: few of each sort, living and ended.
-async fn credentials(translation: &Translation, input: &Input<'_>, site: &Site) -> Result<Vec<Credential>, PlanError> {
+pub(crate) async fn credentials(translation: &Translation, input: &Input<'_>, site: &Site) -> Result<Vec<Credential>, PlanError> {
     let known: HashSet<String> = translation.clients.iter().map(|c| c.key).collect();
     let by_number = input.old.consumer_keys();
     let mut alike: HashMap<(String, bool, String), usize> = HashMap::new();
@@ -262,11 +288,23 @@ async fn credentials(translation: &Translation, input: &Input<'_>, site: &Site) 
                 text: token.access_token.clone(),
                 consumer_key: client.to_owned(),
                 believed,
+                is_application: is_application(token, input.old.version),
                 scopes: token.scopes.clone(),
             });
         }
     }
     Ok(kept)
+}
+
+/// To 1.8 a column told it, later the scope that every token of an application was given.
+fn is_application(token: &Token, version: Version) -> Option<bool> {
+    let by_column = token.user_type.as_deref().map(|kind| kind.trim().eq_ignore_ascii_case("APPLICATION"));
+    let by_scope = token.scopes.iter().any(|scope| scope == "am_application_scope");
+    match (version, by_column) {
+        (Version::V1_8_0, Some(kind)) => Some(kind),
+        (_, Some(kind)) => (kind == by_scope).then_some(kind),
+        (_, None) => Some(by_scope),
+    }
 }
 
 /// State and time alone, on a UTC clock whatever the server's zone; a negative or the greatest period never ends.

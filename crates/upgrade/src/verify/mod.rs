@@ -1,24 +1,26 @@
 //! Compares the old installation with what stands in the new one, twice: each translated record field by field with the one stored
 //! under its id, and ([`straight`], [`rows`]) old cells with what callers would meet, past the translation, so that a fault in it shows.
 
-mod behaviour;
+pub(crate) mod behaviour;
 mod checksum;
+mod conditions;
 mod content;
 mod deployed;
 mod fields;
 mod filed;
-mod rows;
+pub(crate) mod rows;
 mod rules;
 mod sequences;
 mod straight;
 
 pub use checksum::Checksum;
 use db::Db;
-use model::IssuedToken;
+use model::{IssuedToken, Timestamp, TokenId, TokenState};
 use serde::Serialize;
 
 use crate::old::oauth::Tokens;
 use crate::plan::{PlanError, TOKEN_BATCH, in_order};
+use crate::replay::Replayed;
 use crate::source::Site;
 use crate::target::nouns::{Noun, refresh_holder, without_refresh};
 use crate::translate::tokens::{Outcome, TokenDesk};
@@ -80,6 +82,9 @@ pub struct Verification {
     pub differing: u64,
     /// Token rows of the source that could not be read, and so were not compared.
     pub unreadable: u64,
+    /// What calls against both gateways came to, where they were asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Replayed>,
     /// Tokens that are here without their refresh token, because another token that was carried has the same.
     pub without_refresh: u64,
 }
@@ -87,7 +92,7 @@ pub struct Verification {
 impl Verification {
     /// Whether nothing differs.
     pub fn is_equal(&self) -> bool {
-        self.differing == 0
+        self.differing == 0 && self.replay.as_ref().is_none_or(Replayed::is_equal)
     }
 
     /// Takes note of rows put aside; both comparisons read the same ones.
@@ -220,10 +225,27 @@ fn compare<T: Noun>(done: &mut Verification, compared: &mut Compared, key: &str,
     }
 }
 
+/// When the first run that carried anything of the source began.
+async fn first_run(source: &str, db: &Db) -> db::Result<Timestamp> {
+    let runs = db::journal::list(&mut db.read().await?, u32::MAX).await?;
+    Ok(runs.iter().filter(|run| run.source == source).map(|run| run.started_at.min(run.as_of)).min().unwrap_or(Timestamp(i64::MIN)))
+}
+
+fn ended_by_nobody(done: &mut Verification, compared: &mut Compared, key: &str, ought: &IssuedToken, is: &IssuedToken) {
+    compared.source += 1;
+    compared.target += 1;
+    compared.different += 1;
+    compared.source_checksum.add(key, &ought.shown());
+    compared.target_checksum.add(key, &is.shown());
+    let (source, target) = (ought.state.name().to_owned(), format!("{}, and nobody ended it since it was carried", is.state.name()));
+    done.differ(Difference { kind: compared.kind, key: key.to_owned(), field: "state".to_owned(), source, target });
+}
+
 async fn tokens(done: &mut Verification, translation: &Translation, input: &Input<'_>, site: &Site, db: &Db) -> Result<(), PlanError> {
     let mut compared = Compared { kind: <IssuedToken as Noun>::KIND, ..Compared::default() };
     let mut stream = Tokens::open(site).await?;
     let mut desk = TokenDesk::new(input, &translation.clients);
+    let carried_from = first_run(input.source, db).await?;
     loop {
         let batch = stream.next_batch(TOKEN_BATCH).await?;
         if batch.is_empty() {
@@ -237,6 +259,8 @@ async fn tokens(done: &mut Verification, translation: &Translation, input: &Inpu
             }
         }
         let found = IssuedToken::find_many(&mut tx, &expected.iter().map(|token| &token.value).collect::<Vec<_>>()).await?;
+        let ended: Vec<TokenId> = found.iter().flatten().filter(|t| t.state != TokenState::Active).map(|t| t.id).collect();
+        let ends = db::tokens::ends(&mut tx, &ended).await?;
         let texts: Vec<&str> = expected.iter().map(|t| t.value.refresh.as_ref().map_or("", |r| r.expose().as_str())).collect();
         let holders = db::tokens::holders_of_refresh(&mut tx, &texts).await?;
         for ((token, found), holder) in expected.into_iter().zip(found).zip(holders) {
@@ -246,7 +270,12 @@ async fn tokens(done: &mut Verification, translation: &Translation, input: &Inpu
                 value = without_refresh(value);
             }
             let key: String = key.chars().take(12).collect();
-            compare(done, &mut compared, &key, &value, found.as_ref());
+            // Whatever ends a token here notes when. One that ended in no way, or before it came, was not ended by use.
+            let used = |found: &IssuedToken| found.state == TokenState::Active || ends.get(&found.id).is_some_and(|at| *at >= carried_from);
+            match found.as_ref().filter(|found| value.has_lived_on(found) && !used(found)) {
+                Some(found) => ended_by_nobody(done, &mut compared, &key, &value, found),
+                None => compare(done, &mut compared, &key, &value, found.as_ref()),
+            }
             // The refresh token must lead to the same row.
             if let (Some(_), Some(found)) = (&value.refresh, &found)
                 && holder != Some(found.id)

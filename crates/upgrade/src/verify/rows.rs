@@ -8,7 +8,7 @@ use db::{Tx, apis, applications, subscriptions};
 use model::{ApiId, ApplicationId, AuthType, Limit, Operation, Quota, TenantId, TimeUnit, UNLIMITED};
 
 use super::straight::Question;
-use super::{Verification, rules};
+use super::{Verification, conditions, rules};
 use crate::old::limits::TierLevel;
 use crate::old::people::SUPER_TENANT_ID;
 use crate::plan::PlanError;
@@ -27,7 +27,10 @@ pub(super) async fn compare(
     let tenants = tenants(site).await?;
     operations(done, input, site, &apis, &tenants, tx).await?;
     match input.old.version.has_policy_tables() && input.settings.and_then(|s| s.advanced_throttling) != Some(false) {
-        true => limits_of_tables(done, site, &tenants, tx).await?,
+        true => {
+            limits_of_tables(done, site, &tenants, tx).await?;
+            conditions::compare(done, site, &tenants, tx).await?;
+        }
         false => limits_of_files(done, input, &tenants, tx).await?,
     }
     subscription_rows(done, site, &apis, tx).await?;
@@ -52,20 +55,20 @@ async fn numbers(source: &Source, table: &str, column: &str) -> Result<HashSet<i
     Ok(found)
 }
 
-pub(super) async fn tenants(site: &Site) -> Result<HashSet<i64>, SourceError> {
+pub(crate) async fn tenants(site: &Site) -> Result<HashSet<i64>, SourceError> {
     let mut found = numbers(&site.databases.users, "UM_TENANT", "UM_ID").await?;
     found.insert(SUPER_TENANT_ID);
     Ok(found)
 }
 
-fn tenant(row: &Row, column: &str, known: &HashSet<i64>) -> Option<TenantId> {
+pub(super) fn tenant(row: &Row, column: &str, known: &HashSet<i64>) -> Option<TenantId> {
     let id = number(row, column).unwrap_or(SUPER_TENANT_ID);
     known.contains(&id).then(|| i32::try_from(id).ok().map(TenantId)).flatten()
 }
 
 /// What the rows of one verb on one pattern ask for; more than one of a kind when they stand doubled and disagree.
 #[derive(Debug, Default)]
-pub(super) struct Rule {
+pub(crate) struct Rule {
     schemes: BTreeSet<&'static str>,
     tiers: BTreeSet<String>,
     scopes: BTreeSet<String>,
@@ -73,8 +76,18 @@ pub(super) struct Rule {
 
 impl Rule {
     /// Whether anybody may call.
-    pub(super) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.schemes.iter().all(|s| *s == AuthType::None.name())
+    }
+
+    /// The kind of token it names: an application's, or a user's.
+    pub(super) fn wants_application(&self) -> Option<bool> {
+        let only = |auth: AuthType| self.schemes.iter().all(|s| *s == auth.name());
+        match (only(AuthType::Application), only(AuthType::ApplicationUser)) {
+            (true, false) => Some(true),
+            (false, true) => Some(false),
+            _ => None,
+        }
     }
 
     /// Whether its rows agree on who may.
@@ -123,20 +136,11 @@ fn scheme(cell: Option<&str>) -> &'static str {
 }
 
 /// For each API number its rules by `VERB /pattern`.
-pub(super) type Rules = BTreeMap<i64, BTreeMap<String, Rule>>;
+pub(crate) type Rules = BTreeMap<i64, BTreeMap<String, Rule>>;
 
-pub(super) async fn rules(input: &Input<'_>, site: &Site, tenants: &HashSet<i64>) -> Result<Rules, SourceError> {
+pub(crate) async fn rules(input: &Input<'_>, site: &Site, tenants: &HashSet<i64>) -> Result<Rules, SourceError> {
     let api = &site.databases.api;
-    let mut addresses: HashMap<i64, (String, String)> = HashMap::new();
-    let mut rows = api.scan("AM_API");
-    while let Some(row) = rows.next().await? {
-        let (Some(id), Some(context), Some(version)) = (number(&row, "API_ID"), text(&row, "CONTEXT"), text(&row, "API_VERSION")) else {
-            continue;
-        };
-        let whole = input.old.version.context_has_version() || context.ends_with(&format!("/{version}"));
-        let context = if whole { context } else { format!("{context}/{version}") };
-        addresses.insert(id, (context, version));
-    }
+    let addresses = addresses(input, site).await?;
     let scopes = resource_scopes(site, tenants).await?;
     let mut found = Rules::new();
     let mut rows = api.scan("AM_API_URL_MAPPING");
@@ -154,6 +158,21 @@ pub(super) async fn rules(input: &Input<'_>, site: &Site, tenants: &HashSet<i64>
             let spellings = [format!("{context}/{version}{pattern}:{verb}"), format!("{context}{pattern}:{verb}")];
             rule.scopes.extend(spellings.iter().find_map(|s| scopes.get(s)).into_iter().flatten().cloned());
         }
+    }
+    Ok(found)
+}
+
+/// Where each API is called, and its version, by its number.
+pub(crate) async fn addresses(input: &Input<'_>, site: &Site) -> Result<HashMap<i64, (String, String)>, SourceError> {
+    let mut found = HashMap::new();
+    let mut rows = site.databases.api.scan("AM_API");
+    while let Some(row) = rows.next().await? {
+        let (Some(id), Some(context), Some(version)) = (number(&row, "API_ID"), text(&row, "CONTEXT"), text(&row, "API_VERSION")) else {
+            continue;
+        };
+        let whole = input.old.version.context_has_version() || context.ends_with(&format!("/{version}"));
+        let context = if whole { context } else { format!("{context}/{version}") };
+        found.insert(id, (context, version));
     }
     Ok(found)
 }
@@ -210,13 +229,13 @@ async fn operations(
 }
 
 /// A limit in words that compare: an amount in so many milliseconds.
-fn limit_words(amount: i128, unit: &str, window_ms: i128) -> String {
+pub(super) fn limit_words(amount: i128, unit: &str, window_ms: i128) -> String {
     // The old product's word for no limit is the largest number of its columns.
     if unit == "requests" && amount >= i128::from(i32::MAX) { "no limit".to_owned() } else { format!("{amount} {unit} in {window_ms} ms") }
 }
 
 /// As [`limit_words`]. Windows of broken seconds are some whole times as long here, for as many times the amount: told as one of them.
-fn limit_words_of(limit: &Limit, old_window_ms: i64) -> String {
+pub(super) fn limit_words_of(limit: &Limit, old_window_ms: i64) -> String {
     let (amount, unit) = match limit.quota {
         _ if limit.is_unlimited() => return "no limit".to_owned(),
         Quota::Requests(n) => (i128::from(n), "requests"),
@@ -232,7 +251,7 @@ fn limit_words_of(limit: &Limit, old_window_ms: i64) -> String {
 }
 
 /// The length of a window as the policy tables write it.
-fn window_ms(time: i64, unit: &str) -> Option<i64> {
+pub(super) fn window_ms(time: i64, unit: &str) -> Option<i64> {
     let unit = match unit.to_ascii_lowercase() {
         u if u.starts_with("sec") => 1_000,
         u if u.starts_with("min") => 60_000,
@@ -329,14 +348,14 @@ type Holding = (i64, i64, i64, u32);
 
 /// Subscriptions that hold, in order: there may be millions.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(crate) struct Held {
     all: Vec<Holding>,
     words: Vec<(&'static str, String)>,
 }
 
 impl Held {
     /// State and tier.
-    pub(super) fn get(&self, application: i64, api: i64) -> Option<(&'static str, &str)> {
+    pub(crate) fn get(&self, application: i64, api: i64) -> Option<(&'static str, &str)> {
         let at = self.all.binary_search_by_key(&(application, api), |held| (held.0, held.1)).ok()?;
         let (.., at) = self.all.get(at)?;
         self.words.get(usize::try_from(*at).ok()?).map(|(state, tier)| (*state, tier.as_str()))
@@ -344,7 +363,7 @@ impl Held {
 }
 
 /// By application and API.
-pub(super) async fn held(site: &Site, carried: &HashMap<i64, ApiId>) -> Result<Held, SourceError> {
+pub(crate) async fn held(site: &Site, carried: &HashMap<i64, ApiId>) -> Result<Held, SourceError> {
     let api = &site.databases.api;
     let subscribers = numbers(api, "AM_SUBSCRIBER", "SUBSCRIBER_ID").await?;
     let mut owned: HashSet<i64> = HashSet::new();

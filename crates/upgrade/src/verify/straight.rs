@@ -125,6 +125,9 @@ async fn answers(done: &mut Verification, input: &Input<'_>, tx: &mut Tx) -> db:
         question.ask(&key, "form of errors", if negotiates { "by Accept, as 2.x" } else { "XML of the version" }, is);
         let asked = found.as_ref().map(|f| if f.domain_restriction { "asked for" } else { "not asked for" });
         question.ask(&key, "sites of keys", if negotiates { "not asked for" } else { "asked for" }, asked);
+        // All versions that are taken over asked for them.
+        let kinds = found.as_ref().map(|f| if f.token_kinds { "asked for" } else { "not asked for" });
+        question.ask(&key, "kinds of tokens", "asked for", kinds);
         let told = found.as_ref().map(|f| f.backend_jwt.as_ref().map_or("none", |jwt| jwt.header.as_str()));
         question.ask(&key, "header of the backend token", header, told);
     }

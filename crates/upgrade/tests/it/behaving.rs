@@ -113,3 +113,61 @@ async fn a_change_that_callers_would_feel_is_told() {
     assert!(verification.differences.iter().any(|d| d.source == "without scope" && d.target.starts_with("passes as")));
     assert!(verification.differences.iter().any(|d| d.kind == "what gateways run" && d.target == "another content"));
 }
+
+/// Wherever a token is ended, the end is noted; a state that somebody wrote past that is no use of the token.
+#[tokio::test]
+async fn a_token_that_nobody_ended_has_not_lived_on() {
+    let over = over(chrono_tz::UTC).await;
+    let tokens = |verification: upgrade::verify::Verification| {
+        let of = verification.kinds.into_iter().find(|c| c.kind == "tokens").unwrap();
+        let told: Vec<_> = verification.differences.into_iter().filter(|d| d.kind == "tokens").map(|d| d.target).collect();
+        (of.lived_on, of.different, told)
+    };
+    let mut tx = over.db.write().await.unwrap();
+    let used = db::tokens::find_by_access(&mut tx, &made_up().tokens[0].access).await.unwrap().unwrap();
+    let other = db::tokens::find_by_access(&mut tx, &made_up().tokens[1].access).await.unwrap().unwrap();
+    assert!(db::tokens::revoke(&mut tx, used.id, over.taken.now.plus_secs(5)).await.unwrap());
+    tx.commit().await.unwrap();
+    assert_eq!(tokens(over.taken.verify(&over.db).await), (1, 0, Vec::new()));
+    // Said to have ended before it was carried, and so by nobody.
+    let mut tx = over.db.write().await.unwrap();
+    assert!(db::tokens::revoke(&mut tx, other.id, over.taken.now.plus_secs(-86_400)).await.unwrap());
+    tx.commit().await.unwrap();
+    let (lived_on, different, told) = tokens(over.taken.verify(&over.db).await);
+    assert_eq!((lived_on, different), (1, 1));
+    assert_eq!(told, ["REVOKED, and nobody ended it since it was carried"]);
+}
+
+/// Policies of 2.x with condition groups: a group whose address, limit or inversion differs is told, and one that is gone.
+#[tokio::test]
+async fn condition_groups_are_compared_by_their_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = made_up().of_version(oldsite::Version::V2_0_0);
+    let taken = Taken::dumps(dumps(&written(&site, Dialect::MySql(Blobs::Escaped), folder.path())), NOW_MS).await;
+    let db = target(folder.path()).open_or_make().await.unwrap();
+    taken.applied(&db).await;
+    let groups = async || {
+        let verification = taken.verify(&db).await;
+        verification.straight.into_iter().find(|c| c.kind == "condition groups of advanced policies, by row").unwrap()
+    };
+    let whole = groups().await;
+    assert!(whole.source > 1 && whole.equal == whole.source, "{whole:?}");
+    let mut tx = db.read().await.unwrap();
+    let gold = db::policies::advanced::find_by_name(&mut tx, model::TenantId::SUPER, "Gold").await.unwrap().unwrap();
+    drop(tx);
+    let changes: [fn(&mut model::AdvancedPolicy); 4] = [
+        |p| p.groups[0].limit = model::Limit::per_minute(41),
+        |p| p.groups[0].conditions[0].inverted = !p.groups[0].conditions[0].inverted,
+        |p| drop(p.groups[0].conditions.pop()),
+        |p| p.groups.clear(),
+    ];
+    for change in changes {
+        let mut changed = gold.clone();
+        change(&mut changed);
+        let mut tx = db.write().await.unwrap();
+        assert!(db::policies::advanced::update(&mut tx, &changed).await.unwrap());
+        tx.commit().await.unwrap();
+        let found = groups().await;
+        assert!(found.different + found.missing > 0, "{:?}: {found:?}", changed.groups);
+    }
+}

@@ -13,6 +13,7 @@ mod damaged;
 mod dirt;
 mod drift;
 mod exported;
+mod ledger;
 mod planned;
 mod reading;
 mod roads;

@@ -1,13 +1,18 @@
 //! Rollback: what the upgrade wrote goes, what came later stays, and what was there before comes back.
 
+use std::collections::BTreeMap;
+
 use db::Db;
 use model::{Application, ApplicationId, Limit, Secret, StoredPassword, SubscriptionState, Tenant, TenantId, TokenState, User};
 use oldsite::{Dialect, mysql::Blobs};
-use upgrade::rollback::{KindBack, Options, TakenBack};
+use upgrade::{
+    Place,
+    rollback::{KindBack, Options, TakenBack},
+};
 
 use crate::{
-    roads::{NOW_MS, dumps, made_up, written},
-    taking::{Taken, equal, target},
+    roads::{NOW_MS, Scratch, dumps, made_up, written},
+    taking::{Taken, equal, target, target_on},
     widely::content,
 };
 
@@ -38,6 +43,129 @@ async fn first_start(taken: &Taken, db: &Db) -> User {
     db::users::insert(&mut tx, &admin).await.unwrap();
     tx.commit().await.unwrap();
     admin
+}
+
+/// What [`content`] leaves out: documents' files are in it; here are sequences, refusals, settings, stores, requests, keys and switches.
+async fn rules(db: &Db) -> BTreeMap<&'static str, Vec<String>> {
+    fn lines<T: std::fmt::Debug>(all: impl IntoIterator<Item = T>) -> Vec<String> {
+        all.into_iter().map(|one| format!("{one:?}")).collect()
+    }
+    let mut tx = db.read().await.unwrap();
+    let tx = &mut tx;
+    let mut found: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+    found.insert("deny policies", lines(db::deny_policies::list_all(tx).await.unwrap()));
+    found.insert("user stores", lines(db::user_stores::list_all(tx).await.unwrap()));
+    found.insert("signing keys", lines(db::signing_keys::list_all(tx).await.unwrap()));
+    found.insert("continuity switches", lines(db::continuity::list(tx).await.unwrap()));
+    for tenant in db::tenants::list(tx).await.unwrap() {
+        let mut add = |kind, all: Vec<String>| found.entry(kind).or_default().extend(all);
+        add("approvals", lines(db::workflows::list(tx, tenant.id).await.unwrap()));
+        add("sequences", lines(db::sequences::list_common(tx, tenant.id).await.unwrap()));
+        for kind in model::SettingKind::ALL {
+            add("tenant settings", lines(db::tenant_settings::list(tx, tenant.id, kind).await.unwrap()));
+        }
+    }
+    let apis = db::apis::list(tx, &db::apis::ApiQuery { limit: 1_000, ..db::apis::ApiQuery::default() }).await.unwrap().items;
+    for api in apis {
+        found.entry("sequences").or_default().extend(lines(db::sequences::list_of_api(tx, api.id).await.unwrap()));
+        found.entry("documents").or_default().extend(lines(db::documents::list(tx, api.id).await.unwrap()));
+    }
+    found
+}
+
+/// A site of 2.0 that has a record of every kind.
+async fn with_every_kind(folder: &std::path::Path) -> Taken {
+    use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+    use aws_lc_rs::rsa::{KeyPair, KeySize};
+    use aws_lc_rs::signature::KeyPair as _;
+    let mut site = made_up().of_version(oldsite::Version::V2_0_0);
+    let url = ("url", "jdbc:mysql://127.0.0.1:1/users");
+    site.user_stores.push(oldsite::UserStore::new("PARTNERS", "jdbc.JDBCUserStoreManager", &[url, ("userName", "u"), ("password", "p")]));
+    let written = written(&site, Dialect::MySql(Blobs::Escaped), folder);
+    let place = Place { home: Some(written.home.clone()), databases: dumps(&written), ..Place::default() };
+    let mut taken = Taken::of(&place, NOW_MS).await;
+    let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
+    let pkcs8: Pkcs8V1Der<'static> = key.as_der().unwrap();
+    let certificate = [b"CN=am.old.example", key.public_key().as_ref()].concat();
+    let pair = upgrade::source::keypairs::OldPair { pkcs8: Secret::new(pkcs8.as_ref().to_vec()), certificate };
+    taken.old.installation.keys = upgrade::old::Keys { primary: Some(Ok(pair)), trusted: None };
+    taken
+}
+
+/// Every kind goes and comes again, whatever was there before is as it was.
+async fn every_kind_is_taken_back(taken: &Taken, db: &Db) {
+    let admin = first_start(taken, db).await;
+    let (before, rules_before) = (content(db).await, rules(db).await);
+    taken.applied(db).await;
+    let (applied, rules_applied) = (content(db).await, rules(db).await);
+    for (kind, all) in &rules_applied {
+        assert!(all.len() > rules_before.get(kind).map_or(0, Vec::len), "the site has no {kind}");
+    }
+    equal(&taken.verify(db).await);
+    let dry = back(taken, db, true, false).await;
+    assert_eq!((content(db).await, rules(db).await), (applied.clone(), rules_applied.clone()), "a dry one writes nothing");
+    let done = back(taken, db, false, false).await;
+    assert_eq!(done.kinds, dry.kinds, "what was told is what was done");
+    assert!(done.kept.is_empty() && done.others.is_empty() && !done.nobody_left, "{:?} {:?}", done.kept, done.others);
+    for kind in rules_applied.keys() {
+        assert!(of(&done, kind).removed > 0, "no {kind} were removed");
+    }
+    let without_empty =
+        |all: BTreeMap<&'static str, Vec<String>>| -> BTreeMap<_, _> { all.into_iter().filter(|(_, l)| !l.is_empty()).collect() };
+    assert_eq!((content(db).await, without_empty(rules(db).await)), (before, without_empty(rules_before)));
+    let mut tx = db.read().await.unwrap();
+    assert_eq!(db::users::find_by_id(&mut tx, admin.id).await.unwrap(), Some(admin));
+    for kind in done.kinds.iter().map(|k| k.kind) {
+        assert_eq!(db::origins::count(&mut tx, &taken.old.source, kind).await.unwrap(), 0, "{kind}");
+    }
+    drop(tx);
+    taken.applied(db).await;
+    assert_eq!((content(db).await, rules(db).await), (applied, rules_applied));
+    equal(&taken.verify(db).await);
+}
+
+#[tokio::test]
+async fn every_kind_of_record_is_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = with_every_kind(folder.path()).await;
+    every_kind_is_taken_back(&taken, &target(folder.path()).open_or_make().await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn every_kind_of_record_is_taken_back_on_postgresql() {
+    let Some(scratch) = Scratch::new(Dialect::Postgres, "rollback") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let taken = with_every_kind(folder.path()).await;
+    let db = target_on(folder.path(), &format!("postgres://postgres@127.0.0.1:5432/{}", scratch.name)).open_or_make().await.unwrap();
+    every_kind_is_taken_back(&taken, &db).await;
+    db.close().await;
+}
+
+/// What was changed here stays, and goes when asked to, on PostgreSQL as on SQLite.
+#[tokio::test]
+async fn changed_rules_stay_on_postgresql() {
+    let Some(scratch) = Scratch::new(Dialect::Postgres, "rollback_kept") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let taken = with_every_kind(folder.path()).await;
+    let db = target_on(folder.path(), &format!("postgres://postgres@127.0.0.1:5432/{}", scratch.name)).open_or_make().await.unwrap();
+    first_start(&taken, &db).await;
+    taken.applied(&db).await;
+    let mut tx = db.write().await.unwrap();
+    let mut ways = db::continuity::list(&mut tx).await.unwrap().remove(0);
+    ways.token_kinds = false;
+    db::continuity::put(&mut tx, &ways).await.unwrap();
+    let mut denied = db::deny_policies::list_all(&mut tx).await.unwrap().remove(0);
+    denied.enabled = !denied.enabled;
+    db::deny_policies::update(&mut tx, &denied).await.unwrap();
+    tx.commit().await.unwrap();
+    let done = back(&taken, &db, false, false).await;
+    assert_eq!((of(&done, "continuity switches").kept, of(&done, "deny policies").kept), (1, 1), "{:?}", done.kept);
+    let mut tx = db.read().await.unwrap();
+    assert!(db::deny_policies::list_all(&mut tx).await.unwrap().contains(&denied));
+    drop(tx);
+    let also = back(&taken, &db, false, true).await;
+    assert_eq!((of(&also, "continuity switches").removed, of(&also, "deny policies").removed), (1, 1), "{:?}", also.kept);
+    db.close().await;
 }
 
 async fn back(taken: &Taken, db: &Db, dry: bool, also_changed: bool) -> TakenBack {

@@ -19,6 +19,7 @@ fn refusal(case: &str) -> Refusal {
         "undecided" => Refusal::Auth(AuthRefusal::Undecided),
         "invalid" => Refusal::Auth(AuthRefusal::Invalid),
         "missing" => Refusal::Auth(AuthRefusal::Missing("Authorization".to_owned())),
+        "wrong-kind" => Refusal::Auth(AuthRefusal::WrongKind),
         "sub-blocked" => Refusal::Auth(AuthRefusal::SubscriptionBlocked),
         "not-subscribed" => Refusal::Auth(AuthRefusal::NotSubscribed),
         "sub-inactive" => Refusal::Auth(AuthRefusal::SubscriptionInactive),
@@ -94,8 +95,8 @@ fn every_error_has_the_bytes_of_its_version() {
         assert_eq!(answer.code, refusal(case).answer_40().code);
         seen.insert((format.to_owned(), case.to_owned()));
     }
-    // 29 cases, as XML of six generations and by `Accept` of three.
-    assert_eq!(seen.len(), 29 * 9);
+    // 30 cases, as XML of six generations and by `Accept` of three.
+    assert_eq!(seen.len(), 30 * 9);
 }
 
 #[test]

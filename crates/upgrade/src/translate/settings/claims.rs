@@ -24,15 +24,15 @@ fn of_user_tables(desk: &mut Desk<'_>, shelf: &mut Shelf) {
     for dialect in &desk.old.dialects {
         match desk.names.tenant(dialect.tenant_id) {
             Some(tenant) => drop(known.insert((dialect.tenant_id, dialect.id), (tenant, dialect.uri.trim().to_owned(), Claims::new()))),
-            None => desk.ledger.skipped(DIALECTS, "its tenant is gone", 1),
+            None => desk.ledger.skipped((DIALECTS, dialect.tenant_id), "its tenant is gone", 1),
         }
     }
     for claim in &desk.old.claims {
         let Some((_, _, claims)) = known.get_mut(&(claim.tenant_id, claim.dialect_id)) else {
-            desk.ledger.skipped(CLAIMS, "its dialect is gone", 1);
+            desk.ledger.skipped((CLAIMS, claim.tenant_id), "its dialect is gone", 1);
             continue;
         };
-        desk.ledger.merged(CLAIMS, 1);
+        desk.ledger.merged((CLAIMS, claim.tenant_id), 1);
         let entry = claims.entry(claim.uri.trim().to_owned()).or_default();
         let body = json!({
             "displayName": claim.display_name,
@@ -52,8 +52,8 @@ fn of_user_tables(desk: &mut Desk<'_>, shelf: &mut Shelf) {
         let store = desk.names.store(claim.attribute_domain.as_deref().unwrap_or_default());
         attributes(entry, &store, claim.attribute.as_deref().unwrap_or_default());
     }
-    for (tenant, uri, claims) in known.into_values() {
-        finish(desk, shelf, tenant, &uri, claims, DIALECTS);
+    for ((owner, _), (tenant, uri, claims)) in known {
+        finish(desk, shelf, tenant, &uri, claims, (DIALECTS, Some(owner)));
     }
 }
 
@@ -97,45 +97,46 @@ fn of_identity_tables(desk: &mut Desk<'_>, shelf: &mut Shelf) {
         }
     }
     let dialects: Vec<KeptRow> = rows("IDN_CLAIM_DIALECT").collect();
-    let mut found: Vec<(TenantId, String, Claims)> = Vec::new();
-    let mut orphans: u64 = 0;
-    let mut of_dialect: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    let mut found: Vec<(TenantId, String, Claims, Row)> = Vec::new();
+    let mut orphans: Vec<Option<i64>> = Vec::new();
+    // By dialect the claims' numbers, and whose their rows are.
+    let mut of_dialect: BTreeMap<i64, Vec<(i64, Option<i64>)>> = BTreeMap::new();
     for claim in rows("IDN_CLAIM") {
         match (claim.int("DIALECT_ID"), claim.int("ID")) {
-            (Some(dialect), Some(id)) => of_dialect.entry(dialect).or_default().push(id),
-            _ => orphans += 1,
+            (Some(dialect), Some(id)) => of_dialect.entry(dialect).or_default().push((id, desk.owners.kept(&claim))),
+            _ => orphans.push(desk.owners.kept(&claim)),
         }
     }
-    let mut taken = 0;
-    let mut gone = 0;
     for dialect in dialects {
         let claims = dialect.int("ID").and_then(|id| of_dialect.remove(&id)).unwrap_or_default();
         match (tenant_of(desk, &dialect), said(dialect.get("DIALECT_URI"))) {
             (Some(tenant), Some(uri)) => {
-                taken += claims.len();
-                let all = claims.iter().filter_map(|id| Some((uris.get(id)?.clone(), bodies.remove(id)?))).collect();
-                found.push((tenant, uri.to_owned(), all));
+                claims.iter().for_each(|(_, owner)| desk.ledger.merged(("IDN_CLAIM", *owner), 1));
+                let all = claims.iter().filter_map(|(id, _)| Some((uris.get(id)?.clone(), bodies.remove(id)?))).collect();
+                found.push((tenant, uri.to_owned(), all, ("IDN_CLAIM_DIALECT", desk.owners.kept(&dialect))));
             }
             _ => {
-                orphans += u64::try_from(claims.len()).unwrap_or(0);
-                gone += 1;
+                orphans.extend(claims.iter().map(|(_, owner)| *owner));
+                desk.ledger.skipped(("IDN_CLAIM_DIALECT", desk.owners.kept(&dialect)), "its tenant is gone", 1);
             }
         }
     }
     for table in ["IDN_CLAIM_PROPERTY", "IDN_CLAIM_MAPPED_ATTRIBUTE", "IDN_CLAIM_MAPPING"] {
         // Part of their claims, which are accounted for above.
-        desk.ledger.merged(table, u64::try_from(rows(table).count()).unwrap_or(0));
+        rows(table).for_each(|row| desk.ledger.merged((table, desk.owners.kept(&row)), 1));
     }
-    orphans += of_dialect.values().map(|ids| u64::try_from(ids.len()).unwrap_or(0)).sum::<u64>();
-    desk.ledger.skipped("IDN_CLAIM", "its dialect is gone", orphans);
-    desk.ledger.merged("IDN_CLAIM", u64::try_from(taken).unwrap_or(0));
-    desk.ledger.skipped("IDN_CLAIM_DIALECT", "its tenant is gone", gone);
-    for (tenant, uri, claims) in found {
-        finish(desk, shelf, tenant, &uri, claims, "IDN_CLAIM_DIALECT");
+    for owner in orphans.into_iter().chain(of_dialect.values().flatten().map(|(_, owner)| *owner)) {
+        desk.ledger.skipped(("IDN_CLAIM", owner), "its dialect is gone", 1);
+    }
+    for (tenant, uri, claims, row) in found {
+        finish(desk, shelf, tenant, &uri, claims, row);
     }
 }
 
-fn finish(desk: &mut Desk<'_>, shelf: &mut Shelf, tenant: TenantId, uri: &str, claims: Claims, table: &'static str) {
+/// A table, and whose its row is.
+type Row = (&'static str, Option<i64>);
+
+fn finish(desk: &mut Desk<'_>, shelf: &mut Shelf, tenant: TenantId, uri: &str, claims: Claims, row: Row) {
     for (claim, body) in &claims {
         let resolved =
             body.contains_key("mappedTo") || body.get("attributes").and_then(Value::as_object).is_some_and(|map| !map.is_empty());
@@ -143,15 +144,15 @@ fn finish(desk: &mut Desk<'_>, shelf: &mut Shelf, tenant: TenantId, uri: &str, c
             desk.warn(
                 About::User,
                 "Kept; it comes from no attribute, so nobody has it.",
-                format!("{table} {uri}"),
+                format!("{} {uri}", row.0),
                 format!("the claim {claim} of tenant {tenant} is mapped to nothing"),
             );
         }
     }
     let body = json!({ "uri": uri, "claims": claims });
     match shelf.put(tenant, SettingKind::ClaimDialect, uri, body, None) {
-        true => desk.ledger.imported(table),
-        false => desk.ledger.merged(table, 1),
+        true => desk.ledger.imported(row),
+        false => desk.ledger.merged(row, 1),
     }
 }
 

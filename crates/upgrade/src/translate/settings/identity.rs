@@ -56,7 +56,7 @@ fn kind(desk: &mut Desk<'_>, shelf: &mut Shelf, root: &'static str, name: &str, 
         for (at, row) in (0..).zip(old.kept.of(table)) {
             let owner = row.int(column).and_then(|id| owners.get(&(parent, id)).copied());
             let Some(owner) = owner else {
-                desk.ledger.skipped(table, "what it belongs to is gone", 1);
+                desk.ledger.skipped((table, desk.owners.kept(&row)), "what it belongs to is gone", 1);
                 continue;
             };
             if let Some(id) = row.int("ID") {
@@ -70,11 +70,11 @@ fn kind(desk: &mut Desk<'_>, shelf: &mut Shelf, root: &'static str, name: &str, 
         let below = row.int("ID").and_then(|id| leaves.remove(&id)).unwrap_or_default();
         let below: Vec<KeptRow> = below.into_iter().filter_map(|(table, at)| old.kept.get(table, at)).collect();
         let Some(tenant) = tenant_of(desk, &row) else {
-            desk.ledger.skipped(root, "its tenant is gone", 1);
-            below.iter().for_each(|leaf| desk.ledger.skipped(&leaf.table, "its tenant is gone", 1));
+            desk.ledger.skipped((root, desk.owners.kept(&row)), "its tenant is gone", 1);
+            below.iter().for_each(|leaf| desk.ledger.skipped((leaf.table.as_ref(), desk.owners.kept(leaf)), "its tenant is gone", 1));
             continue;
         };
-        below.iter().for_each(|leaf| desk.ledger.merged(&leaf.table, 1));
+        below.iter().for_each(|leaf| desk.ledger.merged((leaf.table.as_ref(), desk.owners.kept(leaf)), 1));
         let parts: Vec<Value> = below.iter().map(|leaf| json!({ "table": leaf.table, "cells": shown(leaf) })).collect();
         let secret = sealed(std::iter::once(&row).chain(&below));
         // Names repeat where the old database compared them otherwise; the number then tells them apart.
@@ -83,7 +83,7 @@ fn kind(desk: &mut Desk<'_>, shelf: &mut Shelf, root: &'static str, name: &str, 
         if !shelf.put(tenant, kind, title, body.clone(), secret.clone()) {
             shelf.put(tenant, kind, &format!("{title} ({id})"), body, secret);
         }
-        desk.ledger.imported(root);
+        desk.ledger.imported((root, desk.owners.kept(&row)));
         if kind == SettingKind::IdentityProvider && !OWN.contains(&title) {
             desk.warn(
                 About::User,

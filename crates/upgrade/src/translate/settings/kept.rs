@@ -122,15 +122,15 @@ fn labels(desk: &mut Desk<'_>, shelf: &mut Shelf) {
         let tenant = said(row.get("TENANT_DOMAIN")).map_or(Some(TenantId::SUPER), |domain| desk.names.tenant_by_domain(domain));
         let name = row.get("NAME").unwrap_or_default();
         let Some(tenant) = tenant else {
-            desk.ledger.skipped(LABELS, "its tenant is gone", 1);
+            desk.ledger.skipped((LABELS, desk.owners.kept(row)), "its tenant is gone", 1);
             desk.ledger.skipped(URLS, "its tenant is gone", count);
             continue;
         };
         desk.ledger.merged(URLS, count);
         let body = json!({ "name": name, "description": row.get("DESCRIPTION"), "accessUrls": own });
         match shelf.put(tenant, SettingKind::GatewayLabel, name, body, None) {
-            true => desk.ledger.imported(LABELS),
-            false => desk.ledger.merged(LABELS, 1),
+            true => desk.ledger.imported((LABELS, desk.owners.kept(row))),
+            false => desk.ledger.merged((LABELS, desk.owners.kept(row)), 1),
         }
         desk.warn(
             About::Api,
@@ -149,14 +149,14 @@ fn certificates(desk: &mut Desk<'_>, shelf: &mut Shelf, apis: &[Carried<CarriedA
     let known: HashMap<&str, &CarriedApi> = apis.iter().map(|a| (a.key.as_str(), &a.value)).collect();
     for row in &rows(desk, BACKENDS).collect::<Vec<_>>() {
         let Some(tenant) = tenant_of(desk, row) else {
-            desk.ledger.skipped(BACKENDS, "its tenant is gone", 1);
+            desk.ledger.skipped((BACKENDS, desk.owners.kept(row)), "its tenant is gone", 1);
             continue;
         };
         let alias = row.get("ALIAS").unwrap_or_default();
         let body = json!({ "of": "endpoint", "alias": alias, "cells": shown(row) });
         match shelf.put(tenant, SettingKind::Certificate, &format!("endpoint/{alias}"), body, None) {
-            true => desk.ledger.imported(BACKENDS),
-            false => desk.ledger.merged(BACKENDS, 1),
+            true => desk.ledger.imported((BACKENDS, desk.owners.kept(row))),
+            false => desk.ledger.merged((BACKENDS, desk.owners.kept(row)), 1),
         }
         desk.warn(
             About::Api,
@@ -167,18 +167,18 @@ fn certificates(desk: &mut Desk<'_>, shelf: &mut Shelf, apis: &[Carried<CarriedA
     }
     for row in &rows(desk, CLIENTS).collect::<Vec<_>>() {
         if row.get("REMOVED").is_some_and(|r| r == "1" || r.eq_ignore_ascii_case("true")) {
-            desk.ledger.skipped(CLIENTS, "removed", 1);
+            desk.ledger.skipped((CLIENTS, desk.owners.kept(row)), "removed", 1);
             continue;
         }
         let Some(api) = row.get("API_ID").and_then(|id| known.get(id)).map(|c| &c.api) else {
-            desk.ledger.skipped(CLIENTS, "its API is gone", 1);
+            desk.ledger.skipped((CLIENTS, desk.owners.kept(row)), "its API is gone", 1);
             continue;
         };
         let alias = row.get("ALIAS").unwrap_or_default();
         let body = json!({ "of": "client", "alias": alias, "api": api.id.to_string(), "cells": shown(row) });
         match shelf.put(api.tenant, SettingKind::Certificate, &format!("client/{}/{alias}", api.id), body, None) {
-            true => desk.ledger.imported(CLIENTS),
-            false => desk.ledger.merged(CLIENTS, 1),
+            true => desk.ledger.imported((CLIENTS, desk.owners.kept(row))),
+            false => desk.ledger.merged((CLIENTS, desk.owners.kept(row)), 1),
         }
         desk.warn(
             About::Api,

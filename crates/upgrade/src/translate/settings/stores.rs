@@ -56,7 +56,7 @@ pub(super) fn publications(desk: &mut Desk<'_>, shelf: &mut Shelf, apis: &[Carri
     let apis: HashMap<&str, &CarriedApi> = apis.iter().map(|a| (a.key.as_str(), &a.value)).collect();
     for row in desk.old.kept.of(TABLE) {
         let Some(carried) = row.get("API_ID").and_then(|id| apis.get(id)) else {
-            desk.ledger.skipped(TABLE, "its API is gone", 1);
+            desk.ledger.skipped((TABLE, desk.owners.kept(&row)), "its API is gone", 1);
             continue;
         };
         let store = row.get("STORE_ID").unwrap_or_default();
@@ -69,8 +69,8 @@ pub(super) fn publications(desk: &mut Desk<'_>, shelf: &mut Shelf, apis: &[Carri
         });
         let name = format!("{}/{store}", carried.api.id);
         match shelf.put(carried.api.tenant, SettingKind::ExternalPublication, &name, body, None) {
-            true => desk.ledger.imported(TABLE),
-            false => desk.ledger.merged(TABLE, 1),
+            true => desk.ledger.imported((TABLE, desk.owners.kept(&row))),
+            false => desk.ledger.merged((TABLE, desk.owners.kept(&row)), 1),
         }
     }
 }

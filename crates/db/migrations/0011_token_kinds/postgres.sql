@@ -1,0 +1,3 @@
+-- Whether operations for one kind of token refuse the other, per tenant and per API (NULL follows the tenant).
+ALTER TABLE continuity ADD COLUMN token_kinds BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE api_continuity ADD COLUMN token_kinds BIGINT;
