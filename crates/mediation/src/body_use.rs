@@ -88,6 +88,10 @@ fn action(program: &Program, action: &Action, open: &mut Vec<BlockId>) -> Ways {
         Action::Enrich(enrich) => Ways { reads: enrich.reads_body(), writes: enrich.writes_body(), surely: false },
         Action::Script(_) => Ways { reads: true, writes: true, surely: false },
         Action::Loop(_) | Action::Clone(_) => Ways { reads: true, writes: true, surely: false },
+        Action::Template(call) => {
+            let inner = block(program, call.block, open);
+            Ways { reads: inner.reads || call.reads_body(), ..inner }
+        }
         Action::Own(own) => plain(own.reads_body()),
     }
 }

@@ -16,6 +16,7 @@ use crate::mediators::payload_factory::PayloadFactory;
 use crate::mediators::property::SetProperty;
 use crate::mediators::route::{Filter, Switch};
 use crate::mediators::script::Script;
+use crate::mediators::template::CallTemplate;
 use crate::obstacle::Note;
 
 /// A sequence that can run. Cheap to share; holds no state of a run.
@@ -110,6 +111,8 @@ pub(crate) enum Action {
     Script(Script),
     Loop(Loop),
     Clone(Clones),
+    /// Runs a block with parameters of its own.
+    Template(CallTemplate),
     /// What one of the old product's own classes did.
     Own(Own),
     /// Tidegate does it by itself, as a note says.

@@ -105,7 +105,8 @@ impl Suspended {
         {
             message.direction = Direction::Response;
             self.run.handlers.clear();
-            self.run.stack = vec![Frame { block: receive, next: 0 }];
+            self.run.stack = vec![Frame::at(receive)];
+            message.properties.leave_all_templates();
             self.run.detached = true;
         }
         match done {
@@ -123,9 +124,10 @@ impl Program {
     pub fn run(self: &Arc<Self>, message: &mut Message, limits: &Limits) -> Ran {
         let content_type = message.content_type().map(str::to_owned);
         message.payload.fix_type(content_type.as_deref());
+        message.properties.leave_all_templates();
         let run = Run {
             program: Arc::clone(self),
-            stack: vec![Frame { block: self.entry, next: 0 }],
+            stack: vec![Frame::at(self.entry)],
             handlers: Vec::new(),
             detached: false,
             steps: 0,
@@ -158,12 +160,22 @@ struct Run {
 struct Frame {
     block: BlockId,
     next: usize,
+    /// It is a template's, whose parameters go when it ends.
+    template: bool,
+}
+
+impl Frame {
+    fn at(block: BlockId) -> Self {
+        Self { block, next: 0, template: false }
+    }
 }
 
 /// What to do after a step.
 enum Flow {
     Next,
     Enter(BlockId),
+    /// As [`Flow::Enter`], with parameters that were just given.
+    EnterTemplate(BlockId),
     /// Is sent, and what follows runs.
     Sent(End),
     End(End),
@@ -236,7 +248,9 @@ impl Run {
                 return Walked::Ended(if self.detached { End::Drop } else { End::Continue });
             };
             let Some(step) = program.block(frame.block).and_then(|block| block.steps.get(frame.next)) else {
-                self.stack.pop();
+                if self.stack.pop().is_some_and(|frame| frame.template) {
+                    message.properties.leave_template();
+                }
                 continue;
             };
             frame.next += 1;
@@ -254,10 +268,14 @@ impl Run {
             let failure = match done {
                 Ok(Flow::Next) => continue,
                 Ok(Flow::Enter(block)) if self.stack.len() < self.limits.depth => {
-                    self.stack.push(Frame { block, next: 0 });
+                    self.stack.push(Frame::at(block));
                     continue;
                 }
-                Ok(Flow::Enter(_)) => Failure::new("Sequences are nested too deeply"),
+                Ok(Flow::EnterTemplate(block)) if self.stack.len() < self.limits.depth => {
+                    self.stack.push(Frame { template: true, ..Frame::at(block) });
+                    continue;
+                }
+                Ok(Flow::Enter(_) | Flow::EnterTemplate(_)) => Failure::new("Sequences are nested too deeply"),
                 Ok(Flow::End(end)) => return Walked::Ended(end),
                 Ok(Flow::Sent(end)) => match self.keep(&program, message, end) {
                     Ok(None) => continue,
@@ -298,10 +316,11 @@ impl Run {
         let inner = self.stack.iter().filter_map(|frame| program.block(frame.block).and_then(|block| block.on_error));
         self.handlers.extend(inner);
         self.stack.clear();
+        message.properties.leave_all_templates();
         // A bound that is passed is passed for the handler too, but for a few steps to say so.
         let Some(handler) = self.handlers.pop().filter(|_| self.steps <= self.limits.steps) else { return Some(End::Fault(fault)) };
         self.detached = true;
-        self.stack.push(Frame { block: handler, next: 0 });
+        self.stack.push(Frame::at(handler));
         None
     }
 
@@ -370,6 +389,10 @@ impl Run {
                     Flow::End(End::Drop)
                 }
             }
+            Action::Template(call) => {
+                self.with_means(|means, _| call.enter(message, means))?;
+                Flow::EnterTemplate(call.block)
+            }
             Action::Own(own) => match self.with_means(|means, _| own.run(message, means))? {
                 Some(block) => Flow::Enter(block),
                 None => Flow::Next,
@@ -397,7 +420,7 @@ impl Run {
         let outer = std::mem::take(&mut self.stack);
         let bound = self.limits.depth;
         self.limits.depth = bound.saturating_sub(outer.len());
-        self.stack.push(Frame { block, next: 0 });
+        self.stack.push(Frame::at(block));
         let (handlers, detached, sent) = (std::mem::take(&mut self.handlers), self.detached, self.sent.take());
         let walked = self.walk(copy);
         self.stack = outer;

@@ -11,4 +11,5 @@ pub(crate) mod payload_factory;
 pub(crate) mod property;
 pub(crate) mod route;
 pub(crate) mod script;
+pub(crate) mod template;
 pub(crate) mod unsupported;
