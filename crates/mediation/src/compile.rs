@@ -164,6 +164,24 @@ impl Work<'_> {
         }
     }
 
+    /// Whether one of these blocks, or what they run in turn, makes a call outside.
+    pub(crate) fn calls(&self, blocks: &[BlockId]) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut open = blocks.to_vec();
+        while let Some(id) = open.pop() {
+            if !seen.insert(id.0) {
+                continue;
+            }
+            for step in self.blocks.get(id.0).map(|block| block.steps.as_slice()).unwrap_or_default() {
+                if matches!(step.action, Action::Call(_)) {
+                    return true;
+                }
+                open.extend(step.action.blocks());
+            }
+        }
+        false
+    }
+
     /// A block that does nothing.
     pub(crate) fn empty_block(&mut self) -> BlockId {
         self.open_block()
@@ -178,12 +196,14 @@ impl Work<'_> {
             Some(key) if holder.name == "sequence" => self.by_name(holder, key),
             _ => None,
         };
-        let mut steps = Vec::new();
+        let (mut steps, mut elements) = (Vec::new(), Vec::new());
         for element in holder.elements().filter(|e| e.name != "description") {
             if let Some((mediator, action)) = self.action(element) {
                 steps.push(Step { file: Arc::clone(&self.file), line: element.line, mediator, action });
+                elements.push(element);
             }
         }
+        mediators::loops::tie(self, &mut steps, &elements);
         if let Some(block) = self.blocks.get_mut(id.0) {
             block.steps = steps;
             block.on_error = on_error;
@@ -283,6 +303,7 @@ impl Work<'_> {
             "iterate" => ("iterate", mediators::loops::compile_iterate(self, element)),
             "clone" => ("clone", mediators::loops::compile_clone(self, element)),
             "call-template" => ("call-template", mediators::template::compile(self, element)),
+            "aggregate" => ("aggregate", mediators::aggregate::compile(self, element)),
             "class" => ("class", mediators::class::compile(self, element)),
             "cache" => ("cache", unsupported::compile_cache(self, element)),
             "builder" => {

@@ -1,5 +1,6 @@
 //! The mediators: each file compiles one from its element and runs it over a message.
 
+pub(crate) mod aggregate;
 pub(crate) mod call;
 pub(crate) mod class;
 pub(crate) mod enrich;

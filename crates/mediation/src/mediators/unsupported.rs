@@ -44,10 +44,6 @@ pub(crate) fn explain(work: &mut Work<'_>, element: &Element) {
         "datamapper" | "jsontransform" => {
             ("The mapping's own language does not run here.", "Write the mapping as <payloadFactory> or <script>.")
         }
-        "aggregate" => (
-            "Answers of several calls are not brought together here.",
-            "Make the calls one after the other with <call>, or let a backend of your own aggregate.",
-        ),
         "dblookup" | "dbreport" => {
             ("A sequence does not reach databases.", "Put a small service in front of the database and ask it with <call>.")
         }

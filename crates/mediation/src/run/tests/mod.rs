@@ -1,5 +1,7 @@
 //! Sequence and message in, message out.
 
+mod copies;
+
 use bytes::Bytes;
 
 use super::*;
