@@ -155,11 +155,22 @@ async fn ask_user_stores(common: &Common, translation: &mut Translation) {
     }
 }
 
-/// Translates all, tokens counted, and holds it against the target; `run` is one that was interrupted and is gone on with.
-async fn translated(ready: &Ready, db: Option<&Db>, run: Option<i64>) -> anyhow::Result<(Translation, Plan)> {
+fn translate(ready: &Ready) -> Translation {
     say("translating");
+    upgrade::translate::translate(&ready.input())
+}
+
+/// Translates all, tokens counted, and holds it against the target; `run` is one that was interrupted and is gone on with. What only
+/// translation reads of the source is dropped: it is some hundred megabytes of a large one.
+async fn translated(ready: &mut Ready, db: Option<&Db>, run: Option<i64>) -> anyhow::Result<(Translation, Plan)> {
+    let translation = translate(ready);
+    ready.old.let_go();
+    planned(ready, translation, db, run).await
+}
+
+/// The rest of [`translated`].
+async fn planned(ready: &Ready, mut translation: Translation, db: Option<&Db>, run: Option<i64>) -> anyhow::Result<(Translation, Plan)> {
     let input = ready.input();
-    let mut translation = upgrade::translate::translate(&input);
     let mut plan = upgrade::plan::plan_within(&translation, &ready.old.source, db, run).await?;
     say("looking through tokens");
     upgrade::plan::plan_tokens_within(&mut plan, &mut translation, &input, &ready.old.site, db, run).await?;

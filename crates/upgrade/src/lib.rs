@@ -19,6 +19,7 @@ mod files;
 pub mod fingerprint;
 pub mod journal;
 mod opened;
+pub mod packed;
 pub mod plan;
 pub mod plan_file;
 pub mod report;

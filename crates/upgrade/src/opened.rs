@@ -117,6 +117,14 @@ impl Old {
         Ok(Self { site, home, installation, stores, source, zone: place.zone, leave_encrypted: place.leave_encrypted })
     }
 
+    /// Drops what only translation and comparison read. Files and tokens, which are read later, need the rest.
+    pub fn let_go(&mut self) {
+        self.installation.apis = Vec::new();
+        if let Some(home) = &mut self.home {
+            home.synapse = Vec::new();
+        }
+    }
+
     /// Tokens are read from here on only as far as they changed since the last whole run, where that can be told; whether it can. Findings and
     /// accounts then say nothing of the others, so this is for catching up and not for plans and comparisons.
     ///

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::files::{Closed, FileRun};
 use crate::fingerprint::{Letter, Print, Sorted, Streamed};
 use crate::old::oauth::{Token, Tokens};
+use crate::packed::Packed;
 use crate::source::SourceError;
 use crate::target::nouns::{Noun, Standing, refresh_holder, without_refresh};
 use crate::translate::tokens::{Outcome, TokenDesk, UNCHANGED, sha256, short};
@@ -396,7 +397,7 @@ pub(crate) struct TokenRun<'a> {
 impl<'a> TokenRun<'a> {
     pub(crate) async fn open(
         input: &'a Input<'a>,
-        clients: &'a [Carried<OAuthClient>],
+        clients: &Packed<Carried<OAuthClient>>,
         site: &crate::source::Site,
         first: bool,
     ) -> Result<Self, PlanError> {

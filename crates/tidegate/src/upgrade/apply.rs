@@ -80,7 +80,7 @@ pub(super) async fn run(mut words: ApplyWords) -> anyhow::Result<ExitCode> {
     let here = options(&words.common, &ready.map);
     note.as_of = ready.now;
     note.options = serde_json::to_string(&here)?;
-    let (translation, plan) = translated(&ready, db.as_ref(), run.as_ref().map(|run| run.id)).await?;
+    let (translation, plan) = translated(&mut ready, db.as_ref(), run.as_ref().map(|run| run.id)).await?;
     let report = Report::new("plan", &ready.old, &translation, &plan);
     if let Some(file) = &file {
         let found = PlanFile::of(&ready.old, &translation, &plan, here);

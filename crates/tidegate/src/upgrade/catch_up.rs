@@ -83,7 +83,7 @@ async fn pass(common: &mut Common, db: &Db, last: Option<server::Timestamp>) -> 
         return Err(refused(fault));
     }
     ready.old.only_changes(db, ready.now).await?;
-    let (translation, plan) = translated(&ready, Some(db), None).await?;
+    let (translation, plan) = translated(&mut ready, Some(db), None).await?;
     let report = Report::new("catch-up", &ready.old, &translation, &plan);
     if !super::passes(common, &report) {
         tell(common, &report)?;

@@ -9,7 +9,9 @@ use upgrade::plan_file::PlanFile;
 use upgrade::report::Report;
 use upgrade::source::{Reading, SourceError, newer};
 
-use super::{Common, Ready, ask_user_stores, code, options, passes, place, present_target, say, target, tell, translated};
+use super::{
+    Common, Ready, ask_user_stores, code, options, passes, place, planned, present_target, say, target, tell, translate, translated,
+};
 
 #[derive(Args)]
 pub(super) struct PlanWords {
@@ -21,11 +23,11 @@ pub(super) struct PlanWords {
 }
 
 pub(super) async fn assess(common: &Common) -> anyhow::Result<ExitCode> {
-    let ready = match Ready::new(common).await {
+    let mut ready = match Ready::new(common).await {
         Err(fault) if is_only_assessed(&fault) => return survey(common).await,
         ready => ready?,
     };
-    let (mut translation, plan) = translated(&ready, None, None).await?;
+    let (mut translation, plan) = translated(&mut ready, None, None).await?;
     ask_user_stores(common, &mut translation).await;
     let report = Report::new("assess", &ready.old, &translation, &plan);
     tell(common, &report)?;
@@ -52,9 +54,9 @@ async fn survey(common: &Common) -> anyhow::Result<ExitCode> {
 pub(super) async fn plan(words: &PlanWords) -> anyhow::Result<ExitCode> {
     let common = &words.common;
     let target = target(&common.target)?;
-    let ready = Ready::new(common).await?;
+    let mut ready = Ready::new(common).await?;
     let db = target.open().await?;
-    let (mut translation, plan) = translated(&ready, db.as_ref(), None).await?;
+    let (mut translation, plan) = translated(&mut ready, db.as_ref(), None).await?;
     let file = PlanFile::of(&ready.old, &translation, &plan, options(common, &ready.map));
     write(&words.out, &file.text()?)?;
     // Not before the plan is made: whether a server answers today must make no other plan.
@@ -85,7 +87,7 @@ pub(super) async fn verify(common: &Common) -> anyhow::Result<ExitCode> {
     target(&common.target)?;
     let ready = Ready::new(common).await?;
     let db = present_target(&common.target).await?;
-    let (translation, plan) = translated(&ready, Some(&db), None).await?;
+    let (translation, plan) = planned(&ready, translate(&ready), Some(&db), None).await?;
     say("comparing");
     let verification = upgrade::verify::verify(&translation, &ready.input(), &ready.old.site, &db).await?;
     db.close().await;

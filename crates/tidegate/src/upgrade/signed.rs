@@ -10,7 +10,7 @@ use upgrade::report::Report;
 use upgrade::report::signed::{REPORT_MAX_BYTES, ReportKey, check};
 use upgrade::target::Secret;
 
-use super::{Common, Ready, answer, code, passes, present_target, say, status, target, tell, translated};
+use super::{Common, Ready, answer, code, passes, planned, present_target, say, status, target, tell, translate};
 
 /// Runs told in a signed report.
 const RUNS: u32 = 1_000;
@@ -47,7 +47,7 @@ pub(super) async fn report(words: &ReportWords) -> anyhow::Result<ExitCode> {
     let key = key(&words.key.clone().unwrap_or_else(|| common.target.data_dir.join("report.key")))?;
     let ready = Ready::new(common).await?;
     let db = present_target(&common.target).await?;
-    let (translation, plan) = translated(&ready, Some(&db), None).await?;
+    let (translation, plan) = planned(&ready, translate(&ready), Some(&db), None).await?;
     say("comparing");
     let verification = upgrade::verify::verify(&translation, &ready.input(), &ready.old.site, &db).await?;
     let runs = upgrade::journal::runs(&db, RUNS).await?;

@@ -424,7 +424,7 @@ async fn a_real_2_6_0_is_called_with_its_own_keys_and_token() {
     let mut tokens = upgrade::old::oauth::Tokens::open(&old.site).await.unwrap();
     let token = tokens.next_batch(10).await.unwrap().into_iter().find(|token| token.state.as_deref() == Some("ACTIVE")).unwrap();
     let issued = token.created.unwrap().and_utc() + chrono::TimeDelta::minutes(1);
-    let key = old.installation.key_mappings[0].consumer_key.clone().unwrap();
+    let key = old.installation.key_mappings.get(0).unwrap().consumer_key.unwrap();
     let stored = old.installation.oauth_clients.iter().find(|client| client.key == key).unwrap();
     let client = Client { id: key.clone(), secret: stored.secret.as_ref().unwrap().expose().clone() };
 

@@ -8,13 +8,14 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use model::Secret;
 
+use crate::packed::{Packed, packs};
 use crate::source::{CellError, Row, Source, SourceError};
 
 /// One row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeptRow {
     /// Upper case.
-    pub table: &'static str,
+    pub table: String,
     /// By column, upper case. NULL is left out.
     pub cells: BTreeMap<String, String>,
     /// By column, upper case.
@@ -32,6 +33,8 @@ impl KeptRow {
         self.get(column)?.trim().parse().ok()
     }
 }
+
+packs! { KeptRow { table, cells, secrets } }
 
 /// Tables whose rows are kept, by the database that serves them.
 pub const OF_API: &[&str] = &[
@@ -82,26 +85,48 @@ pub fn keeps(table: &str) -> bool {
     OF_API.contains(&table) || OF_IDENTITY.contains(&table)
 }
 
-/// All rows of the tables, table by table, sorted by content, so that every engine gives the same.
-pub(super) async fn read(source: &Source, tables: &[&'static str], unreadable: &mut Vec<CellError>) -> Result<Vec<KeptRow>, SourceError> {
-    let mut found = Vec::new();
-    for table in tables.iter().copied() {
-        let mut rows = source.scan(table);
-        let mut of_table = Vec::new();
-        while let Some(row) = rows.next().await? {
-            match of(table, &row) {
-                Ok(kept) => of_table.push(kept),
-                Err(fault) => unreadable.push(fault),
-            }
-        }
-        of_table.sort_by_cached_key(|row| (row.int("ID"), format!("{:?}", row.cells)));
-        found.append(&mut of_table);
-    }
-    Ok(found)
+/// Rows that are kept, table by table.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Kept {
+    tables: BTreeMap<&'static str, Packed<KeptRow>>,
 }
 
-fn of(table: &'static str, row: &Row) -> Result<KeptRow, CellError> {
-    let mut kept = KeptRow { table, cells: BTreeMap::new(), secrets: BTreeMap::new() };
+impl Kept {
+    /// All rows of a table.
+    pub fn of<'a>(&'a self, table: &str) -> impl Iterator<Item = KeptRow> + use<'a> {
+        self.tables.get(table).into_iter().flat_map(Packed::iter)
+    }
+
+    /// One of them, by its place among them.
+    pub fn get(&self, table: &str, at: usize) -> Option<KeptRow> {
+        self.tables.get(table)?.get(at)
+    }
+
+    /// Reads the rows of tables, sorted by content, so that every engine gives the same.
+    pub(super) async fn read(
+        &mut self,
+        source: &Source,
+        tables: &[&'static str],
+        unreadable: &mut Vec<CellError>,
+    ) -> Result<(), SourceError> {
+        for table in tables.iter().copied() {
+            let mut rows = source.scan(table);
+            let mut found = Vec::new();
+            while let Some(row) = rows.next().await? {
+                match of(table, &row) {
+                    Ok(kept) => found.push(kept),
+                    Err(fault) => unreadable.push(fault),
+                }
+            }
+            found.sort_by_cached_key(|row| (row.int("ID"), format!("{:?}", row.cells)));
+            self.tables.insert(table, found.into());
+        }
+        Ok(())
+    }
+}
+
+fn of(table: &str, row: &Row) -> Result<KeptRow, CellError> {
+    let mut kept = KeptRow { table: table.to_owned(), cells: BTreeMap::new(), secrets: BTreeMap::new() };
     let marked = row.text("IS_SECRET").ok().flatten().is_some_and(|mark| mark.trim() == "1" || mark.eq_ignore_ascii_case("true"));
     for column in &row.table().columns {
         let name = column.name.to_ascii_uppercase();

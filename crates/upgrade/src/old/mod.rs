@@ -15,13 +15,13 @@ pub mod registry;
 pub mod stores;
 pub mod strangers;
 
-use std::sync::Arc;
+use std::{cmp::Ordering, collections::HashMap, sync::Arc};
 
 use self::{
     apis::{APPLICATION_DATA, DefaultVersion, OldApi, Orphans, SequenceResource, StoredFile},
     consumers::{
-        Application, ApplicationAttribute, ApplicationGroup, KeyDomain, KeyMapping, Registration, Subscriber, SubscriptionKey,
-        Subscriptions, Workflow,
+        Application, ApplicationAttribute, ApplicationGroup, KeyDomain, KeyMapping, Registration, Subscriber, Subscription,
+        SubscriptionKey, Workflow,
     },
     limits::{BlockCondition, Policies, TierFile, TierLevel, TierPermission},
     oauth::{Client, InboundAuth, ResourceScope, Scope, ScopeBinding, ServiceProvider},
@@ -31,6 +31,7 @@ use self::{
     },
     registry::{CONFIG, GOVERNANCE, Property, Registry},
 };
+use crate::packed::{Pack, Packed};
 use crate::source::{
     CellError, Site, SourceError, Version,
     files::Settings,
@@ -94,31 +95,31 @@ pub struct Installation {
     /// Subscribers.
     pub subscribers: Vec<Subscriber>,
     /// Applications.
-    pub applications: Vec<Application>,
+    pub applications: Packed<Application>,
     /// Their attributes (2.2 on).
-    pub application_attributes: Vec<ApplicationAttribute>,
+    pub application_attributes: Packed<ApplicationAttribute>,
     /// Their groups (2.2 on).
-    pub application_groups: Vec<ApplicationGroup>,
+    pub application_groups: Packed<ApplicationGroup>,
     /// Requests for keys.
-    pub registrations: Vec<Registration>,
+    pub registrations: Packed<Registration>,
     /// Keys of applications.
-    pub key_mappings: Vec<KeyMapping>,
+    pub key_mappings: Packed<KeyMapping>,
     /// Where keys may be used from.
-    pub key_domains: Vec<KeyDomain>,
+    pub key_domains: Packed<KeyDomain>,
     /// Subscriptions, shared with what is translated from them.
-    pub subscriptions: Arc<Subscriptions>,
+    pub subscriptions: Arc<Packed<Subscription>>,
     /// Tokens of single subscriptions.
     pub subscription_keys: Vec<SubscriptionKey>,
     /// Approvals.
     pub workflows: Vec<Workflow>,
     /// OAuth clients.
-    pub oauth_clients: Vec<Client>,
+    pub oauth_clients: Packed<Client>,
     /// Service providers.
-    pub service_providers: Vec<ServiceProvider>,
+    pub service_providers: Packed<ServiceProvider>,
     /// Their sign-in settings.
-    pub inbound_auths: Vec<InboundAuth>,
+    pub inbound_auths: Packed<InboundAuth>,
     /// Rows that are kept as they are.
-    pub kept: Vec<kept::KeptRow>,
+    pub kept: kept::Kept,
     /// Scopes.
     pub oauth_scopes: Vec<Scope>,
     /// Their roles (2.5 on).
@@ -254,12 +255,14 @@ impl Installation {
         tenants.sort_by_key(|t| t.id);
         let mut registry = Registry::read(db, wanted_at_once, &mut bad).await?;
         let (apis, orphans) = apis::read(api, &mut registry, &tenants, &mut bad).await?;
-        let oauth_clients: Vec<Client> = record::all(identity, &mut bad).await?;
-        let encrypted = oauth_clients.iter().filter_map(|c| c.secret.as_ref()).filter(|s| oauth::looks_encrypted(s.expose())).count();
+        let oauth_clients = in_order(record::all(identity, &mut bad).await?, by_key);
+        let is_encrypted = |client: &Client| client.secret.as_ref().is_some_and(|secret| oauth::looks_encrypted(secret.expose()));
+        let encrypted = oauth_clients.iter().filter(is_encrypted).count();
         let (counts, strangers) = counts(site).await?;
         let tenant_ids: Vec<i64> = std::iter::once(SUPER_TENANT_ID).chain(tenants.iter().map(|t| t.id)).collect();
-        let mut kept_rows = kept::read(api, kept::OF_API, &mut bad).await?;
-        kept_rows.append(&mut kept::read(identity, kept::OF_IDENTITY, &mut bad).await?);
+        let mut kept = kept::Kept::default();
+        kept.read(api, kept::OF_API, &mut bad).await?;
+        kept.read(identity, kept::OF_IDENTITY, &mut bad).await?;
         let mut installation = Self {
             version: site.version,
             taken_at_ms: site.sources.iter().map(|s| s.taken_at_ms()).min().unwrap_or_default(),
@@ -296,19 +299,19 @@ impl Installation {
             orphans,
             default_versions: record::all(api, &mut bad).await?,
             subscribers: record::all(api, &mut bad).await?,
-            applications: record::all(api, &mut bad).await?,
-            application_attributes: record::all(api, &mut bad).await?,
-            application_groups: record::all(api, &mut bad).await?,
-            registrations: record::all(api, &mut bad).await?,
-            key_mappings: record::all(api, &mut bad).await?,
-            key_domains: record::all(api, &mut bad).await?,
-            subscriptions: Arc::new(Subscriptions::read(api, &mut bad).await?),
+            applications: in_order(record::all(api, &mut bad).await?, |a: &Application, b| a.id.cmp(&b.id)),
+            application_attributes: record::all(api, &mut bad).await?.into(),
+            application_groups: record::all(api, &mut bad).await?.into(),
+            registrations: in_order(record::all(api, &mut bad).await?, |a: &Registration, b| a.id.cmp(&b.id)),
+            key_mappings: in_order(record::all(api, &mut bad).await?, by_application),
+            key_domains: in_order(record::all(api, &mut bad).await?, by_consumer),
+            subscriptions: Arc::new(record::packed(api, |s: &Subscription| s.id, &mut bad).await?),
             subscription_keys: record::all(api, &mut bad).await?,
             workflows: record::all(api, &mut bad).await?,
             oauth_clients,
-            service_providers: record::all(identity, &mut bad).await?,
-            inbound_auths: record::all(identity, &mut bad).await?,
-            kept: kept_rows,
+            service_providers: in_order(record::all(identity, &mut bad).await?, |a: &ServiceProvider, b| a.id.cmp(&b.id)),
+            inbound_auths: in_order(record::all(identity, &mut bad).await?, by_provider),
+            kept,
             oauth_scopes: record::all(identity, &mut bad).await?,
             scope_bindings: record::all(identity, &mut bad).await?,
             resource_scopes: record::all(identity, &mut bad).await?,
@@ -334,25 +337,26 @@ impl Installation {
 
     /// Puts plain text for what the old key opens; the rest stays as it is, and is told where it is translated.
     pub fn unseal(&mut self, key: &OldKey) {
-        for client in &mut self.oauth_clients {
+        amend(&mut self.oauth_clients, by_key, |client| {
             oauth::unseal(key, &mut client.key);
             if let Some(plain) = client.secret.as_ref().and_then(|s| oauth::opened(key, s.expose())) {
                 client.secret = Some(model::Secret::new(plain));
             }
-        }
-        for copy in &mut self.inbound_auths {
+        });
+        amend(&mut self.inbound_auths, by_provider, |copy| {
             if let Some(text) = &mut copy.key {
                 oauth::unseal(key, text);
             }
             if let Some(plain) = copy.value.as_ref().and_then(|s| oauth::opened(key, s.expose())) {
                 copy.value = Some(model::Secret::new(plain));
             }
-        }
+        });
         self.unseal_files(key);
         // To 1.9 consumer keys were encrypted wherever they stood.
-        self.key_mappings.iter_mut().filter_map(|m| m.consumer_key.as_mut()).for_each(|text| oauth::unseal(key, text));
-        self.key_domains.iter_mut().for_each(|d| oauth::unseal(key, &mut d.consumer_key));
-        self.in_order();
+        amend(&mut self.key_mappings, by_application, |mapping| {
+            mapping.consumer_key.iter_mut().for_each(|text| oauth::unseal(key, text));
+        });
+        amend(&mut self.key_domains, by_consumer, |domain| oauth::unseal(key, &mut domain.consumer_key));
     }
 
     /// Whether anything beside tokens and clients is kept under the installation's key.
@@ -390,6 +394,11 @@ impl Installation {
         }
     }
 
+    /// Consumer keys by the number that tokens refer to from 1.10 on.
+    pub fn consumer_keys(&self) -> HashMap<i64, Box<str>> {
+        self.oauth_clients.iter().filter_map(|client| Some((client.id?, client.key.into_boxed_str()))).collect()
+    }
+
     /// A tenant's domain; `None` when there is no such tenant.
     pub fn tenant_domain(&self, tenant_id: i64) -> Option<&str> {
         if tenant_id == SUPER_TENANT_ID {
@@ -403,7 +412,7 @@ impl Installation {
         self.counts.iter().filter(|c| c.table.eq_ignore_ascii_case(table)).map(|c| c.rows).sum()
     }
 
-    /// Puts rows into the order of their keys, so that every engine gives the same installation.
+    /// Puts rows that are not packed into the order of their keys, so that every engine gives the same installation.
     fn in_order(&mut self) {
         self.user_domains.sort_by_key(|r| (r.tenant_id, r.id));
         self.users.sort_by_key(|r| (r.tenant_id, r.id));
@@ -428,21 +437,43 @@ impl Installation {
         self.block_conditions.sort_by_key(|r| r.id);
         self.default_versions.sort_by_key(|r| r.id);
         self.subscribers.sort_by_key(|r| r.id);
-        self.applications.sort_by_key(|r| r.id);
-        self.registrations.sort_by_key(|r| r.id);
-        self.key_mappings.sort_by(|a, b| (a.application_id, &a.key_type).cmp(&(b.application_id, &b.key_type)));
-        self.key_domains.sort_by(|a, b| (&a.consumer_key, &a.domain).cmp(&(&b.consumer_key, &b.domain)));
         self.subscription_keys.sort_by(|a, b| (a.subscription_id, &a.key_type).cmp(&(b.subscription_id, &b.key_type)));
         self.workflows.sort_by_key(|r| r.id);
-        self.oauth_clients.sort_by(|a, b| a.key.cmp(&b.key));
-        self.service_providers.sort_by_key(|r| r.id);
-        self.inbound_auths.sort_by(|a, b| (a.service_provider_id, &a.kind, &a.key).cmp(&(b.service_provider_id, &b.kind, &b.key)));
         self.oauth_scopes.sort_by_key(|r| r.id);
         self.resource_scopes.sort_by(|a, b| (&a.resource_path, a.scope_id).cmp(&(&b.resource_path, b.scope_id)));
         self.registry.associations.sort_by(|a, b| {
             (a.tenant_id, &a.source_path, &a.kind, &a.target_path).cmp(&(b.tenant_id, &b.source_path, &b.kind, &b.target_path))
         });
     }
+}
+
+fn by_key(a: &Client, b: &Client) -> Ordering {
+    a.key.cmp(&b.key)
+}
+
+fn by_application(a: &KeyMapping, b: &KeyMapping) -> Ordering {
+    (a.application_id, &a.key_type).cmp(&(b.application_id, &b.key_type))
+}
+
+fn by_consumer(a: &KeyDomain, b: &KeyDomain) -> Ordering {
+    (&a.consumer_key, &a.domain).cmp(&(&b.consumer_key, &b.domain))
+}
+
+fn by_provider(a: &InboundAuth, b: &InboundAuth) -> Ordering {
+    (a.service_provider_id, &a.kind, &a.key).cmp(&(b.service_provider_id, &b.kind, &b.key))
+}
+
+/// Puts rows into the order of their keys, as [`Installation::in_order`] does, and packs them.
+fn in_order<T: Pack + Clone>(mut rows: Vec<T>, by: impl FnMut(&T, &T) -> Ordering) -> Packed<T> {
+    rows.sort_by(by);
+    rows.into()
+}
+
+/// Changes every row, and puts them into their order anew.
+fn amend<T: Pack + Clone>(rows: &mut Packed<T>, by: impl FnMut(&T, &T) -> Ordering, mut change: impl FnMut(&mut T)) {
+    let mut all: Vec<T> = rows.iter().collect();
+    all.iter_mut().for_each(&mut change);
+    *rows = in_order(all, by);
 }
 
 async fn counts(site: &Site) -> Result<(Vec<TableCount>, Vec<strangers::Stranger>), SourceError> {

@@ -6,6 +6,7 @@
 use chrono::NaiveDateTime;
 use model::Secret;
 
+use crate::packed::{Pack, Packed};
 use crate::source::{CellError, Misfit, Row, Source, SourceError};
 
 /// A struct read from one table.
@@ -74,6 +75,8 @@ macro_rules! record {
                 Ok(Self { $($field: $crate::old::record::FromCell::from_cell(row, $column)?,)* })
             }
         }
+
+        $crate::packed::packs! { $name { $($field),* } }
     };
 }
 pub(crate) use record;
@@ -81,6 +84,34 @@ pub(crate) use record;
 /// All rows of a record's table; none when the table is absent. Rows that do not fit go to `unreadable`.
 pub(super) async fn all<R: Record>(source: &Source, unreadable: &mut Vec<CellError>) -> Result<Vec<R>, SourceError> {
     all_of(source, R::TABLE, unreadable).await
+}
+
+/// As [`all`], packed, in the order of their keys. Most databases give rows in that order; only where one does not are they all held at once.
+pub(super) async fn packed<R: Record + Pack + Clone, K: Ord>(
+    source: &Source,
+    key: impl Fn(&R) -> K,
+    unreadable: &mut Vec<CellError>,
+) -> Result<Packed<R>, SourceError> {
+    let mut rows = source.scan(R::TABLE);
+    let mut found = Packed::default();
+    let (mut last, mut is_sorted) = (None, true);
+    while let Some(row) = rows.next().await? {
+        match R::of(&row) {
+            Ok(record) => {
+                let this = Some(key(&record));
+                is_sorted &= last <= this;
+                last = this;
+                found.push(record);
+            }
+            Err(fault) => unreadable.push(fault),
+        }
+    }
+    if is_sorted {
+        return Ok(found);
+    }
+    let mut all: Vec<R> = found.iter().collect();
+    all.sort_by_key(key);
+    Ok(all.into())
 }
 
 /// As [`all`], from another table of the same shape.

@@ -14,6 +14,7 @@ use super::{
     sequences::Sequences,
 };
 use crate::old::apis::{Artifact, OldApi, in_registry};
+use crate::packed::Squeezed;
 
 const TABLE: &str = "AM_API";
 
@@ -260,7 +261,7 @@ fn one(
         matches!(api.state, LifecycleState::Published | LifecycleState::Prototyped | LifecycleState::Deprecated | LifecycleState::Blocked);
     let deployed = served && !unread && get("overview_environments") != Some("none");
     let key = old.row.as_ref().map_or_else(|| artifact.path.clone(), |r| r.id.to_string());
-    Some(Carried { key, value: CarriedApi { api, definition, events, deployed } })
+    Some(Carried { key, value: CarriedApi { api, definition: Squeezed::new(&definition), events, deployed } })
 }
 
 fn fail(desk: &mut Desk<'_>, old: &OldApi, reason: &str, origin: &str) {

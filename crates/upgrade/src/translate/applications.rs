@@ -6,10 +6,11 @@ use model::{Application, ApplicationId, ApplicationStatus, ApplicationTokenType,
 
 use super::{About, Carried, Desk, list, policies::Limits, said};
 use crate::old::consumers::Subscriber;
+use crate::packed::Packed;
 
 const TABLE: &str = "AM_APPLICATION";
 
-pub(super) fn translate(desk: &mut Desk<'_>, limits: &mut Limits, users: &[Carried<User>]) -> Vec<Carried<Application>> {
+pub(super) fn translate(desk: &mut Desk<'_>, limits: &mut Limits, users: &[Carried<User>]) -> Packed<Carried<Application>> {
     let people: HashSet<(i32, &str, &str)> =
         users.iter().map(|u| (u.value.tenant.0, u.value.store.as_str(), u.value.name.as_str())).collect();
     let subscribers: HashMap<i64, &Subscriber> = desk.old.subscribers.iter().map(|s| (s.id, s)).collect();
@@ -21,10 +22,10 @@ pub(super) fn translate(desk: &mut Desk<'_>, limits: &mut Limits, users: &[Carri
         }
     }
     let (attributes, groups) = belongings(desk);
-    let mut done: Vec<Carried<Application>> = Vec::new();
+    let mut done = Packed::default();
     let mut taken: HashSet<(i32, String, String)> = HashSet::new();
     let mut missing: HashSet<String> = HashSet::new();
-    for old in &desk.old.applications {
+    for old in desk.old.applications.iter() {
         let origin = format!("{TABLE} {} ({})", old.id, old.name);
         let Some(subscriber) = subscribers.get(&old.subscriber_id) else {
             desk.ledger.failed(TABLE, "its subscriber is gone", 1);
@@ -119,7 +120,7 @@ type Groups = HashMap<i64, Vec<String>>;
 fn belongings(desk: &mut Desk<'_>) -> (Attributes, Groups) {
     let known: HashSet<i64> = desk.old.applications.iter().map(|a| a.id).collect();
     let (mut attributes, mut groups) = (Attributes::new(), Groups::new());
-    for row in &desk.old.application_attributes {
+    for row in desk.old.application_attributes.iter() {
         if !known.contains(&row.application_id) {
             desk.ledger.skipped("AM_APPLICATION_ATTRIBUTES", "its application is gone", 1);
             continue;
@@ -127,7 +128,7 @@ fn belongings(desk: &mut Desk<'_>) -> (Attributes, Groups) {
         desk.ledger.merged("AM_APPLICATION_ATTRIBUTES", 1);
         attributes.entry(row.application_id).or_default().push((row.name.clone(), row.value.clone().unwrap_or_default()));
     }
-    for row in &desk.old.application_groups {
+    for row in desk.old.application_groups.iter() {
         if !known.contains(&row.application_id) {
             desk.ledger.skipped("AM_APPLICATION_GROUP_MAPPING", "its application is gone", 1);
             continue;

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use model::{ClientOrigin, Lifetimes, OAuthClient, PRIMARY_STORE, Secret, Timestamp, TokenFormat, User};
 use serde_json::Value;
 
-use super::{About, Carried, Desk, SEALED, said};
+use super::{About, Carried, Desk, SEALED, said, tokens::short};
 use crate::old::{
-    consumers::{KeyMapping, Registration},
+    consumers::Registration,
     oauth::{Client, looks_encrypted},
     people::SUPER_TENANT_ID,
 };
+use crate::packed::Packed;
 
 const TABLE: &str = "IDN_OAUTH_CONSUMER_APPS";
 /// What an old server gave its tokens when nothing said otherwise.
@@ -18,20 +19,20 @@ const OLD_DEFAULT_SECONDS: i64 = 3600;
 /// A script of the old product wrote this number of milliseconds into a column of seconds.
 const MISTAKEN_REFRESH_SECONDS: i64 = 84_600_000;
 
-pub(super) fn translate(desk: &mut Desk<'_>, users: &[Carried<User>]) -> Vec<Carried<OAuthClient>> {
+pub(super) fn translate(desk: &mut Desk<'_>, users: &[Carried<User>]) -> Packed<Carried<OAuthClient>> {
     let people: HashSet<(i32, &str, &str)> =
         users.iter().map(|u| (u.value.tenant.0, u.value.store.as_str(), u.value.name.as_str())).collect();
     let secrets = second_copies(desk);
-    let mapped: HashMap<&str, &KeyMapping> = desk.old.key_mappings.iter().filter_map(|m| Some((m.consumer_key.as_deref()?, m))).collect();
-    let mut registrations: HashMap<(i64, String), &Registration> = HashMap::new();
-    for row in &desk.old.registrations {
+    let mapped: HashMap<String, (i64, String)> =
+        desk.old.key_mappings.iter().filter_map(|m| Some((m.consumer_key?, (m.application_id, m.key_type)))).collect();
+    let known: HashSet<i64> = desk.old.applications.iter().map(|a| a.id).collect();
+    // How long tokens were asked to live, by application and type of key.
+    let mut asked: HashMap<(i64, String), Option<i64>> = HashMap::new();
+    for row in desk.old.registrations.iter() {
         // Later requests come later.
         if let (Some(application), Some(kind)) = (row.application_id, row.key_type.as_deref()) {
-            registrations.insert((application, kind.to_ascii_uppercase()), row);
+            asked.insert((application, kind.to_ascii_uppercase()), validity(&row));
         }
-    }
-    let known: HashSet<i64> = desk.old.applications.iter().map(|a| a.id).collect();
-    for row in &desk.old.registrations {
         match row.application_id {
             Some(id) if known.contains(&id) => desk.ledger.merged("AM_APPLICATION_REGISTRATION", 1),
             _ => desk.ledger.skipped("AM_APPLICATION_REGISTRATION", "its application is gone", 1),
@@ -39,10 +40,11 @@ pub(super) fn translate(desk: &mut Desk<'_>, users: &[Carried<User>]) -> Vec<Car
     }
     let made: HashMap<i64, Option<Timestamp>> =
         desk.old.applications.iter().map(|a| (a.id, desk.at("AM_APPLICATION", "CREATED_TIME", a.created))).collect();
-    let formats: HashMap<i64, &str> = desk.old.applications.iter().filter_map(|a| Some((a.id, a.token_type.as_deref()?))).collect();
-    let mut done: Vec<Carried<OAuthClient>> = Vec::new();
-    let mut seen: HashSet<&str> = HashSet::new();
-    for old in &desk.old.oauth_clients {
+    let is_jwt = |kind: Option<&str>| kind.is_some_and(|kind| kind.eq_ignore_ascii_case("JWT"));
+    let self_contained: HashSet<i64> = desk.old.applications.iter().filter(|a| is_jwt(a.token_type.as_deref())).map(|a| a.id).collect();
+    let mut done: Packed<Carried<OAuthClient>> = Packed::default();
+    let mut seen: HashSet<u128> = HashSet::new();
+    for old in desk.old.oauth_clients.iter() {
         // A consumer key is no secret, but long enough to be cut in a report.
         let origin = format!("{TABLE} {}", old.key);
         if old.oauth_version.as_deref().is_some_and(|v| v.eq_ignore_ascii_case("OAuth-1.0a")) {
@@ -56,7 +58,7 @@ pub(super) fn translate(desk: &mut Desk<'_>, users: &[Carried<User>]) -> Vec<Car
             desk.find(desk.sealed(), About::Client, SEALED, origin, words);
             continue;
         }
-        if !seen.insert(&old.key) {
+        if !seen.insert(short(&old.key)) {
             desk.ledger.merged(TABLE, 1);
             continue;
         }
@@ -76,7 +78,7 @@ pub(super) fn translate(desk: &mut Desk<'_>, users: &[Carried<User>]) -> Vec<Car
         }
         let mapping = mapped.get(old.key.as_str());
         let stored = old.secret.as_ref().filter(|s| !s.expose().is_empty());
-        let secret = match stored.or_else(|| secrets.get(&(tenant_id, old.key.as_str())).copied()) {
+        let secret = match stored.or_else(|| secrets.get(&(tenant_id, old.key.clone()))) {
             Some(secret) => secret.clone(),
             None => {
                 desk.warn(
@@ -89,21 +91,21 @@ pub(super) fn translate(desk: &mut Desk<'_>, users: &[Carried<User>]) -> Vec<Car
             }
         };
         let active = !secret.expose().is_empty() && old.state.as_deref().is_none_or(|s| s.eq_ignore_ascii_case("ACTIVE"));
-        let registration = mapping.and_then(|m| registrations.get(&(m.application_id, m.key_type.to_ascii_uppercase())));
-        let jwt = mapping.and_then(|m| formats.get(&m.application_id)).is_some_and(|f| f.eq_ignore_ascii_case("JWT"));
+        let asked = mapping.and_then(|(application, kind)| *asked.get(&(*application, kind.to_ascii_uppercase()))?);
+        let jwt = mapping.is_some_and(|(application, _)| self_contained.contains(application));
         let client = OAuthClient {
             id: old.key.clone(),
             secret,
             name: said(old.name.as_deref()).unwrap_or(&old.key).to_owned(),
             owner: owner.to_string(),
             tenant,
-            grants: grants(desk, old, &origin),
+            grants: grants(desk, &old, &origin),
             callback_url: said(old.callback_url.as_deref()).map(str::to_owned),
             token_format: if jwt { TokenFormat::Jwt } else { TokenFormat::Opaque },
             origin: if mapping.is_some() { ClientOrigin::Portal } else { ClientOrigin::Carried },
-            lifetimes: lifetimes(desk, old, registration.copied()),
+            lifetimes: lifetimes(desk, &old, asked),
             active,
-            created_at: mapping.and_then(|m| made.get(&m.application_id).copied().flatten()).unwrap_or(Timestamp(0)),
+            created_at: mapping.and_then(|(application, _)| made.get(application).copied().flatten()).unwrap_or(Timestamp(0)),
         };
         desk.ledger.imported(TABLE);
         done.push(Carried { key: old.key.clone(), value: client });
@@ -111,15 +113,19 @@ pub(super) fn translate(desk: &mut Desk<'_>, users: &[Carried<User>]) -> Vec<Car
     done
 }
 
-/// Secrets as the service providers repeat them, by tenant and key.
-fn second_copies<'a>(desk: &mut Desk<'a>) -> BTreeMap<(i64, &'a str), &'a Secret<String>> {
+/// Secrets as the service providers repeat them, by tenant and key; of clients that lack theirs.
+fn second_copies(desk: &mut Desk<'_>) -> BTreeMap<(i64, String), Secret<String>> {
     const TABLE: &str = "SP_INBOUND_AUTH";
+    let has_none = |client: &Client| client.secret.as_ref().is_none_or(|secret| secret.expose().is_empty());
+    let lacking: HashSet<String> = desk.old.oauth_clients.iter().filter(has_none).map(|client| client.key).collect();
     let mut found = BTreeMap::new();
-    for row in &desk.old.inbound_auths {
+    for row in desk.old.inbound_auths.iter() {
         let is_secret = row.property.as_deref() == Some("oauthConsumerSecret");
-        match (&row.key, &row.value) {
+        match (row.key, row.value) {
             (Some(key), Some(value)) if is_secret && !value.expose().is_empty() => {
-                found.insert((row.tenant_id, key.as_str()), value);
+                if lacking.contains(&key) {
+                    found.insert((row.tenant_id, key), value);
+                }
                 desk.ledger.merged(TABLE, 1);
             }
             _ => desk.ledger.not_yet(TABLE, "sign-in settings of service providers", 1),
@@ -153,11 +159,10 @@ fn grants(desk: &mut Desk<'_>, old: &Client, origin: &str) -> Vec<String> {
 }
 
 /// How long the client's tokens live: its own periods, else those asked for with its keys, else the site's where it had its own.
-fn lifetimes(desk: &Desk<'_>, old: &Client, registration: Option<&Registration>) -> Lifetimes {
+fn lifetimes(desk: &Desk<'_>, old: &Client, asked: Option<i64>) -> Lifetimes {
     let own = |seconds: Option<i64>| seconds.filter(|s| *s != 0);
     let site = |seconds: Option<i64>, usual: i64| seconds.filter(|s| *s != usual);
     let settings = desk.input.settings;
-    let asked = registration.and_then(validity);
     Lifetimes {
         application_secs: own(old.application_token_seconds)
             .or(asked.filter(|s| *s != OLD_DEFAULT_SECONDS))

@@ -7,6 +7,7 @@ use model::{
 };
 
 use super::{About, Carried, Desk, said};
+use crate::old::consumers::KeyDomain;
 use crate::source::Version;
 use crate::source::files::BackendJwt as OldJwt;
 
@@ -66,7 +67,8 @@ fn error_format(desk: &mut Desk<'_>, generation: Generation, version: &str) -> E
 fn domain_restriction(desk: &mut Desk<'_>, version: &str) -> bool {
     // From 2.0 on the old gateway no longer asked.
     let asked = !desk.old.version.has_policy_tables();
-    let restricted = desk.old.key_domains.iter().filter_map(|row| said(row.domain.as_deref())).any(|d| !d.eq_ignore_ascii_case("ALL"));
+    let is_bound = |row: KeyDomain| said(row.domain.as_deref()).is_some_and(|domain| !domain.eq_ignore_ascii_case("ALL"));
+    let restricted = desk.old.key_domains.iter().any(is_bound);
     if restricted {
         let words =
             format!("keys name the sites they may be used from; {version} {} for them", if asked { "asks" } else { "does not ask" });

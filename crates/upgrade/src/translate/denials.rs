@@ -10,16 +10,19 @@ use model::{Application, Denial, DenyPolicy, PolicyId, TenantId, without_super_d
 use serde_json::Value;
 
 use super::{About, Carried, CarriedApi, Desk, said};
+use crate::packed::Packed;
 
 const TABLE: &str = "AM_BLOCK_CONDITIONS";
 
 pub(super) fn translate(
     desk: &mut Desk<'_>,
     apis: &[Carried<CarriedApi>],
-    applications: &[Carried<Application>],
+    applications: &Packed<Carried<Application>>,
 ) -> Vec<Carried<DenyPolicy>> {
     let contexts: HashSet<&str> = apis.iter().map(|a| a.value.api.context.as_str()).collect();
-    let owned: HashSet<(&str, &str)> = applications.iter().map(|a| (a.value.owner.as_str(), a.value.name.as_str())).collect();
+    // Looked for only where something is blocked.
+    let some = if desk.old.block_conditions.is_empty() { None } else { Some(applications) };
+    let owned: HashSet<(String, String)> = some.into_iter().flat_map(Packed::iter).map(|a| (a.value.owner, a.value.name)).collect();
     let mut taken: HashSet<(TenantId, Denial)> = HashSet::new();
     let mut done: Vec<Carried<DenyPolicy>> = Vec::new();
     for old in &desk.old.block_conditions {
@@ -47,7 +50,7 @@ pub(super) fn translate(
         }
         let meets = match &refused {
             Denial::Api(context) => contexts.contains(context.as_str()),
-            Denial::Application { owner, name } => owned.contains(&(without_super_domain(owner), name.as_str())),
+            Denial::Application { owner, name } => owned.contains(&(without_super_domain(owner).to_owned(), name.clone())),
             _ => true,
         };
         if !meets {

@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use model::{Application, KeyMapping, KeyMappingId, KeyMappingMode, KeyState, KeyType, OAuthClient};
+use model::{Application, ApplicationId, KeyMapping, KeyMappingId, KeyMappingMode, KeyState, KeyType, OAuthClient};
 
-use super::{About, Carried, Desk, said};
+use super::{About, Carried, Desk, said, tokens::short};
+use crate::packed::Packed;
 
 const TABLE: &str = "AM_APPLICATION_KEY_MAPPING";
 const DOMAINS: &str = "AM_APP_KEY_DOMAIN_MAPPING";
@@ -12,19 +13,20 @@ const OURS: &str = "Resident Key Manager";
 
 pub(super) fn translate(
     desk: &mut Desk<'_>,
-    applications: &[Carried<Application>],
-    clients: &[Carried<OAuthClient>],
-) -> Vec<Carried<KeyMapping>> {
-    let applications: HashMap<i64, &Application> = applications.iter().map(|a| (a.value.number, &a.value)).collect();
-    let clients: HashSet<&str> = clients.iter().map(|c| c.value.id.as_str()).collect();
+    applications: &Packed<Carried<Application>>,
+    clients: &Packed<Carried<OAuthClient>>,
+) -> Packed<Carried<KeyMapping>> {
+    let numbers: HashMap<i64, (usize, ApplicationId)> =
+        (0..).zip(applications.iter()).map(|(at, a)| (a.value.number, (at, a.value.id))).collect();
+    let clients: HashSet<u128> = clients.iter().map(|c| short(&c.value.id)).collect();
     let domains = allowed_domains(desk);
-    let mut taken: HashSet<&str> = HashSet::new();
+    let mut taken: HashSet<u128> = HashSet::new();
     let mut places: HashSet<(i64, &str)> = HashSet::new();
-    let mut done: Vec<Carried<KeyMapping>> = Vec::new();
-    for old in &desk.old.key_mappings {
+    let mut done = Packed::default();
+    for old in desk.old.key_mappings.iter() {
         let key = format!("{}/{}", old.application_id, old.key_type);
         let origin = format!("{TABLE} {key}");
-        let Some(application) = applications.get(&old.application_id) else {
+        let Some((at, application)) = numbers.get(&old.application_id) else {
             desk.ledger.skipped(TABLE, "its application is gone", 1);
             continue;
         };
@@ -34,7 +36,7 @@ pub(super) fn translate(
             continue;
         };
         let consumer_key = said(old.consumer_key.as_deref());
-        if consumer_key.is_some_and(|k| !taken.insert(k)) {
+        if consumer_key.is_some_and(|k| !taken.insert(short(k))) {
             desk.ledger.failed(TABLE, "its client is another key's already", 1);
             desk.warn(
                 About::Key,
@@ -49,13 +51,13 @@ pub(super) fn translate(
             continue;
         }
         let mut mode = old.create_mode.as_deref().and_then(KeyMappingMode::parse).unwrap_or(KeyMappingMode::Created);
-        if consumer_key.is_some_and(|k| !clients.contains(k)) {
+        if consumer_key.is_some_and(|k| !clients.contains(&short(k))) {
             mode = KeyMappingMode::Mapped;
             desk.warn(
                 About::Key,
                 "Kept as a key brought from elsewhere, without a secret: the old server issued no tokens for it, and neither does this one.",
                 origin.clone(),
-                format!("the client of {} is not among the old server's", application.name),
+                format!("the client of {} is not among the old server's", applications.get(*at).map(|a| a.value.name).unwrap_or_default()),
             );
         }
         let state = match said(old.state.as_deref()).map(KeyState::parse) {
@@ -74,7 +76,7 @@ pub(super) fn translate(
         };
         let mapping = KeyMapping {
             id: KeyMappingId::derived(&[desk.input.source, &key]),
-            application: application.id,
+            application: *application,
             key_type,
             key_manager: OURS.to_owned(),
             consumer_key: consumer_key.map(str::to_owned),
@@ -89,21 +91,21 @@ pub(super) fn translate(
 }
 
 /// Where keys may be used from, by consumer key. Whether it is asked for is a switch of the tenant, which the version sets.
-fn allowed_domains<'a>(desk: &mut Desk<'a>) -> HashMap<&'a str, Vec<String>> {
-    let known: HashSet<&str> = desk.old.key_mappings.iter().filter_map(|m| m.consumer_key.as_deref()).collect();
-    let mut found: HashMap<&str, Vec<String>> = HashMap::new();
-    for row in &desk.old.key_domains {
+fn allowed_domains(desk: &mut Desk<'_>) -> HashMap<String, Vec<String>> {
+    let known: HashSet<u128> = desk.old.key_mappings.iter().filter_map(|m| m.consumer_key.as_deref().map(short)).collect();
+    let mut found: HashMap<String, Vec<String>> = HashMap::new();
+    for row in desk.old.key_domains.iter() {
         let Some(domain) = said(row.domain.as_deref()) else {
             desk.ledger.skipped(DOMAINS, "names no domain", 1);
             continue;
         };
-        if !known.contains(row.consumer_key.as_str()) {
+        if !known.contains(&short(&row.consumer_key)) {
             desk.ledger.skipped(DOMAINS, "its key is gone", 1);
         } else if domain.eq_ignore_ascii_case("ALL") {
             desk.ledger.merged(DOMAINS, 1);
         } else {
             desk.ledger.merged(DOMAINS, 1);
-            let list = found.entry(row.consumer_key.as_str()).or_default();
+            let list = found.entry(row.consumer_key.clone()).or_default();
             if !list.iter().any(|d| d == domain) {
                 list.push(domain.to_owned());
             }

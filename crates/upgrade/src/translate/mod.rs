@@ -61,6 +61,7 @@ pub(crate) use sequences::{STEP_CANNOT_RUN, is_stock as is_stock_sequence};
 pub use subscriptions::Subscriptions;
 
 use crate::old::{Installation, people::SUPER_TENANT_ID, stores::OldUserStore};
+use crate::packed::{Packed, Squeezed};
 use crate::source::{
     Site,
     clock::Clock,
@@ -196,7 +197,7 @@ pub struct CarriedApi {
     /// The API.
     pub api: Api,
     /// Its definition.
-    pub definition: Definition,
+    pub definition: Squeezed<Definition>,
     /// Its history.
     pub events: Vec<LifecycleEvent>,
     /// Whether it runs on the gateway, as revision 1.
@@ -239,11 +240,11 @@ pub struct Translation {
     /// Mediation sequences.
     pub sequences: Vec<Carried<StoredSequence>>,
     /// OAuth clients.
-    pub clients: Vec<Carried<OAuthClient>>,
+    pub clients: Packed<Carried<OAuthClient>>,
     /// Applications.
-    pub applications: Vec<Carried<Application>>,
+    pub applications: Packed<Carried<Application>>,
     /// Keys.
-    pub key_mappings: Vec<Carried<KeyMapping>>,
+    pub key_mappings: Packed<Carried<KeyMapping>>,
     /// Subscriptions.
     pub subscriptions: Subscriptions,
     /// What is refused outright.
@@ -255,7 +256,7 @@ pub struct Translation {
     /// Keys that tokens are signed with.
     pub signing_keys: Vec<Carried<StoredKey>>,
     /// Settings of tenants.
-    pub settings: Vec<Carried<TenantSetting>>,
+    pub settings: Packed<Carried<TenantSetting>>,
     /// What an operator should know, worst first.
     pub findings: Vec<Finding>,
     /// The account of every table.

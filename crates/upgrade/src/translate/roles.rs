@@ -131,20 +131,20 @@ struct Old<'a> {
 }
 
 /// Names of service providers and clients, after which the old product named roles.
-fn client_names<'a>(desk: &Desk<'a>) -> HashSet<(i64, &'a str)> {
-    let providers = desk.old.service_providers.iter().map(|p| (p.tenant_id, p.name.as_str()));
-    let clients = desk.old.oauth_clients.iter().filter_map(|c| Some((c.tenant_id?, c.name.as_deref()?)));
+fn client_names(desk: &Desk<'_>) -> HashSet<(i64, String)> {
+    let providers = desk.old.service_providers.iter().map(|p| (p.tenant_id, p.name));
+    let clients = desk.old.oauth_clients.iter().filter_map(|c| Some((c.tenant_id?, c.name?)));
     providers.chain(clients).collect()
 }
 
 /// Whether an internal role was made for a client: it is named after one in a way people do not name roles, and allows nothing.
-fn is_of_client(old: &Old<'_>, clients: &HashSet<(i64, &str)>, effective: &Effective) -> bool {
+fn is_of_client(old: &Old<'_>, clients: &HashSet<(i64, String)>, effective: &Effective) -> bool {
     let client = match old.name.split_once('/') {
         Some((domain, client)) if domain.eq_ignore_ascii_case("application") => client,
         _ if has_shape_of_client(old.name) => old.name,
         _ => return false,
     };
-    clients.contains(&(old.tenant, client)) && !effective.is_holder(old.tenant, old.name, true)
+    clients.contains(&(old.tenant, client.to_owned())) && !effective.is_holder(old.tenant, old.name, true)
 }
 
 /// `<user>_<application>_PRODUCTION` or `_SANDBOX`.

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use model::{Api, ApiId, Application, ApplicationId, Subscription, SubscriptionId, SubscriptionState, Timestamp};
 
 use super::{About, Carried, CarriedApi, Desk, Records, at, policies::Limits, said};
-use crate::old::consumers::Subscriptions as Old;
+use crate::old::consumers::Subscription as Old;
+use crate::packed::Packed;
 use crate::source::clock::Clock;
 
 const TABLE: &str = "AM_SUBSCRIPTION";
@@ -17,7 +18,7 @@ const TABLE: &str = "AM_SUBSCRIPTION";
 #[derive(Debug, Default)]
 pub struct Subscriptions {
     decided: Vec<Decided>,
-    old: Arc<Old>,
+    old: Arc<Packed<Old>>,
     applications: Vec<ApplicationId>,
     apis: Vec<ApiId>,
     plans: Vec<String>,
@@ -88,7 +89,7 @@ impl Records for Subscriptions {
 
 pub(super) fn translate(
     desk: &mut Desk<'_>,
-    applications: &[Carried<Application>],
+    applications: &Packed<Carried<Application>>,
     apis: &[Carried<CarriedApi>],
     limits: &mut Limits,
 ) -> Subscriptions {
@@ -101,7 +102,7 @@ pub(super) fn translate(
         clock: Some(desk.input.clock),
         source: desk.input.source.to_owned(),
     };
-    let applications: HashMap<i64, u32> = (0..).zip(applications).map(|(at, a)| (a.value.number, at)).collect();
+    let applications: HashMap<i64, u32> = (0..).zip(applications.iter()).map(|(at, a)| (a.value.number, at)).collect();
     let apis: HashMap<i64, (u32, &Api)> = (0..).zip(apis).filter_map(|(at, a)| Some((a.key.parse().ok()?, (at, &a.value.api)))).collect();
     let mut plans: HashMap<String, u32> = HashMap::new();
     let mut taken: HashSet<(u32, u32)> = HashSet::new();

@@ -7,6 +7,7 @@ use model::{IssuedToken, OAuthClient, Secret, TenantId, Timestamp, TokenHolder, 
 
 use super::{About, Carried, Finding, Input, Names, Severity, at, said};
 use crate::old::oauth::{Token, looks_encrypted};
+use crate::packed::Packed;
 
 /// What becomes of one old token.
 #[derive(Debug)]
@@ -43,9 +44,11 @@ pub struct TokenDesk<'a> {
     input: &'a Input<'a>,
     names: Names,
     /// By consumer key: the client's tenant and owner.
-    clients: HashMap<&'a str, (TenantId, &'a str)>,
+    clients: HashMap<Box<str>, (TenantId, usize)>,
+    /// Owners, each once.
+    owners: Vec<String>,
     /// Consumer keys by the number tokens refer to from 1.10 on.
-    numbers: HashMap<i64, &'a str>,
+    numbers: HashMap<i64, Box<str>>,
     access: Texts,
     refresh: Texts,
     findings: Vec<Finding>,
@@ -53,13 +56,21 @@ pub struct TokenDesk<'a> {
 
 impl<'a> TokenDesk<'a> {
     /// A desk for tokens of these clients.
-    pub fn new(input: &'a Input<'a>, clients: &'a [Carried<OAuthClient>]) -> Self {
-        let numbers = input.old.oauth_clients.iter().filter_map(|c| Some((c.id?, c.key.as_str()))).collect();
+    pub fn new(input: &'a Input<'a>, clients: &Packed<Carried<OAuthClient>>) -> Self {
+        let (mut owners, mut places) = (Vec::new(), HashMap::new());
+        let mut place = |owner: String| {
+            *places.entry(owner).or_insert_with_key(|owner: &String| {
+                owners.push(owner.clone());
+                owners.len() - 1
+            })
+        };
+        let clients = clients.iter().map(|c| (c.value.id.into_boxed_str(), (c.value.tenant, place(c.value.owner)))).collect();
         Self {
             input,
             names: Names::of(input.old, input.settings),
-            clients: clients.iter().map(|c| (c.value.id.as_str(), (c.value.tenant, c.value.owner.as_str()))).collect(),
-            numbers,
+            clients,
+            owners,
+            numbers: input.old.consumer_keys(),
             access: Texts::default(),
             refresh: Texts::default(),
             findings: Vec::new(),
@@ -84,11 +95,11 @@ impl<'a> TokenDesk<'a> {
         if self.input.old.encryption.is_on() && looks_encrypted(access) {
             return Outcome::Failed { reason: "encrypted, and no key opens it" };
         }
-        let by_number = || old.consumer_key_id.and_then(|id| self.numbers.get(&id).copied());
-        let Some(consumer_key) = old.consumer_key.as_deref().or_else(by_number) else {
+        let by_number = || old.consumer_key_id.and_then(|id| self.numbers.get(&id).map(|key| &**key));
+        let Some(consumer_key) = old.consumer_key.as_deref().or_else(by_number).map(str::to_owned) else {
             return Outcome::Skipped { reason: CLIENT_GONE, key };
         };
-        let Some((tenant, owner)) = self.clients.get(consumer_key).copied() else {
+        let Some((tenant, owner)) = self.clients.get(consumer_key.as_str()).copied() else {
             return Outcome::Skipped { reason: CLIENT_GONE, key };
         };
         let issued = at(self.input.clock, &old.table, "TIME_CREATED", old.created);
@@ -122,11 +133,12 @@ impl<'a> TokenDesk<'a> {
             }
             other => other,
         };
-        let holder = self.holder(old, tenant, owner, &origin());
+        let owner = self.owners.get(owner).cloned().unwrap_or_default();
+        let holder = self.holder(old, tenant, &owner, &origin());
         let scopes = if old.scopes.is_empty() { vec!["default".to_owned()] } else { old.scopes.clone() };
         let token = IssuedToken {
             id: TokenId::derived(&[self.input.source, &key]),
-            client: consumer_key.to_owned(),
+            client: consumer_key,
             tenant,
             holder,
             scopes,

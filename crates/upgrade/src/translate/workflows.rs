@@ -8,20 +8,21 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use model::{
-    Api, ApiId, Application, ApplicationStatus, KeyMapping, KeyState, KeyType, Subscription, SubscriptionState, TenantId, Timestamp, User,
-    Workflow, WorkflowKind, WorkflowStatus,
+    Api, ApiId, Application, ApplicationId, ApplicationStatus, KeyMapping, KeyState, KeyType, Subscription, SubscriptionState, TenantId,
+    Timestamp, User, Workflow, WorkflowKind, WorkflowStatus,
 };
 use uuid::Uuid;
 
 use super::{About, Carried, CarriedApi, Desk, Records as _, Subscriptions, said};
+use crate::packed::Packed;
 
 const TABLE: &str = "AM_WORKFLOWS";
 
 /// What requests can be about.
 pub(super) struct Subjects<'a> {
-    pub(super) applications: &'a [Carried<Application>],
+    pub(super) applications: &'a Packed<Carried<Application>>,
     pub(super) subscriptions: &'a [Carried<Subscription>],
-    pub(super) keys: &'a [Carried<KeyMapping>],
+    pub(super) keys: &'a Packed<Carried<KeyMapping>>,
     pub(super) apis: &'a [Carried<CarriedApi>],
     pub(super) users: &'a [Carried<User>],
 }
@@ -142,20 +143,22 @@ pub(super) fn translate(desk: &mut Desk<'_>, subjects: &Subjects<'_>) -> Vec<Car
 /// Finds what a row is about.
 struct Book<'a> {
     subjects: &'a Subjects<'a>,
-    applications: HashMap<i64, &'a Application>,
-    by_id: HashMap<String, &'a Application>,
+    /// Places of applications by their numbers and ids.
+    applications: HashMap<i64, usize>,
+    by_id: HashMap<ApplicationId, usize>,
     subscriptions: HashMap<&'a str, &'a Subscription>,
-    keys: HashMap<&'a str, &'a KeyMapping>,
+    /// Places of keys.
+    keys: HashMap<String, usize>,
     apis: HashMap<ApiId, &'a Api>,
 }
 
 impl<'a> Book<'a> {
     fn of(subjects: &'a Subjects<'a>) -> Self {
         Self {
-            applications: subjects.applications.iter().map(|a| (a.value.number, &a.value)).collect(),
-            by_id: subjects.applications.iter().map(|a| (a.value.id.to_string(), &a.value)).collect(),
+            applications: (0..).zip(subjects.applications.iter()).map(|(at, a)| (a.value.number, at)).collect(),
+            by_id: (0..).zip(subjects.applications.iter()).map(|(at, a)| (a.value.id, at)).collect(),
             subscriptions: subjects.subscriptions.iter().map(|s| (s.key.as_str(), &s.value)).collect(),
-            keys: subjects.keys.iter().map(|k| (k.key.as_str(), &k.value)).collect(),
+            keys: (0..).zip(subjects.keys.iter()).map(|(at, k)| (k.key, at)).collect(),
             apis: subjects.apis.iter().map(|a| (a.value.api.id, &a.value.api)).collect(),
             subjects,
         }
@@ -165,8 +168,8 @@ impl<'a> Book<'a> {
         use WorkflowKind as Kind;
         match kind {
             Kind::ApplicationCreation | Kind::ApplicationDeletion => {
-                let application = self.applications.get(&reference.parse().ok()?)?;
-                Some(application_of(application, kind))
+                let application = self.subjects.applications.get(*self.applications.get(&reference.parse().ok()?)?)?;
+                Some(application_of(&application.value, kind))
             }
             Kind::SubscriptionCreation | Kind::SubscriptionUpdate | Kind::SubscriptionDeletion => {
                 self.subscription_of(self.subscriptions.get(reference)?, kind)
@@ -177,8 +180,8 @@ impl<'a> Book<'a> {
                 let by_reference = registrations.iter().find(|r| r.workflow_ref.trim() == external || r.workflow_ref.trim() == reference);
                 let found = by_reference.or_else(|| registrations.iter().find(|r| r.id.to_string() == reference))?;
                 let key_type = if kind == Kind::SandboxRegistration { KeyType::Sandbox } else { KeyType::Production };
-                let mapping = self.keys.get(format!("{}/{}", found.application_id?, key_type.name()).as_str())?;
-                self.key_of(mapping)
+                let mapping = self.subjects.keys.get(*self.keys.get(&format!("{}/{}", found.application_id?, key_type.name()))?)?;
+                self.key_of(&mapping.value)
             }
             Kind::UserSignUp => {
                 let name = desk.names.user(reference, Some(i64::from(tenant.0)));
@@ -196,8 +199,12 @@ impl<'a> Book<'a> {
         }
     }
 
+    fn application(&self, id: ApplicationId) -> Option<Application> {
+        self.subjects.applications.get(*self.by_id.get(&id)?).map(|carried| carried.value)
+    }
+
     fn subscription_of(&self, subscription: &Subscription, kind: WorkflowKind) -> Option<Known> {
-        let application = self.by_id.get(&subscription.application.to_string())?;
+        let application = self.application(subscription.application)?;
         let api = self.apis.get(&subscription.api)?;
         let mut properties = vec![
             ("apiName".to_owned(), api.name.clone()),
@@ -218,8 +225,8 @@ impl<'a> Book<'a> {
     }
 
     fn key_of(&self, mapping: &KeyMapping) -> Option<Known> {
-        let application = self.by_id.get(&mapping.application.to_string())?;
-        let mut known = application_of(application, WorkflowKind::ApplicationCreation);
+        let application = self.application(mapping.application)?;
+        let mut known = application_of(&application, WorkflowKind::ApplicationCreation);
         known.properties.push(("keyType".to_owned(), mapping.key_type.name().to_owned()));
         Some(Known { id: mapping.id.to_string(), waits: mapping.state == KeyState::Created, ..known })
     }
@@ -230,6 +237,7 @@ impl<'a> Book<'a> {
             .subjects
             .applications
             .iter()
+            .filter(|a| a.value.status == ApplicationStatus::Created)
             .map(|a| (WorkflowKind::ApplicationCreation, Some(application_of(&a.value, WorkflowKind::ApplicationCreation))));
         let subscriptions = self.subjects.subscriptions.iter().map(|s| {
             let kind = match s.value.state {
@@ -238,7 +246,8 @@ impl<'a> Book<'a> {
             };
             (kind, self.subscription_of(&s.value, kind))
         });
-        let keys = self.subjects.keys.iter().map(|k| (registration(k.value.key_type), self.key_of(&k.value)));
+        let waiting = self.subjects.keys.iter().filter(|k| k.value.state == KeyState::Created);
+        let keys = waiting.map(|k| (registration(k.value.key_type), self.key_of(&k.value)));
         let all = applications.chain(subscriptions).chain(keys);
         all.filter_map(|(kind, known)| Some((kind, known?))).filter(|(_, known)| known.waits).collect()
     }

@@ -47,22 +47,22 @@ struct Credential {
 }
 
 /// How the old installation decides.
-struct OldRules<'a> {
+struct OldRules {
     /// Application and key type by consumer key.
-    keys: HashMap<&'a str, (i64, &'a str)>,
+    keys: HashMap<String, (i64, String)>,
     /// Sites by consumer key; only where keys are bound to some and the version asked for it.
-    sites: HashMap<&'a str, Vec<&'a str>>,
+    sites: HashMap<String, Vec<String>>,
     subscriptions: rows::Held,
 }
 
-impl<'a> OldRules<'a> {
-    fn of(input: &Input<'a>, subscriptions: rows::Held) -> Self {
+impl OldRules {
+    fn of(input: &Input<'_>, subscriptions: rows::Held) -> Self {
         let old = input.old;
-        let keys = old.key_mappings.iter().filter_map(|m| Some((m.consumer_key.as_deref()?, (m.application_id, m.key_type.as_str()))));
-        let mut sites: HashMap<&str, Vec<&str>> = HashMap::new();
+        let keys = old.key_mappings.iter().filter_map(|m| Some((m.consumer_key?, (m.application_id, m.key_type))));
+        let mut sites: HashMap<String, Vec<String>> = HashMap::new();
         // The check was taken out with 2.0.
         for bound in old.key_domains.iter().filter(|_| old.version < Version::V2_0_0) {
-            sites.entry(bound.consumer_key.as_str()).or_default().extend(bound.domain.as_deref().map(str::trim));
+            sites.entry(bound.consumer_key).or_default().extend(bound.domain.map(|domain| domain.trim().to_owned()));
         }
         sites.retain(|_, sites| !sites.iter().any(|site| site.eq_ignore_ascii_case("ALL")));
         Self { keys: keys.collect(), sites, subscriptions }
@@ -74,7 +74,7 @@ impl<'a> OldRules<'a> {
         }
         let Some(credential) = credential.filter(|c| c.believed) else { return "not believed".to_owned() };
         let key = self.keys.get(credential.consumer_key.as_str());
-        let held = key.and_then(|(application, kind)| Some((*kind, self.subscriptions.get(*application, api)?)));
+        let held = key.and_then(|(application, kind)| Some((kind, self.subscriptions.get(*application, api)?)));
         let Some((kind, (state, tier))) = held else { return "not subscribed".to_owned() };
         let sandbox = kind.trim().eq_ignore_ascii_case("SANDBOX");
         match state {
@@ -83,7 +83,11 @@ impl<'a> OldRules<'a> {
             "BLOCKED" | "PROD_ONLY_BLOCKED" => return "blocked".to_owned(),
             _ => return "inactive".to_owned(),
         }
-        if self.sites.get(credential.consumer_key.as_str()).is_some_and(|sites| !site.is_some_and(|site| sites.contains(&site))) {
+        if self
+            .sites
+            .get(credential.consumer_key.as_str())
+            .is_some_and(|sites| !site.is_some_and(|site| sites.iter().any(|own| own == site)))
+        {
             return "from another site".to_owned();
         }
         if !rule.admits(&credential.scopes) {
@@ -180,7 +184,8 @@ pub(super) async fn compare(
                     continue;
                 }
                 let token = token.filter(|t| t.expires_at.is_none_or(|until| until > input.as_of));
-                let bound = credential.and_then(|c| old.sites.get(c.consumer_key.as_str())).and_then(|sites| sites.first().copied());
+                let bound =
+                    credential.and_then(|c| old.sites.get(c.consumer_key.as_str())).and_then(|sites| sites.first()).map(String::as_str);
                 let sites: &[Option<&str>] = if bound.is_some() { &[None, bound, Some(STRANGER)] } else { &[None] };
                 for from in sites {
                     let ought = match state {
@@ -227,8 +232,8 @@ fn drawn<T>(of: impl Iterator<Item = T>, count: usize, rank: impl Fn(&T) -> (boo
 
 /// Tokens to call with: few of each sort, living and ended.
 async fn credentials(translation: &Translation, input: &Input<'_>, site: &Site) -> Result<Vec<Credential>, PlanError> {
-    let known: HashSet<&str> = translation.clients.iter().map(|c| c.key.as_str()).collect();
-    let by_number: HashMap<i64, &str> = input.old.oauth_clients.iter().filter_map(|c| Some((c.id?, c.key.as_str()))).collect();
+    let known: HashSet<String> = translation.clients.iter().map(|c| c.key).collect();
+    let by_number = input.old.consumer_keys();
     let mut alike: HashMap<(String, bool, String), usize> = HashMap::new();
     let mut kept = Vec::new();
     let mut stream = Tokens::open(site).await?;
@@ -238,8 +243,8 @@ async fn credentials(translation: &Translation, input: &Input<'_>, site: &Site) 
             break;
         }
         for token in &batch {
-            let client = token.consumer_key.as_deref().or_else(|| by_number.get(&token.consumer_key_id?).copied());
-            let Some(client) = client.filter(|c| known.contains(c) && !token.access_token.expose().is_empty()) else { continue };
+            let client = token.consumer_key.as_deref().or_else(|| by_number.get(&token.consumer_key_id?).map(|key| &**key));
+            let Some(client) = client.filter(|c| known.contains(*c) && !token.access_token.expose().is_empty()) else { continue };
             let believed = is_believed(token, input.as_of.0);
             let count = alike.entry((client.to_owned(), believed, token.scopes.join(" "))).or_default();
             if *count >= ALIKE || kept.len() >= KEPT {

@@ -44,7 +44,7 @@ async fn faults(carried: &CarriedApi, deployed: &Deployment, hosts: &[String], t
     };
     hold(revision.api == api.id, "API");
     hold(*revision.content == *api, "content");
-    hold(revision.definition.as_ref() == Some(&carried.definition), "definition");
+    hold(revision.definition.as_ref() == Some(&carried.definition.open()), "definition");
     hold(hosts.contains(&deployed.vhost), "host");
     hold(deployed.display_on_portal, "display in the portal");
     // A revision somebody made and deployed here since has a number, words and times of its own.

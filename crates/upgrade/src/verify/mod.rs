@@ -24,6 +24,8 @@ use crate::target::nouns::{Noun, refresh_holder, without_refresh};
 use crate::translate::tokens::{Outcome, TokenDesk};
 use crate::translate::{Carried, Input, Records, Translation};
 
+/// Records compared in one go: APIs are some ten kilobytes each, as they ought to be, as they are, and in words.
+const AT_ONCE: usize = 500;
 /// Differences told one by one; beyond them only counts are kept.
 const TOLD: usize = 200;
 
@@ -146,8 +148,8 @@ where
 {
     let mut compared = Compared { kind: R::Of::KIND, ..Compared::default() };
     let mut tx = db.read().await?;
-    for from in (0..items.count()).step_by(TOKEN_BATCH) {
-        let some = items.records(from, TOKEN_BATCH);
+    for from in (0..items.count()).step_by(AT_ONCE) {
+        let some = items.records(from, AT_ONCE);
         match R::Of::find_many(&mut tx, &some.iter().map(|item| &item.value).collect::<Vec<_>>()).await {
             Ok(found) => {
                 for (item, found) in some.iter().zip(&found) {

@@ -324,17 +324,21 @@ async fn limits_of_files(done: &mut Verification, input: &Input<'_>, tenants: &H
     Ok(())
 }
 
-/// Subscriptions that hold, by application and API: the row's number, and which of the few words says its state and tier.
+/// A subscription that holds: application, API, the row's number, and which of the few words says its state and tier.
+type Holding = (i64, i64, i64, u32);
+
+/// Subscriptions that hold, in order: there may be millions.
 #[derive(Debug)]
 pub(super) struct Held {
-    oldest: HashMap<(i64, i64), (i64, u32)>,
+    all: Vec<Holding>,
     words: Vec<(&'static str, String)>,
 }
 
 impl Held {
     /// State and tier.
     pub(super) fn get(&self, application: i64, api: i64) -> Option<(&'static str, &str)> {
-        let (_, at) = self.oldest.get(&(application, api))?;
+        let at = self.all.binary_search_by_key(&(application, api), |held| (held.0, held.1)).ok()?;
+        let (.., at) = self.all.get(at)?;
         self.words.get(usize::try_from(*at).ok()?).map(|(state, tier)| (*state, tier.as_str()))
     }
 }
@@ -350,15 +354,15 @@ pub(super) async fn held(site: &Site, carried: &HashMap<i64, ApiId>) -> Result<H
             owned.extend(number(&row, "APPLICATION_ID"));
         }
     }
-    // The oldest row of an application and an API is the one that holds. Millions of rows have few words between them.
+    // Millions of rows have few words between them.
     let mut words: Vec<(&'static str, String)> = Vec::new();
-    let mut oldest: HashMap<(i64, i64), (i64, u32)> = HashMap::new();
+    let mut all: Vec<Holding> = Vec::new();
     let mut rows = api.scan("AM_SUBSCRIPTION");
     while let Some(row) = rows.next().await? {
         let place = number(&row, "APPLICATION_ID").zip(number(&row, "API_ID"));
-        let (Some(place), Some(id)) = (place, number(&row, "SUBSCRIPTION_ID")) else { continue };
+        let (Some((application, api)), Some(id)) = (place, number(&row, "SUBSCRIPTION_ID")) else { continue };
         let ended = text(&row, "SUBS_CREATE_STATE").is_some_and(|s| s.eq_ignore_ascii_case("UN_SUBSCRIBE"));
-        if ended || !owned.contains(&place.0) || !carried.contains_key(&place.1) || oldest.get(&place).is_some_and(|held| held.0 <= id) {
+        if ended || !owned.contains(&application) || !carried.contains_key(&api) {
             continue;
         }
         let state = match text(&row, "SUB_STATUS").map(|s| s.to_ascii_uppercase()).as_deref() {
@@ -374,23 +378,25 @@ pub(super) async fn held(site: &Site, carried: &HashMap<i64, ApiId>) -> Result<H
             words.push((state, tier));
             words.len() - 1
         });
-        oldest.insert(place, (id, u32::try_from(at).unwrap_or(u32::MAX)));
+        all.push((application, api, id, u32::try_from(at).unwrap_or(u32::MAX)));
     }
-    Ok(Held { oldest, words })
+    // The oldest row of an application and an API is the one that holds.
+    all.sort_unstable();
+    all.dedup_by_key(|held| (held.0, held.1));
+    all.shrink_to_fit();
+    Ok(Held { all, words })
 }
 
 async fn subscription_rows(done: &mut Verification, site: &Site, carried: &HashMap<i64, ApiId>, tx: &mut Tx) -> Result<(), PlanError> {
     let mut question = Question::new("which subscriptions hold, by row");
-    let Held { oldest, words } = held(site, carried).await?;
-    let mut oldest: Vec<((i64, i64), (i64, u32))> = oldest.into_iter().collect();
-    oldest.sort_unstable();
+    let Held { all, words } = held(site, carried).await?;
     let here: HashMap<i64, ApplicationId> = applications::ids_by_number(tx).await?.into_iter().collect();
-    for some in oldest.chunks(1_000) {
+    for some in all.chunks(1_000) {
         let places: Vec<Option<(ApplicationId, ApiId)>> =
-            some.iter().map(|((application, api), _)| here.get(application).copied().zip(carried.get(api).copied())).collect();
+            some.iter().map(|(application, api, ..)| here.get(application).copied().zip(carried.get(api).copied())).collect();
         let known: Vec<(ApplicationId, ApiId)> = places.iter().flatten().copied().collect();
         let mut found = subscriptions::find_many_for(tx, &known).await?.into_iter();
-        for ((_, (id, ought)), place) in some.iter().zip(places) {
+        for ((_, _, id, ought), place) in some.iter().zip(places) {
             let is = place.and_then(|_| found.next().flatten()).map(|s| format!("{}, {}", s.state.name(), s.plan));
             let ought = usize::try_from(*ought).ok().and_then(|at| words.get(at)).map_or(String::new(), |(s, t)| format!("{s}, {t}"));
             question.ask(&format!("AM_SUBSCRIPTION {id}"), "state and plan", &ought, is.as_deref());

@@ -255,8 +255,8 @@ async fn addresses(done: &mut Verification, translation: &Translation, input: &I
 
 async fn secrets(done: &mut Verification, translation: &Translation, input: &Input<'_>, tx: &mut Tx) -> db::Result<()> {
     let mut question = Question::new("keys and secrets of OAuth clients");
-    let carried: HashSet<&str> = translation.clients.iter().map(|c| c.key.as_str()).collect();
-    for old in input.old.oauth_clients.iter().filter(|c| carried.contains(c.key.as_str())) {
+    let carried: HashSet<String> = translation.clients.iter().map(|c| c.key).collect();
+    for old in input.old.oauth_clients.iter().filter(|c| carried.contains(&c.key)) {
         let Some(secret) = old.secret.as_ref().filter(|s| !s.expose().is_empty()) else { continue };
         let found = clients::find(tx, &old.key).await?;
         let is = found.map(|client| if client.secret == *secret { "as it was" } else { "another" });
@@ -293,8 +293,8 @@ async fn apis_filed(done: &mut Verification, translation: &Translation, tx: &mut
 /// Every token that is alive by the old row alone is found by its text, for the same client, until the same moment.
 async fn token_texts(done: &mut Verification, translation: &Translation, input: &Input<'_>, site: &Site, db: &Db) -> Result<(), PlanError> {
     let mut question = Question::new("live tokens by their text");
-    let known: HashSet<&str> = translation.clients.iter().map(|c| c.key.as_str()).collect();
-    let by_number: HashMap<i64, &str> = input.old.oauth_clients.iter().filter_map(|c| Some((c.id?, c.key.as_str()))).collect();
+    let known: HashSet<String> = translation.clients.iter().map(|c| c.key).collect();
+    let by_number = input.old.consumer_keys();
     let mut stream = Tokens::open(site).await?;
     loop {
         let batch = stream.next_batch(TOKEN_BATCH).await?;
@@ -304,8 +304,8 @@ async fn token_texts(done: &mut Verification, translation: &Translation, input: 
         let mut tx = db.read().await?;
         let mut alive: Vec<(&str, String)> = Vec::new();
         for old in &batch {
-            let client = old.consumer_key.as_deref().or_else(|| old.consumer_key_id.and_then(|id| by_number.get(&id).copied()));
-            let Some(client) = client.filter(|c| known.contains(c)) else { continue };
+            let client = old.consumer_key.as_deref().or_else(|| old.consumer_key_id.and_then(|id| by_number.get(&id).map(|key| &**key)));
+            let Some(client) = client.filter(|c| known.contains(*c)) else { continue };
             let (Some("ACTIVE"), Some(validity), Some(created)) = (old.state.as_deref(), old.validity_ms, old.created) else { continue };
             let until = match validity {
                 i64::MIN..0 | i64::MAX => None,

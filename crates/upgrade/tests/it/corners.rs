@@ -307,8 +307,8 @@ async fn encrypted_clients_and_tokens_are_opened_with_the_old_key_or_left_when_t
     assert_eq!(artifact.get("overview_endpointPpassword"), Some("backend's own"));
     let store = old.installation.tenant_files.iter().find_map(|files| files.opened_key_store.as_ref()).unwrap();
     assert_eq!((store.password.as_ref().map(|p| p.expose().as_str()), store.key_password.is_none()), (Some("of the store"), true));
-    let copies: Vec<_> = old.installation.inbound_auths.iter().filter_map(|c| c.value.as_ref()).map(|v| v.expose().as_str()).collect();
-    assert!(copies.contains(&"the second copy"));
+    let copies: Vec<_> = old.installation.inbound_auths.iter().filter_map(|c| c.value).map(|v| v.expose().clone()).collect();
+    assert!(copies.iter().any(|copy| copy == "the second copy"));
     // None of it shows.
     let shown = format!("{:?}", old.installation);
     assert!(!["backend's own", "of the store", "the second copy"].iter().any(|secret| shown.contains(secret)));

@@ -271,7 +271,7 @@ async fn two_hundred_damages_are_found() {
             let db = place.open().await.unwrap().unwrap();
             let mut tx = db.write().await.unwrap();
             let at = usize::try_from(seed / 25).unwrap() % translation.clients.len();
-            let mut client = db::clients::find(&mut tx, &translation.clients[at].value.id).await.unwrap().unwrap();
+            let mut client = db::clients::find(&mut tx, &translation.clients.get(at).unwrap().value.id).await.unwrap().unwrap();
             client.secret = Secret::new("another's".to_owned());
             assert!(db::clients::update(&mut tx, &client).await.unwrap());
             tx.commit().await.unwrap();

@@ -162,7 +162,7 @@ async fn faults_that_change_nothing_change_nothing() {
         assert_eq!(a.value.api, b.value.api);
     }
     let big = translated(&made_up().with_dirt(&[Dirt::BigDefinition])).await;
-    assert!(big.apis.iter().any(|a| a.value.definition.text.len() > 320_000));
+    assert!(big.apis.iter().any(|a| a.value.definition.open().text.len() > 320_000));
     let odd = translated(&made_up().with_dirt(&[Dirt::OddUserNames])).await;
     for name in ["CORP/mike", "mary@home", "UPPER", "zoe@mail.example"] {
         assert!(odd.users.iter().any(|u| u.value.name == name && u.value.tenant == model::TenantId::SUPER), "{name}");
@@ -258,7 +258,12 @@ async fn a_half_migrated_source_keeps_its_rules() {
     balanced(&spoiled);
     for (a, b) in clean.apis.iter().zip(&spoiled.apis) {
         assert_eq!(a.value.api.operations, b.value.api.operations, "{}", a.value.api.name);
-        assert_eq!(spec::parse(&b.value.definition.text).unwrap().operations.len(), b.value.api.operations.len(), "{}", a.value.api.name);
+        assert_eq!(
+            spec::parse(&b.value.definition.open().text).unwrap().operations.len(),
+            b.value.api.operations.len(),
+            "{}",
+            a.value.api.name
+        );
     }
 }
 

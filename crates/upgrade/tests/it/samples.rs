@@ -90,7 +90,7 @@ async fn a_little_used_2_6_0_reads_down_to_its_token() {
     assert!(!api.lifecycle_events.is_empty());
 
     assert_eq!((old.applications.len(), old.subscriptions.len(), old.key_mappings.len(), old.users.len()), (2, 1, 1, 1));
-    let key = &old.key_mappings[0];
+    let key = &old.key_mappings.get(0).unwrap();
     let client = old.oauth_clients.iter().find(|c| Some(&c.key) == key.consumer_key.as_ref()).unwrap();
     assert!(client.secret.is_some());
 

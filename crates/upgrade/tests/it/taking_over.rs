@@ -90,7 +90,7 @@ async fn a_used_2_6_0_keeps_its_key_and_its_token() {
     let Some((_folder, taken, db)) = taken_over("wso2am-2.6.0-small", issued + 1).await else { return };
     let mut tx = db.read().await.unwrap();
     let old = &taken.old.installation;
-    let key = old.key_mappings[0].consumer_key.clone().unwrap();
+    let key = old.key_mappings.get(0).unwrap().consumer_key.unwrap();
     let client = db::clients::find(&mut tx, &key).await.unwrap().unwrap();
     assert_eq!(Some(&client.secret), old.oauth_clients.iter().find(|c| c.key == key).unwrap().secret.as_ref());
     let found = db::tokens::find_by_access(&mut tx, token.access_token.expose()).await.unwrap().unwrap();

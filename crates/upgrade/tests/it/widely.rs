@@ -426,12 +426,12 @@ async fn an_installation_of_1_8_gets_its_versions_into_its_addresses() {
     assert_eq!((orders.api.context.as_str(), orders.api.context_template.as_str()), ("/orders/1.0.0", "/orders/{version}"));
     let delete = orders.api.operations.iter().find(|o| o.verb == "DELETE").unwrap();
     assert_eq!(delete.scopes, ["order_delete"]);
-    assert!(orders.definition.text.contains("One order"));
+    assert!(orders.definition.open().text.contains("One order"));
     let invoices = api("Invoices", "1.0");
     assert_eq!(invoices.api.operations.iter().find(|o| o.target == "/invoice/{id}").unwrap().scopes, ["invoice_read"]);
     assert_eq!(api("Pets", "1.0.0").api.context, "/t/acme.com/pets/1.0.0");
     // Definitions nobody wrote are made from the resources.
-    assert_eq!(spec::parse(&invoices.definition.text).unwrap().operations.len(), 3);
+    assert_eq!(spec::parse(&invoices.definition.open().text).unwrap().operations.len(), 3);
 }
 
 #[tokio::test]

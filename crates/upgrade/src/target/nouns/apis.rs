@@ -9,6 +9,7 @@ use model::{AdvancedPolicy, ApiId, Deployment, MAX_REVISIONS, Revision, Revision
 use serde_json::Value;
 
 use super::{Around, Noun, Standing, handle, user_handles};
+use crate::packed::Squeezed;
 use crate::translate::{CarriedApi, Role, SharedScope};
 
 /// Where a backend's passwords stand in `endpointConfig`.
@@ -90,7 +91,7 @@ impl Noun for CarriedApi {
     async fn insert(tx: &mut Tx, records: &[Self], around: &Around) -> Result<()> {
         for record in records {
             apis::insert(tx, &record.api).await?;
-            apis::set_definition(tx, record.api.id, &record.definition).await?;
+            apis::set_definition(tx, record.api.id, &record.definition.open()).await?;
             record.history(tx, 0).await?;
             record.deploy(tx, around).await?;
         }
@@ -113,7 +114,7 @@ impl Noun for CarriedApi {
         if !apis::update(tx, &self.api).await? {
             return Ok(false);
         }
-        apis::set_definition(tx, self.api.id, &self.definition).await?;
+        apis::set_definition(tx, self.api.id, &self.definition.open()).await?;
         let known = lifecycle_events::list(tx, self.api.id).await?.len();
         self.history(tx, known).await?;
         match self.deployed {
@@ -131,7 +132,7 @@ async fn stored(tx: &mut Tx, id: ApiId) -> Result<Option<CarriedApi>> {
     let Some(definition) = apis::definition(tx, id).await? else { return Ok(None) };
     let events = lifecycle_events::list(tx, id).await?;
     let deployed = deployments::list(tx, id).await?.iter().any(|d| d.environment == DEFAULT_ENVIRONMENT);
-    Ok(Some(CarriedApi { api, definition, events, deployed }))
+    Ok(Some(CarriedApi { api, definition: Squeezed::new(&definition), events, deployed }))
 }
 
 impl CarriedApi {
@@ -155,7 +156,7 @@ impl CarriedApi {
             number,
             description: Some(CARRIED_OVER.to_owned()),
             content: Arc::new(api.clone()),
-            definition: Some(self.definition.clone()),
+            definition: Some(self.definition.open()),
             created_at: api.updated_at,
         };
         let older = revisions::list(tx, api.id).await?;

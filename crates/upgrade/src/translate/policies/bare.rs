@@ -1,9 +1,11 @@
 //! For tests: an installation without a record, and a desk to translate at.
 
 use crate::old::apis::Orphans;
+use crate::old::kept::Kept;
 use crate::old::limits::Policies;
 use crate::old::registry::Registry;
 use crate::old::{Encryption, Installation};
+use crate::packed::Packed;
 use crate::source::{
     Version,
     clock::Clock,
@@ -40,20 +42,20 @@ pub(crate) fn installation() -> Installation {
         orphans: Orphans::default(),
         default_versions: Vec::new(),
         subscribers: Vec::new(),
-        applications: Vec::new(),
-        application_attributes: Vec::new(),
-        application_groups: Vec::new(),
-        registrations: Vec::new(),
-        key_mappings: Vec::new(),
-        key_domains: Vec::new(),
+        applications: Packed::default(),
+        application_attributes: Packed::default(),
+        application_groups: Packed::default(),
+        registrations: Packed::default(),
+        key_mappings: Packed::default(),
+        key_domains: Packed::default(),
         subscriptions: std::sync::Arc::default(),
         subscription_keys: Vec::new(),
         workflows: Vec::new(),
-        kept: Vec::new(),
+        kept: Kept::default(),
         keys: crate::old::Keys::default(),
-        oauth_clients: Vec::new(),
-        service_providers: Vec::new(),
-        inbound_auths: Vec::new(),
+        oauth_clients: Packed::default(),
+        service_providers: Packed::default(),
+        inbound_auths: Packed::default(),
         oauth_scopes: Vec::new(),
         scope_bindings: Vec::new(),
         resource_scopes: Vec::new(),

@@ -70,12 +70,12 @@ fn attributes(entry: &mut Map<String, Value>, store: &str, text: &str) {
 }
 
 fn of_identity_tables(desk: &mut Desk<'_>, shelf: &mut Shelf) {
-    let rows = |table: &'static str| desk.old.kept.iter().filter(move |r| r.table == table);
-    let mut uris: BTreeMap<i64, &str> = BTreeMap::new();
+    let rows = |table| desk.old.kept.of(table);
+    let mut uris: BTreeMap<i64, String> = BTreeMap::new();
     let mut bodies: BTreeMap<i64, Map<String, Value>> = BTreeMap::new();
     for claim in rows("IDN_CLAIM") {
         if let (Some(id), Some(uri)) = (claim.int("ID"), said(claim.get("CLAIM_URI"))) {
-            uris.insert(id, uri);
+            uris.insert(id, uri.to_owned());
             bodies.insert(id, Map::new());
         }
     }
@@ -93,10 +93,10 @@ fn of_identity_tables(desk: &mut Desk<'_>, shelf: &mut Shelf) {
     for row in rows("IDN_CLAIM_MAPPING") {
         let local = row.int("MAPPED_LOCAL_CLAIM_ID").and_then(|id| uris.get(&id));
         if let (Some(body), Some(local)) = (row.int("EXT_CLAIM_ID").and_then(|id| bodies.get_mut(&id)), local) {
-            body.insert("mappedTo".to_owned(), Value::from(*local));
+            body.insert("mappedTo".to_owned(), Value::from(local.as_str()));
         }
     }
-    let dialects: Vec<&KeptRow> = rows("IDN_CLAIM_DIALECT").collect();
+    let dialects: Vec<KeptRow> = rows("IDN_CLAIM_DIALECT").collect();
     let mut found: Vec<(TenantId, String, Claims)> = Vec::new();
     let mut orphans: u64 = 0;
     let mut of_dialect: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
@@ -110,10 +110,10 @@ fn of_identity_tables(desk: &mut Desk<'_>, shelf: &mut Shelf) {
     let mut gone = 0;
     for dialect in dialects {
         let claims = dialect.int("ID").and_then(|id| of_dialect.remove(&id)).unwrap_or_default();
-        match (tenant_of(desk, dialect), said(dialect.get("DIALECT_URI"))) {
+        match (tenant_of(desk, &dialect), said(dialect.get("DIALECT_URI"))) {
             (Some(tenant), Some(uri)) => {
                 taken += claims.len();
-                let all = claims.iter().filter_map(|id| Some(((*uris.get(id)?).to_owned(), bodies.remove(id)?))).collect();
+                let all = claims.iter().filter_map(|id| Some((uris.get(id)?.clone(), bodies.remove(id)?))).collect();
                 found.push((tenant, uri.to_owned(), all));
             }
             _ => {

@@ -48,13 +48,13 @@ pub(super) fn translate(desk: &mut Desk<'_>, shelf: &mut Shelf) {
 
 fn kind(desk: &mut Desk<'_>, shelf: &mut Shelf, root: &'static str, name: &str, branches: &[Branch], kind: SettingKind) {
     let old = desk.old;
-    let rows = |table: &'static str| old.kept.iter().filter(move |r| r.table == table);
     // Which root each row of a table belongs to, level by level: the lists name parents before children.
-    let mut owners: HashMap<(&str, i64), i64> = rows(root).filter_map(|r| r.int("ID").map(|id| ((root, id), id))).collect();
-    let mut leaves: HashMap<i64, Vec<&KeptRow>> = HashMap::new();
-    for (table, parent, column) in branches {
-        for row in rows(table) {
-            let owner = row.int(column).and_then(|id| owners.get(&(*parent, id)).copied());
+    let mut owners: HashMap<(&str, i64), i64> = old.kept.of(root).filter_map(|r| r.int("ID").map(|id| ((root, id), id))).collect();
+    // Where the rows are that hang on a root; the rows themselves may be many.
+    let mut leaves: HashMap<i64, Vec<(&str, usize)>> = HashMap::new();
+    for (table, parent, column) in branches.iter().copied() {
+        for (at, row) in (0..).zip(old.kept.of(table)) {
+            let owner = row.int(column).and_then(|id| owners.get(&(parent, id)).copied());
             let Some(owner) = owner else {
                 desk.ledger.skipped(table, "what it belongs to is gone", 1);
                 continue;
@@ -62,22 +62,23 @@ fn kind(desk: &mut Desk<'_>, shelf: &mut Shelf, root: &'static str, name: &str, 
             if let Some(id) = row.int("ID") {
                 owners.insert((table, id), owner);
             }
-            leaves.entry(owner).or_default().push(row);
+            leaves.entry(owner).or_default().push((table, at));
         }
     }
-    for row in rows(root) {
+    for row in old.kept.of(root) {
         let title = row.get(name).unwrap_or_default();
         let below = row.int("ID").and_then(|id| leaves.remove(&id)).unwrap_or_default();
-        let Some(tenant) = tenant_of(desk, row) else {
+        let below: Vec<KeptRow> = below.into_iter().filter_map(|(table, at)| old.kept.get(table, at)).collect();
+        let Some(tenant) = tenant_of(desk, &row) else {
             desk.ledger.skipped(root, "its tenant is gone", 1);
-            below.iter().for_each(|leaf| desk.ledger.skipped(leaf.table, "its tenant is gone", 1));
+            below.iter().for_each(|leaf| desk.ledger.skipped(&leaf.table, "its tenant is gone", 1));
             continue;
         };
-        below.iter().for_each(|leaf| desk.ledger.merged(leaf.table, 1));
+        below.iter().for_each(|leaf| desk.ledger.merged(&leaf.table, 1));
         let parts: Vec<Value> = below.iter().map(|leaf| json!({ "table": leaf.table, "cells": shown(leaf) })).collect();
-        let secret = sealed(std::iter::once(row).chain(below.iter().copied()));
+        let secret = sealed(std::iter::once(&row).chain(&below));
         // Names repeat where the old database compared them otherwise; the number then tells them apart.
-        let body = json!({ "name": title, "cells": shown(row), "parts": parts });
+        let body = json!({ "name": title, "cells": shown(&row), "parts": parts });
         let id = row.get("ID").unwrap_or_default();
         if !shelf.put(tenant, kind, title, body.clone(), secret.clone()) {
             shelf.put(tenant, kind, &format!("{title} ({id})"), body, secret);

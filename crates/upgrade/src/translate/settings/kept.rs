@@ -17,8 +17,8 @@ pub(super) fn translate(desk: &mut Desk<'_>, shelf: &mut Shelf, apis: &[Carried<
     environments(desk, shelf);
 }
 
-fn rows<'a>(desk: &Desk<'a>, table: &'static str) -> impl Iterator<Item = &'a KeptRow> {
-    desk.old.kept.iter().filter(move |r| r.table == table)
+fn rows<'a>(desk: &Desk<'a>, table: &str) -> impl Iterator<Item = KeptRow> + use<'a> {
+    desk.old.kept.of(table)
 }
 
 /// The numbers of the first versions that had alerts.
@@ -58,16 +58,16 @@ fn alerts(desk: &mut Desk<'_>, shelf: &mut Shelf) {
     const VALUES: &str = "AM_ALERT_TYPES_VALUES";
     const LISTS: &str = "AM_ALERT_EMAILLIST";
     const MAILS: &str = "AM_ALERT_EMAILLIST_DETAILS";
-    let named: HashMap<i64, &str> =
-        rows(desk, "AM_ALERT_TYPES").filter_map(|r| Some((r.int("ALERT_TYPE_ID")?, r.get("ALERT_TYPE_NAME")?))).collect();
+    let named: HashMap<i64, String> =
+        rows(desk, "AM_ALERT_TYPES").filter_map(|r| Some((r.int("ALERT_TYPE_ID")?, r.get("ALERT_TYPE_NAME")?.to_owned()))).collect();
     let definitions = rows(desk, "AM_ALERT_TYPES").count();
     desk.ledger.merged("AM_ALERT_TYPES", u64::try_from(definitions).unwrap_or(0));
     let mut wanted: BTreeMap<(String, String), Wanted> = BTreeMap::new();
     let key = |row: &KeptRow| (row.get("USER_NAME").unwrap_or_default().to_owned(), row.get("STAKE_HOLDER").unwrap_or_default().to_owned());
-    for row in rows(desk, VALUES).collect::<Vec<_>>() {
+    for row in &rows(desk, VALUES).collect::<Vec<_>>() {
         let number = row.int("ALERT_TYPE_ID").unwrap_or_default();
         let by_number = usize::try_from(number - 1).ok().and_then(|at| OLD_TYPES.get(at)).copied();
-        let old = named.get(&number).copied().or(by_number).unwrap_or_default();
+        let old = named.get(&number).map(String::as_str).or(by_number).unwrap_or_default();
         desk.ledger.merged(VALUES, 1);
         let entry = wanted.entry(key(row)).or_default();
         match alert_type(old) {
@@ -81,12 +81,12 @@ fn alerts(desk: &mut Desk<'_>, shelf: &mut Shelf) {
         }
     }
     let mut lists: HashMap<i64, (String, String)> = HashMap::new();
-    for row in rows(desk, LISTS).collect::<Vec<_>>() {
+    for row in &rows(desk, LISTS).collect::<Vec<_>>() {
         desk.ledger.merged(LISTS, 1);
         wanted.entry(key(row)).or_default();
         lists.extend(row.int("EMAIL_LIST_ID").map(|id| (id, key(row))));
     }
-    for row in rows(desk, MAILS).collect::<Vec<_>>() {
+    for row in &rows(desk, MAILS).collect::<Vec<_>>() {
         match row.int("EMAIL_LIST_ID").and_then(|id| lists.get(&id)).and_then(|key| wanted.get_mut(key)) {
             Some(entry) => {
                 desk.ledger.merged(MAILS, 1);
@@ -112,11 +112,11 @@ fn alerts(desk: &mut Desk<'_>, shelf: &mut Shelf) {
 fn labels(desk: &mut Desk<'_>, shelf: &mut Shelf) {
     const LABELS: &str = "AM_LABELS";
     const URLS: &str = "AM_LABEL_URLS";
-    let mut urls: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut urls: HashMap<String, Vec<String>> = HashMap::new();
     for row in rows(desk, URLS) {
-        urls.entry(row.get("LABEL_ID").unwrap_or_default()).or_default().extend(row.get("ACCESS_URL"));
+        urls.entry(row.get("LABEL_ID").unwrap_or_default().to_owned()).or_default().extend(row.get("ACCESS_URL").map(str::to_owned));
     }
-    for row in rows(desk, LABELS).collect::<Vec<_>>() {
+    for row in &rows(desk, LABELS).collect::<Vec<_>>() {
         let own = urls.remove(row.get("LABEL_ID").unwrap_or_default()).unwrap_or_default();
         let count = u64::try_from(own.len()).unwrap_or(0);
         let tenant = said(row.get("TENANT_DOMAIN")).map_or(Some(TenantId::SUPER), |domain| desk.names.tenant_by_domain(domain));
@@ -147,7 +147,7 @@ fn certificates(desk: &mut Desk<'_>, shelf: &mut Shelf, apis: &[Carried<CarriedA
     const BACKENDS: &str = "AM_CERTIFICATE_METADATA";
     const CLIENTS: &str = "AM_API_CLIENT_CERTIFICATE";
     let known: HashMap<&str, &CarriedApi> = apis.iter().map(|a| (a.key.as_str(), &a.value)).collect();
-    for row in rows(desk, BACKENDS).collect::<Vec<_>>() {
+    for row in &rows(desk, BACKENDS).collect::<Vec<_>>() {
         let Some(tenant) = tenant_of(desk, row) else {
             desk.ledger.skipped(BACKENDS, "its tenant is gone", 1);
             continue;
@@ -165,7 +165,7 @@ fn certificates(desk: &mut Desk<'_>, shelf: &mut Shelf, apis: &[Carried<CarriedA
             format!("the backend {} is trusted by a certificate of its own", row.get("END_POINT").unwrap_or_default()),
         );
     }
-    for row in rows(desk, CLIENTS).collect::<Vec<_>>() {
+    for row in &rows(desk, CLIENTS).collect::<Vec<_>>() {
         if row.get("REMOVED").is_some_and(|r| r == "1" || r.eq_ignore_ascii_case("true")) {
             desk.ledger.skipped(CLIENTS, "removed", 1);
             continue;

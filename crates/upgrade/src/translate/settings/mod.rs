@@ -17,8 +17,9 @@ use serde_json::{Map, Value};
 
 use super::{About, Carried, CarriedApi, Desk, said};
 use crate::old::kept::KeptRow;
+use crate::packed::{Pack, Packed};
 
-pub(super) fn translate(desk: &mut Desk<'_>, apis: &[Carried<CarriedApi>]) -> Vec<Carried<TenantSetting>> {
+pub(super) fn translate(desk: &mut Desk<'_>, apis: &[Carried<CarriedApi>]) -> Packed<Carried<TenantSetting>> {
     let mut shelf = Shelf::default();
     for files in &desk.old.tenant_files {
         let Some(tenant) = desk.names.tenant(files.tenant_id) else { continue };
@@ -33,13 +34,13 @@ pub(super) fn translate(desk: &mut Desk<'_>, apis: &[Carried<CarriedApi>]) -> Ve
     claims::translate(desk, &mut shelf);
     identity::translate(desk, &mut shelf);
     kept::translate(desk, &mut shelf, apis);
-    shelf.done.into_values().collect()
+    shelf.finish()
 }
 
-/// Settings by their key. One key, one setting.
+/// Settings by their key. One key, one setting. There is one for each service provider, so they are kept as bytes.
 #[derive(Default)]
 struct Shelf {
-    done: BTreeMap<String, Carried<TenantSetting>>,
+    done: BTreeMap<String, Secret<Vec<u8>>>,
 }
 
 impl Shelf {
@@ -50,8 +51,17 @@ impl Shelf {
             return false;
         }
         let value = TenantSetting { tenant, kind, name: name.to_owned(), body, secret: secret.map(Secret::new) };
-        self.done.insert(key.clone(), Carried { key, value });
+        let mut bytes = Vec::new();
+        value.pack(&mut bytes);
+        bytes.shrink_to_fit();
+        self.done.insert(key, Secret::new(bytes));
         true
+    }
+
+    fn finish(self) -> Packed<Carried<TenantSetting>> {
+        let read =
+            |(key, bytes): (String, Secret<Vec<u8>>)| Some(Carried { key, value: TenantSetting::unpack(&mut bytes.expose().as_slice())? });
+        self.done.into_iter().filter_map(read).collect()
     }
 }
 

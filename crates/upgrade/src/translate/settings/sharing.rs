@@ -46,8 +46,7 @@ fn attribute(desk: &Desk<'_>, tenant: TenantId) -> Option<String> {
     let text = match desk.old.claims.iter().find(|c| c.tenant_id == id && c.uri.trim() == CLAIM) {
         Some(claim) => claim.attribute.as_deref()?.to_owned(),
         None => {
-            let kept =
-                |table: &'static str| desk.old.kept.iter().filter(move |r| r.table == table && r.int("TENANT_ID").unwrap_or(-1234) == id);
+            let kept = |table| desk.old.kept.of(table).filter(move |r| r.int("TENANT_ID").unwrap_or(-1234) == id);
             let claim = kept("IDN_CLAIM").find(|r| r.get("CLAIM_URI") == Some(CLAIM))?.int("ID")?;
             let mapped = kept("IDN_CLAIM_MAPPED_ATTRIBUTE").find(|r| r.int("LOCAL_CLAIM_ID") == Some(claim))?;
             mapped.get("ATTRIBUTE_NAME")?.to_owned()

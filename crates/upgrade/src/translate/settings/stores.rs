@@ -54,7 +54,7 @@ pub(super) fn definitions(desk: &mut Desk<'_>, shelf: &mut Shelf, tenant: Tenant
 
 pub(super) fn publications(desk: &mut Desk<'_>, shelf: &mut Shelf, apis: &[Carried<CarriedApi>]) {
     let apis: HashMap<&str, &CarriedApi> = apis.iter().map(|a| (a.key.as_str(), &a.value)).collect();
-    for row in desk.old.kept.iter().filter(|r| r.table == TABLE) {
+    for row in desk.old.kept.of(TABLE) {
         let Some(carried) = row.get("API_ID").and_then(|id| apis.get(id)) else {
             desk.ledger.skipped(TABLE, "its API is gone", 1);
             continue;
