@@ -10,14 +10,14 @@ mod sign_up;
 mod stores;
 mod tenant_conf;
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 
 use model::{Secret, SettingKind, TenantId, TenantSetting};
 use serde_json::{Map, Value};
 
-use super::{About, Carried, CarriedApi, Desk, said};
+use super::{About, Carried, CarriedApi, Desk, said, tokens::short};
 use crate::old::kept::KeptRow;
-use crate::packed::{Pack, Packed};
+use crate::packed::Packed;
 
 pub(super) fn translate(desk: &mut Desk<'_>, apis: &[Carried<CarriedApi>]) -> Packed<Carried<TenantSetting>> {
     let mut shelf = Shelf::default();
@@ -34,34 +34,27 @@ pub(super) fn translate(desk: &mut Desk<'_>, apis: &[Carried<CarriedApi>]) -> Pa
     claims::translate(desk, &mut shelf);
     identity::translate(desk, &mut shelf);
     kept::translate(desk, &mut shelf, apis);
-    shelf.finish()
+    shelf.done
 }
 
-/// Settings by their key. One key, one setting. There is one for each service provider, so they are kept as bytes.
+/// Settings, one for each key, in the order in which they were put there. There is one for every service provider.
 #[derive(Default)]
 struct Shelf {
-    done: BTreeMap<String, Secret<Vec<u8>>>,
+    done: Packed<Carried<TenantSetting>>,
+    /// Their keys, by halves of digests.
+    taken: HashSet<u128>,
 }
 
 impl Shelf {
     /// Whether its place was free.
     fn put(&mut self, tenant: TenantId, kind: SettingKind, name: &str, body: Value, secret: Option<String>) -> bool {
         let key = format!("{tenant}/{}/{name}", kind.name());
-        if self.done.contains_key(&key) {
+        if !self.taken.insert(short(&key)) {
             return false;
         }
         let value = TenantSetting { tenant, kind, name: name.to_owned(), body, secret: secret.map(Secret::new) };
-        let mut bytes = Vec::new();
-        value.pack(&mut bytes);
-        bytes.shrink_to_fit();
-        self.done.insert(key, Secret::new(bytes));
+        self.done.push(Carried { key, value });
         true
-    }
-
-    fn finish(self) -> Packed<Carried<TenantSetting>> {
-        let read =
-            |(key, bytes): (String, Secret<Vec<u8>>)| Some(Carried { key, value: TenantSetting::unpack(&mut bytes.expose().as_slice())? });
-        self.done.into_iter().filter_map(read).collect()
     }
 }
 
