@@ -474,8 +474,12 @@ fn outgoing(message: &Message, held: Option<Bytes>, streaming: RequestBody) -> R
 }
 
 fn addressed(target: &Target) -> Result<Backends, Fault> {
-    let timeout_ms = target.timeout.and_then(|t| u64::try_from(t.as_millis()).ok());
-    let set = EndpointSet { primary: vec![Endpoint { url: target.uri.clone(), timeout_ms }], failovers: Vec::new() };
+    let endpoint = |url: &str, timeout: Option<Duration>| Endpoint {
+        url: url.to_owned(),
+        timeout_ms: timeout.and_then(|t| u64::try_from(t.as_millis()).ok()),
+    };
+    let failovers = target.others.iter().map(|other| endpoint(&other.uri, other.timeout)).collect();
+    let set = EndpointSet { primary: vec![endpoint(&target.uri, target.timeout)], failovers };
     Backends::new(&set, None).map_err(|fault| wrong(&fault.to_string()))
 }
 

@@ -87,7 +87,11 @@ fn action(program: &Program, action: &Action, open: &mut Vec<BlockId>) -> Ways {
         Action::MakeFault(fault) => Ways { reads: fault.reads_body(), writes: true, surely: true },
         Action::Enrich(enrich) => Ways { reads: enrich.reads_body(), writes: enrich.writes_body(), surely: false },
         Action::Script(_) => Ways { reads: true, writes: true, surely: false },
-        Action::Loop(_) | Action::Clone(_) => Ways { reads: true, writes: true, surely: false },
+        Action::Loop(_) | Action::Clone(_) | Action::Aggregate(_) => Ways { reads: true, writes: true, surely: false },
+        Action::Template(call) => {
+            let inner = block(program, call.block, open);
+            Ways { reads: inner.reads || call.reads_body(), ..inner }
+        }
         Action::Own(own) => plain(own.reads_body()),
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::body_use;
 use crate::expression::{Expression, Text};
 use crate::library::{Library, Source};
+use crate::mediators::template::Template;
 use crate::mediators::{self, unsupported};
 use crate::message::Direction;
 use crate::obstacle::{Note, Obstacle};
@@ -26,6 +27,7 @@ pub fn compile(source: &Source, library: &Library) -> Result<Program, Vec<Obstac
         file: Arc::clone(&source.file),
         blocks: Vec::new(),
         named: BTreeMap::new(),
+        templates: BTreeMap::new(),
         failed: BTreeSet::new(),
         obstacles: Vec::new(),
         notes: Vec::new(),
@@ -46,6 +48,7 @@ pub(crate) struct Work<'l> {
     file: Arc<str>,
     blocks: Vec<Block>,
     named: BTreeMap<String, BlockId>,
+    pub(crate) templates: BTreeMap<String, Template>,
     /// Sequences that were tried for being chosen and cannot run. Tried once: those that choose among each other would be tried in every order.
     failed: BTreeSet<String>,
     obstacles: Vec<Obstacle>,
@@ -116,15 +119,23 @@ impl Work<'_> {
     }
 
     fn document(&mut self, source: &Source) -> BlockId {
+        self.in_file(source, |work, id| {
+            match xml::read(&source.text) {
+                Err(fault) => work.unread(fault.line, &format!("The document is not XML: {}.", fault.what)),
+                Ok(root) if root.name != "sequence" => work.unread(root.line, &format!("<{}> is no sequence.", xml::shortened(&root.name))),
+                Ok(root) => work.fill(id, &root),
+            }
+            id
+        })
+    }
+
+    /// Opens a block for what a text holds; obstacles met while `filled` works are named with its file.
+    pub(crate) fn in_file<T>(&mut self, source: &Source, filled: impl FnOnce(&mut Self, BlockId) -> T) -> T {
         let id = self.open_block();
         let outer = std::mem::replace(&mut self.file, Arc::clone(&source.file));
-        match xml::read(&source.text) {
-            Err(fault) => self.unread(fault.line, &format!("The document is not XML: {}.", fault.what)),
-            Ok(root) if root.name != "sequence" => self.unread(root.line, &format!("<{}> is no sequence.", xml::shortened(&root.name))),
-            Ok(root) => self.fill(id, &root),
-        }
+        let made = filled(self, id);
         self.file = outer;
-        id
+        made
     }
 
     fn unread(&mut self, line: u32, reason: &str) {
@@ -153,12 +164,30 @@ impl Work<'_> {
         }
     }
 
+    /// Whether one of these blocks, or what they run in turn, makes a call outside.
+    pub(crate) fn calls(&self, blocks: &[BlockId]) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut open = blocks.to_vec();
+        while let Some(id) = open.pop() {
+            if !seen.insert(id.0) {
+                continue;
+            }
+            for step in self.blocks.get(id.0).map(|block| block.steps.as_slice()).unwrap_or_default() {
+                if matches!(step.action, Action::Call(_)) {
+                    return true;
+                }
+                open.extend(step.action.blocks());
+            }
+        }
+        false
+    }
+
     /// A block that does nothing.
     pub(crate) fn empty_block(&mut self) -> BlockId {
         self.open_block()
     }
 
-    fn fill(&mut self, id: BlockId, holder: &Element) {
+    pub(crate) fn fill(&mut self, id: BlockId, holder: &Element) {
         if self.blocks.len() > MAX_BLOCKS {
             self.obstacle(holder, "", "The sequence and all it names are too large.", "Divide it.");
             return;
@@ -167,12 +196,14 @@ impl Work<'_> {
             Some(key) if holder.name == "sequence" => self.by_name(holder, key),
             _ => None,
         };
-        let mut steps = Vec::new();
+        let (mut steps, mut elements) = (Vec::new(), Vec::new());
         for element in holder.elements().filter(|e| e.name != "description") {
             if let Some((mediator, action)) = self.action(element) {
                 steps.push(Step { file: Arc::clone(&self.file), line: element.line, mediator, action });
+                elements.push(element);
             }
         }
+        mediators::loops::tie(self, &mut steps, &elements);
         if let Some(block) = self.blocks.get_mut(id.0) {
             block.steps = steps;
             block.on_error = on_error;
@@ -190,7 +221,8 @@ impl Work<'_> {
                 missing.push(key);
                 continue;
             }
-            let (before, notes, named) = (self.obstacles.len(), self.notes.len(), self.named.clone());
+            let (before, notes) = (self.obstacles.len(), self.notes.len());
+            let (named, templates) = (self.named.clone(), self.templates.clone());
             // One that is being compiled already, further out, is judged there.
             let block = self.by_name(element, &key);
             if self.obstacles.len() > before {
@@ -198,6 +230,7 @@ impl Work<'_> {
                 self.notes.truncate(notes);
                 // What it named is forgotten as well: a sequence with an obstacle must never be met as one that compiled.
                 self.named = named;
+                self.templates = templates;
                 self.failed.insert(key.clone());
                 missing.push(key);
             } else if let Some(block) = block {
@@ -269,6 +302,8 @@ impl Work<'_> {
             "foreach" => ("foreach", mediators::loops::compile_foreach(self, element)),
             "iterate" => ("iterate", mediators::loops::compile_iterate(self, element)),
             "clone" => ("clone", mediators::loops::compile_clone(self, element)),
+            "call-template" => ("call-template", mediators::template::compile(self, element)),
+            "aggregate" => ("aggregate", mediators::aggregate::compile(self, element)),
             "class" => ("class", mediators::class::compile(self, element)),
             "cache" => ("cache", unsupported::compile_cache(self, element)),
             "builder" => {

@@ -50,7 +50,9 @@ impl Expression {
     pub(crate) fn json(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let text = text.strip_prefix("json-eval(").and_then(|rest| rest.strip_suffix(')')).unwrap_or(text).trim();
-        for (prefix, scope) in [("$ctx:", Scope::Default), ("$trp:", Scope::Transport), ("$axis2:", Scope::Axis2)] {
+        for (prefix, scope) in
+            [("$ctx:", Scope::Default), ("$trp:", Scope::Transport), ("$axis2:", Scope::Axis2), ("$func:", Scope::Template)]
+        {
             if let Some(rest) = text.strip_prefix(prefix) {
                 let end = rest.find(['.', '[']).unwrap_or(rest.len());
                 let (name, path) = rest.split_at(end);
@@ -207,6 +209,7 @@ impl Host for View<'_> {
             "registry" => text(self.entries.get(name).map_or("", |entry| entry)),
             // Nothing is known of the machine that the old product ran on.
             "system" | "env" | "file" => text(""),
+            "func" => self.message.property(Scope::Template, name),
             scope => match Scope::named(scope) {
                 Some(scope) => self.message.property(scope, name),
                 None => text(""),

@@ -61,7 +61,7 @@ mod xml;
 mod xpath;
 
 pub use compile::compile;
-pub use endpoint::Target;
+pub use endpoint::{StandIn, Target};
 pub use findings::{Finding, KNOWN_MEDIATORS, Standing, findings};
 pub use hash::normalised_hash;
 pub use json::{Json, JsonFault};

@@ -44,6 +44,7 @@ pub struct Library {
     sequences: BTreeMap<String, Source>,
     endpoints: BTreeMap<String, Source>,
     entries: BTreeMap<String, Source>,
+    templates: BTreeMap<String, Source>,
 }
 
 impl Library {
@@ -92,10 +93,15 @@ impl Library {
         self.sequences.keys().cloned().collect()
     }
 
-    /// Adds a `<localEntry key="…">` document under its own key: what stands inside, as text or as XML. One that is no such document, or is
-    /// empty because it names a `src`, adds nothing.
+    /// Adds a `<localEntry key="…">` document under its own key: what stands inside, as text or as XML; or a `<template name="…">` document
+    /// under its name. One that is no such document, or is empty because it names a `src`, adds nothing.
     #[must_use]
     pub fn with_local_entry(self, document: &Source) -> Self {
+        if let Some(name) = template_name(&document.text) {
+            let mut library = self;
+            library.templates.insert(name, document.clone());
+            return library;
+        }
         let Some((key, text)) = local_entry(&document.text) else { return self };
         self.with_entry(key, Source::new(Arc::clone(&document.file), text))
     }
@@ -112,6 +118,12 @@ impl Library {
         self.endpoints.get(key).or_else(|| self.entries.get(key))
     }
 
+    /// A template; a registry resource may be one too.
+    #[must_use]
+    pub fn template(&self, name: &str) -> Option<&Source> {
+        self.templates.get(name).or_else(|| self.entries.get(name))
+    }
+
     /// Texts of all entries by key.
     pub(crate) fn texts(&self) -> BTreeMap<String, Arc<str>> {
         self.entries.iter().map(|(key, source)| (key.clone(), Arc::clone(&source.text))).collect()
@@ -122,6 +134,10 @@ impl Library {
     pub fn entry(&self, key: &str) -> Option<&Source> {
         self.entries.get(key)
     }
+}
+
+fn template_name(document: &str) -> Option<String> {
+    xml::read(document).ok().filter(|root| root.name == "template")?.attribute("name").map(|name| name.trim().to_owned())
 }
 
 /// Key and content of a local entry.

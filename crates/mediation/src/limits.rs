@@ -7,6 +7,8 @@ pub struct Limits {
     pub steps: u32,
     /// Sequences, branches and copies open at once.
     pub depth: usize,
+    /// Outside calls of one run.
+    pub calls: u32,
     /// Longest body read or written, in bytes; also the longest text a property, an expression or a template makes.
     pub body_bytes: usize,
     /// Most XML elements in a message.
@@ -29,6 +31,7 @@ impl Default for Limits {
         Self {
             steps: 10_000,
             depth: 64,
+            calls: 100,
             body_bytes: 8 * 1024 * 1024,
             elements: 200_000,
             nesting: 200,

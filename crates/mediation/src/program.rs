@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::endpoint::Endpoint;
 use crate::expression::Text;
+use crate::mediators::aggregate::Aggregate;
 use crate::mediators::call::CallOut;
 use crate::mediators::class::Own;
 use crate::mediators::enrich::Enrich;
@@ -16,6 +17,7 @@ use crate::mediators::payload_factory::PayloadFactory;
 use crate::mediators::property::SetProperty;
 use crate::mediators::route::{Filter, Switch};
 use crate::mediators::script::Script;
+use crate::mediators::template::CallTemplate;
 use crate::obstacle::Note;
 
 /// A sequence that can run. Cheap to share; holds no state of a run.
@@ -84,6 +86,36 @@ pub(crate) struct Step {
     pub(crate) action: Action,
 }
 
+impl Action {
+    /// Blocks that may run because of it.
+    pub(crate) fn blocks(&self) -> Vec<BlockId> {
+        match self {
+            Self::Block(id) | Self::Directed(_, id) => vec![*id],
+            Self::Chosen(_, blocks) => blocks.values().copied().collect(),
+            Self::Filter(filter) => vec![filter.then, filter.otherwise],
+            Self::Switch(switch) => switch.cases.iter().map(|(_, id)| *id).chain([switch.otherwise]).collect(),
+            Self::Template(call) => vec![call.block],
+            Self::Loop(looped) => vec![looped.block],
+            Self::Clone(clones) => clones.blocks.clone(),
+            Self::Aggregate(aggregate) => vec![aggregate.then],
+            Self::Call(call) => call.receive.into_iter().collect(),
+            Self::Drop
+            | Self::Respond
+            | Self::Loopback
+            | Self::Send(_)
+            | Self::Property(_)
+            | Self::Header(_)
+            | Self::Log(_)
+            | Self::Payload(_)
+            | Self::MakeFault(_)
+            | Self::Enrich(_)
+            | Self::Script(_)
+            | Self::Own(_)
+            | Self::Nothing => Vec::new(),
+        }
+    }
+}
+
 /// What a step does.
 #[derive(Debug)]
 pub(crate) enum Action {
@@ -110,6 +142,10 @@ pub(crate) enum Action {
     Script(Script),
     Loop(Loop),
     Clone(Clones),
+    /// Makes one message of what the copies before it brought.
+    Aggregate(Aggregate),
+    /// Runs a block with parameters of its own.
+    Template(CallTemplate),
     /// What one of the old product's own classes did.
     Own(Own),
     /// Tidegate does it by itself, as a note says.

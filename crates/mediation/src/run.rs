@@ -1,22 +1,20 @@
 //! Running a program over a message: a stack of blocks and places in them, so that a run can stop at an outside call and go on with the
 //! answer.
 
+mod copies;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
+use copies::{COPY_SENT, Copies, UnderWay};
 
 use crate::endpoint::{Endpoint, Target, absolute_to};
-use crate::expression::{Expression, Means, find};
+use crate::expression::Means;
 use crate::failure::Failure;
-use crate::json::Json;
-use crate::jsonpath;
 use crate::limits::Limits;
 use crate::log::{Log, LogLine};
-use crate::mediators::loops::Loop;
 use crate::message::{Direction, Fault, Headers, Message};
 use crate::program::{Action, BlockId, Program, Step};
-use crate::tree::NodeId;
-use crate::xpath::Found;
 
 /// What came of a run, or of the part of it up to a call.
 #[derive(Debug)]
@@ -105,13 +103,17 @@ impl Suspended {
         {
             message.direction = Direction::Response;
             self.run.handlers.clear();
-            self.run.stack = vec![Frame { block: receive, next: 0 }];
+            self.run.stack = vec![Frame::at(receive)];
+            message.properties.leave_all_templates();
             self.run.detached = true;
         }
         match done {
             Ok(()) => self.run.go(message),
             Err(fault) => match self.run.caught(fault, message) {
-                Some(end) => self.run.ended(end, message),
+                Some(end) => match self.run.after(end, message) {
+                    Some(end) => self.run.ended(end, message),
+                    None => self.run.go(message),
+                },
                 None => self.run.go(message),
             },
         }
@@ -123,9 +125,10 @@ impl Program {
     pub fn run(self: &Arc<Self>, message: &mut Message, limits: &Limits) -> Ran {
         let content_type = message.content_type().map(str::to_owned);
         message.payload.fix_type(content_type.as_deref());
+        message.properties.leave_all_templates();
         let run = Run {
             program: Arc::clone(self),
-            stack: vec![Frame { block: self.entry, next: 0 }],
+            stack: vec![Frame::at(self.entry)],
             handlers: Vec::new(),
             detached: false,
             steps: 0,
@@ -133,6 +136,8 @@ impl Program {
             log: Log::new(limits.log_bytes),
             limits: limits.clone(),
             sent: None,
+            calls: 0,
+            copies: Vec::new(),
         };
         run.go(message)
     }
@@ -152,18 +157,33 @@ struct Run {
     log: Log,
     /// A message that was sent while mediators were still to run, and how.
     sent: Option<(Box<Message>, End)>,
+    calls: u32,
+    /// Copies that run in the place of their message, the innermost last.
+    copies: Vec<UnderWay>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Frame {
     block: BlockId,
     next: usize,
+    /// It is a template's, whose parameters go when it ends.
+    template: bool,
+}
+
+impl Frame {
+    fn at(block: BlockId) -> Self {
+        Self { block, next: 0, template: false }
+    }
 }
 
 /// What to do after a step.
 enum Flow {
     Next,
     Enter(BlockId),
+    /// As [`Flow::Enter`], with parameters that were just given.
+    EnterTemplate(BlockId),
+    /// Runs copies or parts of the message, then goes on.
+    Copies(Copies),
     /// Is sent, and what follows runs.
     Sent(End),
     End(End),
@@ -233,10 +253,16 @@ impl Run {
         let program = Arc::clone(&self.program);
         loop {
             let Some(frame) = self.stack.last_mut() else {
-                return Walked::Ended(if self.detached { End::Drop } else { End::Continue });
+                let end = if self.detached { End::Drop } else { End::Continue };
+                match self.after(end, message) {
+                    Some(end) => return Walked::Ended(end),
+                    None => continue,
+                }
             };
             let Some(step) = program.block(frame.block).and_then(|block| block.steps.get(frame.next)) else {
-                self.stack.pop();
+                if self.stack.pop().is_some_and(|frame| frame.template) {
+                    message.properties.leave_template();
+                }
                 continue;
             };
             frame.next += 1;
@@ -245,7 +271,11 @@ impl Run {
                 Err(Failure::new("The sequence ran too many mediators"))
             } else if let Action::Call(call) = &step.action {
                 match self.with_means(|means, _| call.request(message, means)) {
-                    Ok(request) => return Walked::Call(request),
+                    Ok(_) if self.calls >= self.limits.calls => Err(Failure::new("The sequence made too many calls")),
+                    Ok(request) => {
+                        self.calls += 1;
+                        return Walked::Call(request);
+                    }
                     Err(failure) => Err(failure),
                 }
             } else {
@@ -253,12 +283,24 @@ impl Run {
             };
             let failure = match done {
                 Ok(Flow::Next) => continue,
-                Ok(Flow::Enter(block)) if self.stack.len() < self.limits.depth => {
-                    self.stack.push(Frame { block, next: 0 });
+                Ok(Flow::Enter(block)) if self.open() < self.limits.depth => {
+                    self.stack.push(Frame::at(block));
                     continue;
                 }
-                Ok(Flow::Enter(_)) => Failure::new("Sequences are nested too deeply"),
-                Ok(Flow::End(end)) => return Walked::Ended(end),
+                Ok(Flow::EnterTemplate(block)) if self.open() < self.limits.depth => {
+                    self.stack.push(Frame { template: true, ..Frame::at(block) });
+                    continue;
+                }
+                Ok(Flow::Enter(_) | Flow::EnterTemplate(_)) => Failure::new("Sequences are nested too deeply"),
+                Ok(Flow::Copies(copies)) => match self.begin(copies, message) {
+                    None => continue,
+                    Some(end) => return Walked::Ended(end),
+                },
+                Ok(Flow::End(end)) => match self.after(end, message) {
+                    None => continue,
+                    Some(end) => return Walked::Ended(end),
+                },
+                Ok(Flow::Sent(_)) if !self.copies.is_empty() => Failure::new(COPY_SENT),
                 Ok(Flow::Sent(end)) => match self.keep(&program, message, end) {
                     Ok(None) => continue,
                     Ok(Some(end)) => return Walked::Ended(end),
@@ -266,7 +308,9 @@ impl Run {
                 },
                 Err(failure) => failure,
             };
-            if let Some(end) = self.caught(placed(failure, step), message) {
+            if let Some(end) = self.caught(placed(failure, step), message)
+                && let Some(end) = self.after(end, message)
+            {
                 return Walked::Ended(end);
             }
         }
@@ -298,10 +342,11 @@ impl Run {
         let inner = self.stack.iter().filter_map(|frame| program.block(frame.block).and_then(|block| block.on_error));
         self.handlers.extend(inner);
         self.stack.clear();
+        message.properties.leave_all_templates();
         // A bound that is passed is passed for the handler too, but for a few steps to say so.
         let Some(handler) = self.handlers.pop().filter(|_| self.steps <= self.limits.steps) else { return Some(End::Fault(fault)) };
         self.detached = true;
-        self.stack.push(Frame { block: handler, next: 0 });
+        self.stack.push(Frame::at(handler));
         None
     }
 
@@ -370,113 +415,21 @@ impl Run {
                     Flow::End(End::Drop)
                 }
             }
+            Action::Template(call) => {
+                self.with_means(|means, _| call.enter(message, means))?;
+                Flow::EnterTemplate(call.block)
+            }
             Action::Own(own) => match self.with_means(|means, _| own.run(message, means))? {
                 Some(block) => Flow::Enter(block),
                 None => Flow::Next,
             },
-            Action::Loop(looped) => {
-                self.over_parts(looped, message)?;
-                if looped.goes_on { Flow::Next } else { Flow::End(End::Drop) }
-            }
-            Action::Clone(clones) => {
-                for block in &clones.blocks {
-                    let mut copy = message.clone();
-                    self.inside(*block, &mut copy)?;
-                }
-                if clones.goes_on { Flow::Next } else { Flow::End(End::Drop) }
+            Action::Loop(looped) => Flow::Copies(self.parts(looped, message)?),
+            Action::Clone(clones) => Flow::Copies(Copies::of(clones)),
+            Action::Aggregate(aggregate) => {
+                self.gather(aggregate, message)?;
+                Flow::End(End::Drop)
             }
         })
-    }
-
-    /// Runs a block over a copy or part. It cannot leave the gateway; the compiler saw to that, except through a sequence by name.
-    fn inside(&mut self, block: BlockId, copy: &mut Message) -> Result<(), Failure> {
-        if self.stack.len() >= self.limits.depth {
-            return Err(Failure::new("Sequences are nested too deeply"));
-        }
-        // Each copy inside a copy takes a place, so that the depth of this function is bounded as well.
-        let outer = std::mem::take(&mut self.stack);
-        let bound = self.limits.depth;
-        self.limits.depth = bound.saturating_sub(outer.len());
-        self.stack.push(Frame { block, next: 0 });
-        let (handlers, detached, sent) = (std::mem::take(&mut self.handlers), self.detached, self.sent.take());
-        let walked = self.walk(copy);
-        self.stack = outer;
-        self.limits.depth = bound;
-        (self.handlers, self.detached, self.sent) = (handlers, detached, sent);
-        match walked {
-            Walked::Ended(End::Fault(fault)) => Err(Failure { code: fault.code, message: fault.message, detail: fault.detail }),
-            Walked::Ended(End::Continue | End::Drop) => Ok(()),
-            Walked::Ended(_) | Walked::Call(_) => Err(Failure::new("A copy of the message cannot be sent")),
-        }
-    }
-
-    fn over_parts(&mut self, looped: &Loop, message: &mut Message) -> Result<(), Failure> {
-        match &looped.over {
-            Expression::XPath(path) => {
-                let Found::Nodes(nodes, trees) = self.with_means(|means, _| find(path, message, means))? else { return Ok(()) };
-                let Some(tree) = trees.first() else { return Ok(()) };
-                let places: Vec<NodeId> =
-                    nodes.iter().filter(|at| at.tree == 0 && at.attribute.is_none() && tree.tag(at.id).is_some()).map(|at| at.id).collect();
-                for id in places {
-                    let mut part = self.part(message)?;
-                    part.payload.set_xml(&tree.cut(&[id]), &self.limits)?;
-                    self.inside(looped.block, &mut part)?;
-                    if looped.puts_back {
-                        let envelope = part.payload.xml(&self.limits)?;
-                        let made = envelope.content().map(|content| envelope.tree.cut(&[content]));
-                        let whole = message.payload.xml_mut(&self.limits)?.tree_mut();
-                        if let (Some(made), Some(parent), Some(place)) = (made, whole.parent(id), whole.place(id))
-                            && let Some(root) = made.root()
-                        {
-                            let copy = whole.graft(&made, root);
-                            whole.insert(parent, place, copy);
-                            whole.detach(id);
-                        }
-                        message.payload.fits(&self.limits)?;
-                    }
-                }
-            }
-            Expression::Json(path, _) => {
-                let Some(root) = message.payload.json(&self.limits)?.map(std::borrow::Cow::into_owned) else { return Ok(()) };
-                let too_much = |_| Failure::new("The expressions of the sequence looked at too much");
-                let mut places = path.paths(&root, &mut self.visits).map_err(too_much)?;
-                // A path to one array means its items.
-                if let [only] = places.as_slice()
-                    && let Some(Json::Array(items)) = jsonpath::at(&root, only)
-                {
-                    let inside = |i: usize| only.iter().cloned().chain([jsonpath::Key::Index(i)]).collect();
-                    places = (0..items.len()).map(inside).collect();
-                }
-                for place in places {
-                    let Some(value) = jsonpath::at(&root, &place).cloned() else { continue };
-                    let mut part = self.part(message)?;
-                    part.payload.set_json(value);
-                    self.inside(looped.block, &mut part)?;
-                    if looped.puts_back
-                        && let Some(made) = part.payload.json(&self.limits)?.map(std::borrow::Cow::into_owned)
-                        && let Some(whole) = message.payload.json_mut(&self.limits)?
-                        && let Some(there) = jsonpath::at_mut(whole, &place)
-                    {
-                        *there = made;
-                        message.payload.fits(&self.limits)?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A message like this one with nothing in its body.
-    fn part(&mut self, message: &Message) -> Result<Message, Failure> {
-        self.steps += 1;
-        if self.steps > self.limits.steps {
-            return Err(Failure::new("The sequence ran too many mediators"));
-        }
-        let content_type = message.content_type().map(str::to_owned);
-        // The body is the dear part of a message; the copy is made without it.
-        let mut part = message.without_body();
-        part.payload.fix_type(content_type.as_deref());
-        Ok(part)
     }
 }
 

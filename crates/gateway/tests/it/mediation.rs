@@ -138,3 +138,42 @@ fn texts_are_not_shown() {
     let shown = format!("{:?}", sequences(&["<property name=\"password\" value=\"tell-nobody\"/>"], &[], None));
     assert!(shown.contains("test.xml") && !shown.contains("tell-nobody"), "{shown}");
 }
+
+#[tokio::test]
+async fn copies_call_and_their_answers_are_brought_together() {
+    let backend = Backend::start(|request, _, _| {
+        let body = format!("{{\"is\":\"{}\"}}", request.split(' ').nth(1).unwrap());
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+        Deed::Send((head + &body).into_bytes())
+    })
+    .await;
+    let into = format!(
+        "<iterate expression=\"json-eval($.ids)\"><target><sequence><property name=\"uri.var.id\" expression=\"json-eval($)\"/>\
+         <call><endpoint><http method=\"get\" uri-template=\"{}/item/{{uri.var.id}}\"/></endpoint></call></sequence></target></iterate>\
+         <aggregate><completeCondition timeout=\"10\"><messageCount min=\"-1\" max=\"-1\"/></completeCondition>\
+         <onComplete expression=\"json-eval($.is)\"><respond/></onComplete></aggregate>",
+        backend.url()
+    );
+    let gateway = mediated(&backend, sequences(&[&into], &[], None)).await;
+    let answer = gateway.ask("POST", "/shop/1.0.0/x", &[("Content-Type", "application/json")], "{\"ids\":[7,8,9]}").await;
+    let got: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!((answer.status, got), (200, serde_json::json!(["/item/7", "/item/8", "/item/9"])), "{answer:?}");
+    assert_eq!(backend.got().len(), 3);
+}
+
+#[tokio::test]
+async fn a_failover_endpoint_goes_on_to_the_next_place() {
+    let backend = Backend::echo().await;
+    let other = Backend::start(|_, _, _| ok("other")).await;
+    // A port that was free a moment ago: nothing listens there.
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let place = |uri: &str| format!("<endpoint><address uri=\"{uri}\"/></endpoint>");
+    let group = format!("<endpoint><failover>{}{}</failover></endpoint>", place(&format!("http://{free}")), place(&other.url()));
+    let gateway = mediated(&backend, sequences(&[&format!("<send>{group}</send>")], &[], None)).await;
+    let sent = gateway.ask("POST", "/shop/1.0.0/x", &[("Content-Type", "text/plain")], "hello").await;
+    assert_eq!((sent.status, sent.body.as_str()), (200, "other"), "{sent:?}");
+    assert!(other.got()[0].starts_with("POST /x HTTP/1.1\r\n") && other.got()[0].ends_with("hello"), "{:?}", other.got());
+    gateway.change(&[sequences(&[&format!("<call>{group}</call><respond/>")], &[], None)]);
+    assert_eq!(gateway.get("/shop/1.0.0/y", &[]).await.body, "other");
+    assert!(backend.got().is_empty());
+}

@@ -26,12 +26,30 @@ fn what_cannot_run_is_named_with_its_place() {
             "3 xslt conf:/x.xslt: There is no engine for this transformation that is kept well enough to be exposed to callers' documents.",
         ),
         ("<throttle id='A'/>", "2 throttle : Counting calls inside a sequence does not run here."),
+        ("<call-template target='none'/>", "2 call-template none: No template of this name was found."),
+        (
+            "<aggregate><onComplete expression='//a'/></aggregate>",
+            "2 aggregate : There are no copies in this sequence whose answers it could bring together.",
+        ),
+        ("<aggregate/>", "2 aggregate : An aggregate needs an onComplete."),
+        (
+            "<iterate expression='//a'><target><sequence><call/></sequence></target></iterate>",
+            "2 iterate : Copies make calls, and nothing brings the answers together.",
+        ),
+        (
+            "<iterate expression='//a' preservePayload='true' attachPath='//b'><target/></iterate>",
+            "2 iterate preservePayload: The rest of the body is to go along with each part.",
+        ),
+        (
+            "<clone continueParent='true'><target><sequence><call/></sequence></target></clone><aggregate><onComplete expression='//a'/></aggregate>",
+            "2 clone continueParent: The message goes on to the aggregate as well as its copies.",
+        ),
         ("<acme.send/>", "2 acme.send : Connectors do not run here."),
         ("<unheardOf/>", "2 unheardOf : Tidegate does not know this mediator."),
         ("<sequence key='none'/>", "2 sequence none: No sequence of this name was found."),
         ("<sequence key='{$ctx:x}'/>", "2 sequence {$ctx:x}: The sequence is chosen while the message runs, and there is none to choose."),
         ("<send><endpoint key='none'/></send>", "2 send none: No endpoint of this name was found."),
-        ("<send><endpoint><failover/></endpoint></send>", "2 send : A <failover> endpoint inside a sequence does not run here."),
+        ("<send><endpoint><failover/></endpoint></send>", "2 send failover: A group has to hold one to 32 <endpoint>s."),
         ("<property name='a' expression='//x['/>", "2 property //x[: The expression cannot be run: the end is not expected there."),
         ("<property name='a' expression='p:x'/>", "2 property p:x: The expression cannot be run: the prefix 'p' is not declared."),
         (
@@ -82,7 +100,7 @@ fn what_cannot_run_is_named_with_its_place() {
         ),
         (
             "<iterate expression='//a'><target><sequence><send/></sequence></target></iterate>",
-            "2 iterate send: Copies of a message are sent, or their answers brought together, which a gateway's sequence does not do here.",
+            "2 iterate send: Copies of a message are sent off, and their answers come one by one to the answer sequence, which does not run here.",
         ),
         ("<enrich><source type='body'/></enrich>", "2 enrich : An enrich needs a source and a target."),
         ("<makefault version='soap11'><code value='x'/></makefault>", "2 makefault : A SOAP fault needs a code and a reason."),

@@ -1,5 +1,6 @@
 //! The mediators: each file compiles one from its element and runs it over a message.
 
+pub(crate) mod aggregate;
 pub(crate) mod call;
 pub(crate) mod class;
 pub(crate) mod enrich;
@@ -11,4 +12,5 @@ pub(crate) mod payload_factory;
 pub(crate) mod property;
 pub(crate) mod route;
 pub(crate) mod script;
+pub(crate) mod template;
 pub(crate) mod unsupported;

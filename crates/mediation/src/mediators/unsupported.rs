@@ -44,10 +44,6 @@ pub(crate) fn explain(work: &mut Work<'_>, element: &Element) {
         "datamapper" | "jsontransform" => {
             ("The mapping's own language does not run here.", "Write the mapping as <payloadFactory> or <script>.")
         }
-        "aggregate" => (
-            "Answers of several calls are not brought together here.",
-            "Make the calls one after the other with <call>, or let a backend of your own aggregate.",
-        ),
         "dblookup" | "dbreport" => {
             ("A sequence does not reach databases.", "Put a small service in front of the database and ask it with <call>.")
         }
@@ -67,9 +63,6 @@ pub(crate) fn explain(work: &mut Work<'_>, element: &Element) {
         }
         "oauthService" => ("Tokens are checked before sequences run.", "Take the mediator out: the API's own security does this."),
         "ntlm" => ("NTLM towards backends does not run here.", "Put a proxy that speaks NTLM in front of the backend."),
-        "call-template" | "template" => {
-            ("Sequence templates do not run here.", "Write the template's mediators as a sequence and set its parameters as properties.")
-        }
         "router" | "conditionalRouter" => ("Routers do not run here.", "Use <switch> or <filter>."),
         "ejb" | "bean" | "pojoCommand" | "annotatedCommand" | "spring" => (
             "The mediator is Java code, which does not run here.",

@@ -333,6 +333,21 @@ impl Payload {
         Ok(())
     }
 
+    /// As [`Payload::set_xml`], with all elements of a cut-out side by side, as only an envelope can hold them.
+    pub(crate) fn set_many(&mut self, cut: &Tree, limits: &Limits) -> Result<(), Failure> {
+        self.set_xml(cut, limits)?;
+        if let Content::Xml(envelope) = &mut self.content
+            && let Some(body) = envelope.body()
+        {
+            let tree = envelope.tree_mut();
+            for id in cut.elements(cut.document()).skip(1) {
+                let copy = tree.graft(cut, id);
+                tree.append(body, copy);
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn set_envelope(&mut self, envelope: Envelope) {
         self.content = Content::Xml(envelope);
         self.changed = true;

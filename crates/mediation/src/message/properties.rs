@@ -20,6 +20,8 @@ pub enum Scope {
     Axis2Client,
     /// Lives as long as [`Scope::Default`].
     Operation,
+    /// The parameters of the template that runs: `$func:x`. Read by its mediators only.
+    Template,
 }
 
 impl Scope {
@@ -117,6 +119,8 @@ pub struct Properties {
     axis2: BTreeMap<String, Value>,
     axis2_client: BTreeMap<String, Value>,
     operation: BTreeMap<String, Value>,
+    /// Parameters of the templates that run, the innermost last.
+    templates: Vec<BTreeMap<String, Value>>,
 }
 
 impl fmt::Debug for Properties {
@@ -133,6 +137,7 @@ impl Properties {
             Scope::Axis2 => Some(&self.axis2),
             Scope::Axis2Client => Some(&self.axis2_client),
             Scope::Operation => Some(&self.operation),
+            Scope::Template => self.templates.last(),
             Scope::Transport => None,
         }
     }
@@ -143,6 +148,7 @@ impl Properties {
             Scope::Axis2 => Some(&mut self.axis2),
             Scope::Axis2Client => Some(&mut self.axis2_client),
             Scope::Operation => Some(&mut self.operation),
+            Scope::Template => self.templates.last_mut(),
             Scope::Transport => None,
         }
     }
@@ -175,7 +181,26 @@ impl Properties {
     /// Bytes of all texts, about.
     pub(crate) fn bytes(&self) -> usize {
         let all = [&self.default, &self.axis2, &self.axis2_client, &self.operation];
-        all.into_iter().flat_map(BTreeMap::values).map(|value| if let Value::Text(text) = value { text.len() } else { 0 }).sum()
+        all.into_iter()
+            .chain(&self.templates)
+            .flat_map(BTreeMap::values)
+            .map(|value| if let Value::Text(text) = value { text.len() } else { 0 })
+            .sum()
+    }
+
+    /// Gives a template its parameters.
+    pub(crate) fn enter_template(&mut self, parameters: BTreeMap<String, Value>) {
+        self.templates.push(parameters);
+    }
+
+    /// Takes them away.
+    pub(crate) fn leave_template(&mut self) {
+        self.templates.pop();
+    }
+
+    /// No template runs any more.
+    pub(crate) fn leave_all_templates(&mut self) {
+        self.templates.clear();
     }
 
     /// What a request leaves to its answer.

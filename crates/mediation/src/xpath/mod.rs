@@ -134,7 +134,7 @@ pub(crate) enum Variable {
     Body,
     Header,
     Envelope,
-    /// `$ctx:x`, `$trp:x`, `$axis2:x`, `$operation:x`.
+    /// `$ctx:x`, `$trp:x`, `$axis2:x`, `$operation:x`, `$func:x`.
     Property(Scope, String),
     /// `$url:x`: a parameter of the query.
     Query(String),

@@ -484,6 +484,7 @@ fn variable(prefix: Option<&str>, name: String) -> Result<Variable, String> {
         Some("axis2") => Variable::Property(Scope::Axis2, name),
         Some("trp") => Variable::Property(Scope::Transport, name),
         Some("operation") => Variable::Property(Scope::Operation, name),
+        Some("func") => Variable::Property(Scope::Template, name),
         Some("url") => Variable::Query(name),
         Some("system" | "env" | "file") => Variable::Nothing,
         Some(prefix) => return Err(format!("the variable '${prefix}:{name}' is not known")),

@@ -48,7 +48,7 @@ pub(super) fn read(desk: &mut Desk<'_>, all: &mut Sequences) {
         };
         match file.kind.as_str() {
             "sequences" => sequence(desk, all, tenant, file),
-            "local-entries" => entry(desk, all, tenant, file, SequencePlace::LocalEntry),
+            "local-entries" | "templates" => entry(desk, all, tenant, file, SequencePlace::LocalEntry),
             // Those of APIs are made from the APIs, and nothing of a site's own refers to them.
             "endpoints" => entry(desk, all, tenant, file, SequencePlace::Endpoint),
             "api" => api(desk, tenant, file),
@@ -85,7 +85,11 @@ fn sequence(desk: &mut Desk<'_>, all: &mut Sequences, tenant: TenantId, file: &S
 }
 
 fn entry(desk: &mut Desk<'_>, all: &mut Sequences, tenant: TenantId, file: &SynapseFile, place: SequencePlace) {
-    let word = if place == SequencePlace::LocalEntry { "entry" } else { "endpoint" };
+    let word = match file.kind.as_str() {
+        "templates" => "template",
+        "local-entries" => "entry",
+        _ => "endpoint",
+    };
     let key = format!("{tenant} {word} {}.xml", file.name);
     all.add(desk, tenant, place, key, &resource(file), &format!("synapse-configs {}/{}.xml", file.kind, file.name));
 }

@@ -221,3 +221,21 @@ fn handlers_and_apis_of_a_sites_own_are_told() {
     let words: Vec<_> = findings.iter().map(|f| f.words.as_str()).collect();
     assert_eq!(words, ["ann--Weather:v1.0 has the handler com.acme.Audit", "the API handmade at /x"]);
 }
+
+#[test]
+fn templates_are_carried_where_a_sequence_calls_them() {
+    let template = |name: &str| {
+        format!("<template xmlns=\"{SYNAPSE}\" name=\"{name}\"><parameter name=\"p\"/><sequence><log/></sequence></template>").into_bytes()
+    };
+    let call = "<call-template target=\"say\"><with-param name=\"p\" value=\"1\"/></call-template>";
+    let site = Site::new(&[("in", "own")])
+        .shared("in", "own.xml", text("own", call))
+        .on_gateway("local-entries", "say", format!("<localEntry xmlns=\"{SYNAPSE}\" key=\"other\">x</localEntry>").into_bytes())
+        .on_gateway("templates", "say", template("say"))
+        .on_gateway("templates", "unused", template("unused"));
+    let (carried, _, findings) = site.carried();
+    assert!(shown(&carried).contains(&("entry", "say.xml")), "{:?}", shown(&carried));
+    assert!(!shown(&carried).contains(&("entry", "unused.xml")), "{:?}", shown(&carried));
+    let warned: Vec<_> = findings.iter().filter(|f| f.severity != Severity::Note).map(|f| f.words.as_str()).collect();
+    assert!(warned.is_empty(), "{warned:?}");
+}

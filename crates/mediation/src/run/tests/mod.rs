@@ -1,5 +1,7 @@
 //! Sequence and message in, message out.
 
+mod copies;
+
 use bytes::Bytes;
 
 use super::*;
@@ -892,4 +894,35 @@ fn runs_may_wait_on_any_thread() {
     is_send::<Suspended>();
     is_send::<Ran>();
     is_send::<Message>();
+}
+
+#[test]
+fn templates_run_with_their_parameters() {
+    let template = |name: &str, text: &str| Source::new(format!("{name}.xml"), format!("<template name='{name}'>{text}</template>"));
+    let library = Library::new()
+        .with_local_entry(&template(
+            "say",
+            "<parameter name='a'/><parameter name='b' defaultValue='B'/><parameter name='never'/><sequence>
+            <property name='said' expression=\"concat($ctx:said, '[', $func:a, $func:b, $func:never, $func:other, ']')\"/>
+            <filter source='$func:a' regex='outer'><call-template target='say'><with-param name='a' value='inner'/></call-template></filter>
+            <property name='said' expression=\"concat($ctx:said, get-property('func', 'a'))\"/></sequence>",
+        ))
+        .with_local_entry(&template("endless", "<sequence><call-template target='endless'/></sequence>"))
+        .with_local_entry(&template("bad", "<parameter name='p'/><sequence><property name='x' expression='//a'/></sequence>"))
+        .with_sequence(
+            "caught",
+            Source::new("caught.xml", "<sequence><property name='p' expression=\"concat('(', $func:p, ')')\"/></sequence>"),
+        );
+    let run = |inner: &str, message: &mut Message| program(inner, &library).run(message, &Limits::default()).end;
+    let mut one = message(JSON.0, JSON.1);
+    let text = "<call-template target='say'><with-param name='a' value='outer'/><with-param name='b' value='{json-eval($.name)}'/>\
+                <with-param name='other' value='x'/></call-template><property name='left' expression=\"concat('(', $func:a, ')')\"/>";
+    assert!(matches!(run(&sequence(text), &mut one), End::Continue));
+    assert_eq!((property(&one, "said").as_str(), property(&one, "left").as_str()), ("[outerAnn][innerB]innerouter", "()"));
+    let End::Fault(fault) = run(&sequence("<call-template target='endless'/>"), &mut one) else { panic!("it ended") };
+    assert_eq!(fault.message, "Sequences are nested too deeply");
+    let mut broken = message("application/json", "{");
+    let text = "<sequence onError='caught'><call-template target='bad'><with-param name='p' value='1'/></call-template></sequence>";
+    assert!(matches!(run(text, &mut broken), End::Drop));
+    assert_eq!(property(&broken, "p"), "()");
 }
