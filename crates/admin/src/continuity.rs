@@ -44,6 +44,7 @@ struct Switches {
     token_paths: Option<bool>,
     domain_restriction: Option<bool>,
     domain_header: Option<String>,
+    token_kinds: Option<bool>,
     backend_jwt: Option<JwtBody>,
 }
 
@@ -67,6 +68,7 @@ struct ApiSwitches {
     api_id: Option<String>,
     error_format: Option<String>,
     domain_restriction: Option<bool>,
+    token_kinds: Option<bool>,
     backend_jwt: Option<bool>,
 }
 
@@ -120,7 +122,13 @@ async fn put_api(
         return Err(Refusal::field("apiId", "must be the API that the path names"));
     }
     let error_format = sent.error_format.as_deref().map(error_format).transpose()?;
-    let own = ApiContinuity { api, error_format, domain_restriction: sent.domain_restriction, backend_jwt: sent.backend_jwt };
+    let own = ApiContinuity {
+        api,
+        error_format,
+        domain_restriction: sent.domain_restriction,
+        token_kinds: sent.token_kinds,
+        backend_jwt: sent.backend_jwt,
+    };
     db::continuity::put_api(&mut tx, &own).await?;
     tx.commit().await?;
     Ok(Json(ApiSwitches::show(&own)))
@@ -185,6 +193,7 @@ impl Switches {
             token_paths,
             domain_restriction: self.domain_restriction.unwrap_or(new.domain_restriction),
             domain_header,
+            token_kinds: self.token_kinds.unwrap_or(new.token_kinds),
             backend_jwt: self.backend_jwt.map(JwtBody::read).transpose()?,
         })
     }
@@ -195,6 +204,7 @@ impl Switches {
             token_paths: Some(continuity.token_paths),
             domain_restriction: Some(continuity.domain_restriction),
             domain_header: continuity.domain_header.clone(),
+            token_kinds: Some(continuity.token_kinds),
             backend_jwt: continuity.backend_jwt.as_ref().map(JwtBody::show),
         }
     }
@@ -255,6 +265,7 @@ impl ApiSwitches {
             api_id: Some(own.api.to_string()),
             error_format: own.error_format.map(ErrorFormat::name),
             domain_restriction: own.domain_restriction,
+            token_kinds: own.token_kinds,
             backend_jwt: own.backend_jwt,
         }
     }

@@ -38,7 +38,7 @@ const MIGRATIONS: &[Migration] = &[
     step!(7, "scale", "0007_scale"),
     step!(8, "settings", "0008_settings"),
     step!(9, "sequences", "0009_sequences"),
-    step!(11, "token_kinds", "0011_token_kinds"),
+    step!(10, "token_kinds", "0010_token_kinds"),
 ];
 
 /// Any number nobody else uses for `pg_advisory_xact_lock` in the same database.

@@ -31,10 +31,10 @@ async fn a_tenants_switches_are_seen_turned_and_laid_aside_on_postgresql() {
 }
 
 async fn a_tenants_switches_are_seen_turned_and_laid_aside_on(setting: Setting) {
-    let new = json!({"errorFormat": "json-4.0", "tokenPaths": false, "domainRestriction": true, "domainHeader": null, "backendJwt": null});
+    let new = json!({"errorFormat": "json-4.0", "tokenPaths": false, "domainRestriction": true, "domainHeader": null, "tokenKinds": false, "backendJwt": null});
     assert_eq!(setting.get("admin", "/continuity").await.body, new);
     let old = json!({
-        "errorFormat": "xml-1.9", "tokenPaths": true, "domainRestriction": false, "domainHeader": "Referer",
+        "errorFormat": "xml-1.9", "tokenPaths": true, "domainRestriction": false, "domainHeader": "Referer", "tokenKinds": true,
         "backendJwt": {"form": "1.9", "header": "X-JWT-Assertion", "dialect": "http://wso2.org/claims", "signed": true,
                        "encoding": "base64", "lifetimeSeconds": 900, "userClaims": true},
     });
@@ -90,10 +90,11 @@ async fn an_apis_own_switches_are_its_tenants_to_turn() {
     let setting = Setting::new().await;
     let (shop, theirs) = (with_api(&setting, TenantId::SUPER, "shop").await, with_api(&setting, ACME, "theirs").await);
     let one = format!("/continuity/apis/{shop}");
-    let none = json!({"apiId": shop.to_string(), "errorFormat": null, "domainRestriction": null, "backendJwt": null});
+    let none = json!({"apiId": shop.to_string(), "errorFormat": null, "domainRestriction": null, "tokenKinds": null, "backendJwt": null});
     assert_eq!(setting.get("admin", &one).await.body, none);
     let put = setting.put("admin", &one, json!({"errorFormat": "xml-1.8", "backendJwt": false})).await;
-    let own = json!({"apiId": shop.to_string(), "errorFormat": "xml-1.8", "domainRestriction": null, "backendJwt": false});
+    let own =
+        json!({"apiId": shop.to_string(), "errorFormat": "xml-1.8", "domainRestriction": null, "tokenKinds": false, "backendJwt": false});
     assert_eq!((put.status, &put.body), (200, &own));
     assert_eq!(setting.put("acme", &format!("/continuity/apis/{theirs}"), json!({"domainRestriction": false})).await.status, 200);
     assert_eq!(setting.get("admin", "/continuity/apis").await.body, json!({"count": 1, "list": [own]}));

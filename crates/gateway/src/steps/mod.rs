@@ -6,7 +6,7 @@ pub(crate) mod cors;
 pub(crate) mod forward;
 pub(crate) mod rewrite;
 pub(crate) mod route;
-pub(crate) mod sign_in;
 mod ruled;
+pub(crate) mod sign_in;
 pub(crate) mod tell;
 pub(crate) mod throttle;

@@ -51,8 +51,9 @@ pub(super) async fn lay_aside(desk: &mut Desk<'_>, registry: &Registry) -> Resul
             files.entry(wanted.api).or_default().push(Aside { place: wanted.place.clone(), name: wanted.name.clone(), media_type, path });
         }
     }
-    for gone in stream.left() {
-        desk.left.name("files whose bytes are gone from the old registry", &gone.path);
+    for (left, too_large) in stream.left() {
+        let why = if too_large { "files that are too large" } else { "files whose bytes are gone from the old registry" };
+        desk.left.name(why, &left.path);
     }
     Ok(files)
 }

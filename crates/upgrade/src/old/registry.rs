@@ -381,6 +381,7 @@ impl Registry {
             column: format!("REG_CONTENT_DATA ({path} of tenant {tenant})"),
             row: 0,
             misfit: Misfit::TooLarge,
+            owner: None,
         }));
         for (tenant, path, bytes) in found {
             if let Some(resource) = self.resources.get_mut(&(tenant, path)) {

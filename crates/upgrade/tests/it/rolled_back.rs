@@ -88,7 +88,7 @@ async fn with_every_kind(folder: &std::path::Path) -> Taken {
     let pkcs8: Pkcs8V1Der<'static> = key.as_der().unwrap();
     let certificate = [b"CN=am.old.example", key.public_key().as_ref()].concat();
     let pair = upgrade::source::keypairs::OldPair { pkcs8: Secret::new(pkcs8.as_ref().to_vec()), certificate };
-    taken.old.installation.keys = upgrade::old::Keys { primary: Some(Ok(pair)), trusted: None };
+    taken.old.installation.keys = upgrade::old::Keys { primary: Some(Ok(pair)), trusted: None, tenants: Default::default() };
     taken
 }
 
