@@ -92,8 +92,8 @@ pub struct StoredSequence {
     pub file: String,
     /// The bytes, as they were. Authors write passwords into sequences, so they are not shown.
     pub content: Secret<Vec<u8>>,
-    /// Of a customised stock error handler: what the author added to stock, as a sequence of its own, when that is all they did. Run after
-    /// the gateway's own answer is made, it gives 4.0.0's answer with the author's additions.
+    /// Of a customised stock error handler: what the author added to stock, as a sequence of its own, when that is all they did. Meant to run
+    /// after the gateway's own answer is made; gateways do not run error handlers yet.
     pub additions: Option<Secret<String>>,
 }
 

@@ -62,7 +62,7 @@ const ONLY_BY: &[(&str, &[&str])] = &[
     ("quick-xml", &["upgrade", "mediation"]),
     ("fancy-regex", &["mediation"]),
     ("rquickjs", &["mediation"]),
-    ("reqwest", &["publisher", "testkit", "xtask"]),
+    ("reqwest", &["publisher", "upgrade", "testkit", "xtask"]),
     ("axum", &["rest", "keys", "publisher", "portal", "admin", "server"]),
 ];
 

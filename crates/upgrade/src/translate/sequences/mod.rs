@@ -266,7 +266,7 @@ fn customised(desk: &mut Desk<'_>, candidate: &mut Candidate) {
             let words = format!("{} is stock of {versions} with {} mediator(s) added", stored.name, added(&text));
             desk.note(
                 About::Api,
-                "In the old error format it runs as it was; in 4.0.0's, what was added to stock runs after the gateway's own answer.",
+                "Kept with what was added to stock, and not run yet: errors are answered in the tenant's error format without it. Clients that depend on the addition will miss it.",
                 origin,
                 words,
             );
@@ -280,7 +280,7 @@ fn customised(desk: &mut Desk<'_>, candidate: &mut Candidate) {
             }
             desk.warn(
                 About::Api,
-                "It runs as it was while errors keep the old format; switched to 4.0.0's, the gateway's own answer is given and this one is not run. Compare both before you switch.",
+                "Kept, and not run yet: errors are answered in the tenant's error format, as stock answered them. Clients that depend on the change will miss it.",
                 origin,
                 words,
             );
