@@ -94,7 +94,7 @@ async fn an_apis_own_switches_are_its_tenants_to_turn() {
     assert_eq!(setting.get("admin", &one).await.body, none);
     let put = setting.put("admin", &one, json!({"errorFormat": "xml-1.8", "backendJwt": false})).await;
     let own =
-        json!({"apiId": shop.to_string(), "errorFormat": "xml-1.8", "domainRestriction": null, "tokenKinds": false, "backendJwt": false});
+        json!({"apiId": shop.to_string(), "errorFormat": "xml-1.8", "domainRestriction": null, "tokenKinds": null, "backendJwt": false});
     assert_eq!((put.status, &put.body), (200, &own));
     assert_eq!(setting.put("acme", &format!("/continuity/apis/{theirs}"), json!({"domainRestriction": false})).await.status, 200);
     assert_eq!(setting.get("admin", "/continuity/apis").await.body, json!({"count": 1, "list": [own]}));

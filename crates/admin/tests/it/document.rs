@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::setting::{Names, Setting};
 
 /// What this product adds to the document.
-const OURS: [&str; 5] = ["/users", "/roles", "/tenants", "/users/", "/tenants/"];
+const OURS: [&str; 8] = ["/users", "/roles", "/tenants", "/continuity", "/user-stores", "/users/", "/tenants/", "/continuity/"];
 
 fn document() -> Option<Value> {
     let Ok(folder) = std::env::var("TIDEGATE_REFERENCE") else {
