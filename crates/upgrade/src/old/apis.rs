@@ -11,6 +11,7 @@ use super::{
     record::{self, record},
     registry::{GOVERNANCE, Property, Registry, Resource},
 };
+use crate::packed::Squeezed;
 use crate::source::{CellError, Element, Source, SourceError, parse_xml};
 
 /// Everything of API Manager's own in the registry.
@@ -135,7 +136,7 @@ pub struct OldApi {
     /// Rows of AM_API_SCOPES that say again what another said.
     pub doubled_scopes: u64,
     /// swagger.json's bytes (1.9 on).
-    pub swagger: Option<Vec<u8>>,
+    pub swagger: Option<Squeezed<Vec<u8>>>,
     /// Swagger 1.2 (to 1.8).
     pub swagger_12: Option<Swagger12>,
     /// Registry tags.
@@ -468,7 +469,7 @@ fn hang(api: &mut OldApi, registry: &Registry) {
         None => format!("{APPLICATION_DATA}/provider/{provider}/{name}/{version}"),
     };
     let swagger = format!("{folder}/swagger.json");
-    api.swagger = registry.content(tenant, &swagger).map(<[u8]>::to_vec);
+    api.swagger = registry.content(tenant, &swagger).map(|bytes| Squeezed::new(&bytes.to_vec()));
     api.swagger_file = stored(registry, tenant, &swagger);
     let parts = format!("{APPLICATION_DATA}/api-docs/{name}-{version}-{provider}/1.2");
     api.swagger_12 = swagger_12(registry, tenant, &parts);

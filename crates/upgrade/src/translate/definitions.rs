@@ -5,6 +5,7 @@ use spec::Parsed;
 
 use super::{About, Desk, decoded};
 use crate::old::apis::OldApi;
+use crate::packed::Squeezed;
 
 /// What becomes of a definition that does not read.
 const KEPT: &str = "One is made from the resources; the author's is kept as a file of the API.";
@@ -12,9 +13,9 @@ const KEPT: &str = "One is made from the resources; the author's is kept as a fi
 /// The author's definition, read; `None` when there is none that can be.
 pub(super) fn read(desk: &mut Desk<'_>, old: &OldApi, shown: &str) -> Option<Parsed> {
     const MENDED: &str = "The definition is carried mended; the author's is kept as a file of the API.";
-    if let Some(bytes) = &old.swagger {
+    if let Some(bytes) = old.swagger.as_ref().map(Squeezed::open) {
         let origin = format!("swagger.json of {shown}");
-        match spec::parse(&decoded(bytes)) {
+        match spec::parse(&decoded(&bytes)) {
             Ok(parsed) => {
                 if !parsed.repairs.is_empty() {
                     remember(desk, old);

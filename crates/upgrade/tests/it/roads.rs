@@ -147,7 +147,7 @@ async fn a_dump_gives_what_was_made() {
         assert_eq!(read.tags, tags);
         let artifact = read.artifact.as_ref().unwrap();
         assert_eq!(artifact.get("overview_status"), Some(made.status.word()));
-        let _: serde_json::Value = serde_json::from_slice(read.swagger.as_ref().unwrap()).unwrap();
+        let _: serde_json::Value = serde_json::from_slice(&read.swagger.as_ref().unwrap().open()).unwrap();
     }
     assert_eq!(old.applications.len(), site.applications.len());
     assert_eq!(old.subscriptions.len(), site.subscriptions.len());

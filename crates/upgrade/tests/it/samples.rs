@@ -85,7 +85,7 @@ async fn a_little_used_2_6_0_reads_down_to_its_token() {
     assert!(artifact.get("overview_endpointConfig").is_some());
     assert_eq!(api.url_mappings.len(), 3);
     assert!(api.uuid.as_ref().is_some_and(|u| u.len() == 36));
-    let swagger: serde_json::Value = serde_json::from_slice(api.swagger.as_ref().unwrap()).unwrap();
+    let swagger: serde_json::Value = serde_json::from_slice(&api.swagger.as_ref().unwrap().open()).unwrap();
     assert!(swagger.get("paths").is_some());
     assert!(!api.lifecycle_events.is_empty());
 
