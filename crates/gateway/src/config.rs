@@ -89,6 +89,20 @@ pub struct Config {
     pub query_conditions: bool,
     /// Whether conditions on token claims are looked at.
     pub claim_conditions: bool,
+    /// What becomes of calls of an API with a mediation sequence that cannot run here.
+    pub uncompilable_sequences: Uncompilable,
+    /// How long a site's own error sequences may take, calls outside included; then the gateway's own answer goes out.
+    pub error_sequence_timeout: Duration,
+}
+
+/// What becomes of calls of an API with a mediation sequence that cannot run here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Uncompilable {
+    /// They are refused: nothing passes without what its author wanted done.
+    #[default]
+    Refuse,
+    /// They pass, without that sequence.
+    Pass,
 }
 
 /// Which resource wins where several match.
@@ -143,6 +157,8 @@ impl Default for Config {
             header_conditions: false,
             query_conditions: false,
             claim_conditions: false,
+            uncompilable_sequences: Uncompilable::default(),
+            error_sequence_timeout: Duration::from_secs(10),
         }
     }
 }

@@ -4,9 +4,11 @@
 //! server feeds snapshots in and takes call records out.
 
 mod body;
+mod call;
 mod clock;
 mod config;
 mod counters;
+mod errors;
 mod gateway;
 mod hops;
 mod listener;
@@ -26,13 +28,15 @@ mod token_paths;
 mod upstream;
 mod user_claims;
 
-pub use config::{Config, Precedence};
+pub use config::{Config, Precedence, Uncompilable};
 pub use counters::{Kept, NotKept};
 pub use gateway::{Gateway, SetupFault};
 pub use listener::Door;
 pub use opaque::{FoundToken, NoOpaqueTokens, OpaqueTokens, Unavailable};
 pub use record::{CallRecord, CalledApi, CallingApplication};
-pub use snapshot::{AddressFault, Change, CompileFault, Deployed, Issuer, Sequences, Signer, Snapshot};
+pub use snapshot::{
+    AddressFault, Change, CompileFault, Deployed, HandlerForm, HandlerText, Handlers, Issuer, Sequences, Signer, Snapshot,
+};
 pub use tls::TlsFault;
 pub use token_paths::KeyDesk;
 pub use traffic::IpRange;

@@ -8,7 +8,8 @@ use http::request::Parts;
 
 use crate::gateway::Gateway;
 use crate::listener::Peer;
-use crate::pipeline::{Call, Looked, Start, begin};
+use crate::call::Call;
+use crate::pipeline::{Looked, Start, begin};
 
 /// A client whose calls are decided and counted, and go nowhere.
 #[doc(hidden)]

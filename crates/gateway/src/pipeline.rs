@@ -6,70 +6,32 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use mediation::Limits;
-use model::{KeyType, Timestamp};
+use model::{ErrorHandler, KeyType, Timestamp};
 use token::Jwt;
 
 use crate::body::{AnswerBody, BackendBody, Content, Meter, RequestBody};
-use crate::clock::Now;
+use crate::call::Call;
+use crate::errors::{self, Errors};
 use crate::gateway::Gateway;
 use crate::listener::Peer;
-use crate::mediated;
-use crate::record::{CallEnd, CallRecord, CalledApi, CallingApplication};
-use crate::respond::{self, Answer, AuthRefusal, Refusal};
-use crate::snapshot::{ApiEntry, CorsRules, Programs, Snapshot, Verb, Verbs};
+use crate::mediated::{self, Reach, Runner};
+use crate::record::{CallEnd, CallRecord};
+use crate::respond::{Answer, AuthRefusal, Refusal};
+use crate::snapshot::{ApiEntry, CorsRules, Programs, Snapshot, TenantHandlers, Verb};
 use crate::steps::authenticate::{self, Verified};
-use crate::steps::authorize::{self, Caller};
+use crate::steps::authorize;
 use crate::steps::tell::{Passing, Told};
 use crate::steps::throttle::{self, Counted, View};
 use crate::steps::{cors, forward, rewrite, route, sign_in};
 use crate::token_paths::{self, DeskPath};
 use crate::upstream::{AnswerHead, Link};
 use crate::user_claims::{self, Claims};
-
-/// What is known of a call so far: what its answer's headers and its record need.
-pub(crate) struct Call {
-    now: Now,
-    correlation: HeaderValue,
-    api: Option<Arc<ApiEntry>>,
-    template: Option<Arc<str>>,
-    verbs: Verbs,
-    asked: cors::Asked,
-    caller: Option<Caller>,
-    code: Option<&'static str>,
-    backend_latency: Option<std::time::Duration>,
-}
-
-impl Call {
-    pub(crate) fn new(now: Now, correlation: HeaderValue) -> Self {
-        Self {
-            now,
-            correlation,
-            api: None,
-            template: None,
-            verbs: Verbs::default(),
-            asked: cors::Asked::default(),
-            caller: None,
-            code: None,
-            backend_latency: None,
-        }
-    }
-}
-
-impl Call {
-    pub(crate) fn correlation(&self) -> &HeaderValue {
-        &self.correlation
-    }
-
-    pub(crate) fn caller(&self) -> Option<&Caller> {
-        self.caller.as_ref()
-    }
-}
 
 /// A call that may pass: everything the backend step needs.
 pub(crate) struct Plan {
@@ -89,6 +51,8 @@ pub(crate) struct Plan {
 /// How the first half of the decisions ended.
 pub(crate) enum Start {
     Answer(Answer),
+    /// What another site may ask is answered.
+    Preflight,
     Pass(Plan),
     /// The token must be looked up before the rest can be decided.
     Opaque(Box<str>),
@@ -115,16 +79,22 @@ pub(crate) async fn answer(peer: Arc<Peer>, request: Request<Incoming>, alone: b
     peer.call_started();
     let (parts, body) = request.into_parts();
     let mut call = Call::new(now, gateway.correlation(&parts.headers));
-    let started = record_head(&peer, &call, &parts);
+    let started = CallRecord::begun(&peer, &call, &parts);
     let outcome = run(gateway, &peer, &mut call, &parts, body, alone).await;
     let (mut response, content) = match outcome {
         Ok(answered) => answered,
-        Err(refusal) => own_answer(refused(gateway, &call, &parts, &refusal), &mut call),
+        Err(refusal) => {
+            let answer = match Errors::of(&peer, &call, &parts, &refusal) {
+                None => errors::plain(gateway, &call, &parts, &refusal, None),
+                Some(errors) => Box::pin(errors.answer()).await,
+            };
+            own_answer(answer, &mut call)
+        }
     };
     if let Some(rules) = call.api.as_ref().and_then(|api| gateway.cors_rules(api)) {
         cors::decorate(response.headers_mut(), rules, call.verbs, &call.asked, &gateway.method_lists, &gateway.expose_headers);
     }
-    let record = started.map(|record| finish_record(record, &call));
+    let record = started.map(|record| record.known(&call));
     let end = CallEnd::new(Arc::clone(&peer), now.instant, response.status().as_u16(), record);
     response.map(|()| AnswerBody::new(content, end))
 }
@@ -146,6 +116,13 @@ async fn run(
     let mut plan = match start {
         Start::Pass(plan) => plan,
         Start::Answer(answer) => return Ok(own_answer(answer, call)),
+        Start::Preflight => {
+            let answer = match Errors::of_preflight(peer, call, parts) {
+                None => empty_answer(),
+                Some(errors) => Box::pin(errors.answer()).await,
+            };
+            return Ok(own_answer(answer, call));
+        }
         Start::Opaque(_) | Start::Claims(_) => return Err(Refusal::Auth(AuthRefusal::Undecided)),
         Start::Desk(at) => return Box::pin(token_paths::ask(gateway, peer, call, parts, body, at)).await,
     };
@@ -158,17 +135,16 @@ async fn run(
     let body = RequestBody::new(body, gateway.config.stall_timeout, meter);
     let config = &gateway.config;
     if let Some(programs) = &plan.programs {
+        let rest = plan.path.get(plan.rest_at..).unwrap_or_default();
+        let reach = Reach::Backend(backends, rest);
         let way = mediated::Way {
-            gateway,
-            peer,
-            parts,
+            runner: Runner { gateway, peer, parts, owner: &plan.api.name, reach, limits: Limits::default() },
             api: &plan.api,
             programs,
             backends,
             key_type: plan.key_type,
-            rest: plan.path.get(plan.rest_at..).unwrap_or_default(),
+            rest,
             told: plan.told.as_deref(),
-            limits: Limits::default(),
         };
         return Box::pin(way.walk(call, body)).await;
     }
@@ -227,12 +203,18 @@ async fn look_up(
 }
 
 /// A backend's answer, as the client gets it.
-pub(crate) fn passed_on(gateway: &Gateway, call: &Call, head: AnswerHead, mut link: Box<Link>) -> (Response<()>, Content) {
+pub(crate) fn passed_on(gateway: &Gateway, call: &Call, head: AnswerHead, link: Box<Link>) -> (Response<()>, Content) {
+    let (mut response, content) = held_back(gateway, head, link);
+    response.headers_mut().insert(&gateway.correlation_header, call.correlation.clone());
+    (response, content)
+}
+
+/// A backend's answer with its body, as it comes.
+pub(crate) fn held_back(gateway: &Gateway, head: AnswerHead, mut link: Box<Link>) -> (Response<()>, Content) {
     let mut decoder = head.body;
     let mut response = Response::new(());
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
-    response.headers_mut().insert(&gateway.correlation_header, call.correlation.clone());
     // Most answers are short and came with their heads: then the link is free for the next call before this one is answered.
     let content = match link.whole(&mut decoder) {
         Some(text) => {
@@ -263,6 +245,11 @@ pub(crate) fn begin(
             if let Some(at) = token_paths::desk_path(gateway, snapshot, &parts.method, &target.path)? {
                 return Ok(Start::Desk(at));
             }
+            // What a site's own main sequence says of the root is said before the welcome page; probes are ours.
+            let main = |handlers: &Arc<TenantHandlers>| handlers.contains_key(&ErrorHandler::Main);
+            if target.path == "/" && snapshot.handlers(None, &target.path).is_some_and(main) {
+                return Err(refusal);
+            }
             return gateway.own_page(&parts.method, &target.path).map(Start::Answer).ok_or(refusal);
         }
     };
@@ -276,7 +263,7 @@ pub(crate) fn begin(
         && let Some(verbs) = cors::preflight(api, rest, &parts.headers, precedence)?
     {
         call.verbs = verbs;
-        return Ok(Start::Answer(empty_answer()));
+        return Ok(Start::Preflight);
     }
     let resource = route::resource(api, rest, &parts.method, precedence)?;
     call.verbs = resource.verbs;
@@ -349,26 +336,6 @@ pub(crate) fn begin(
     }))
 }
 
-/// The answer to a refused call, in the form that its API's tenant keeps.
-fn refused(gateway: &Gateway, call: &Call, parts: &Parts, refusal: &Refusal) -> Answer {
-    let api = call.api.as_deref();
-    let snapshot = gateway.current.load();
-    let format = snapshot.error_format(api, parts.uri.path());
-    let site_header = api.and_then(|api| snapshot.domain_header(api.tenant)).unwrap_or(&gateway.site_header);
-    let told = respond::Told {
-        method: &parts.method,
-        uri: &parts.uri,
-        headers: &parts.headers,
-        api,
-        token: api.and_then(|api| {
-            let (header, shown) = gateway.token_header(api);
-            authenticate::bearer(&parts.headers, header, shown).ok()
-        }),
-        site: parts.headers.get(site_header).and_then(|v| v.to_str().ok()),
-    };
-    refusal.answer(format, &told)
-}
-
 pub(crate) fn own_answer(answer: Answer, call: &mut Call) -> (Response<()>, Content) {
     call.code = answer.code;
     let mut response = Response::new(());
@@ -377,7 +344,7 @@ pub(crate) fn own_answer(answer: Answer, call: &mut Call) -> (Response<()>, Cont
     (response, if answer.text.is_empty() { Content::Empty } else { Content::Text(answer.text) })
 }
 
-fn empty_answer() -> Answer {
+pub(crate) fn empty_answer() -> Answer {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     Answer { status: StatusCode::OK, headers, text: Bytes::new(), code: None }
@@ -392,50 +359,7 @@ pub(crate) fn page(status: StatusCode, content_type: &'static str, text: String)
 
 impl Gateway {
     /// CORS settings that apply to an API's answers: its own, or the gateway's, if any are on.
-    fn cors_rules<'a>(&'a self, api: &'a ApiEntry) -> Option<&'a CorsRules> {
+    pub(crate) fn cors_rules<'a>(&'a self, api: &'a ApiEntry) -> Option<&'a CorsRules> {
         api.cors.as_deref().or(self.cors.as_ref())
     }
-}
-
-const USER_AGENT_MAX: usize = 256;
-
-fn record_head(peer: &Peer, call: &Call, parts: &Parts) -> Option<Box<CallRecord>> {
-    if !peer.gateway.recorder.is_on() {
-        return None;
-    }
-    let user_agent = parts.headers.get(USER_AGENT).and_then(|v| v.to_str().ok()).map(|v| v.chars().take(USER_AGENT_MAX).collect());
-    Some(Box::new(CallRecord {
-        at: Timestamp(call.now.wall_ms),
-        correlation: call.correlation.to_str().unwrap_or_default().to_owned(),
-        method: parts.method.clone(),
-        status: 0,
-        code: None,
-        api: None,
-        application: None,
-        client: rewrite::client_address(&parts.headers, peer, &peer.gateway.config.trusted_proxies),
-        user_agent,
-        latency: std::time::Duration::ZERO,
-        backend_latency: None,
-        bytes_sent: 0,
-        broke_off: false,
-    }))
-}
-
-fn finish_record(mut record: Box<CallRecord>, call: &Call) -> Box<CallRecord> {
-    record.code = call.code;
-    record.backend_latency = call.backend_latency;
-    record.api = call.api.as_ref().map(|api| CalledApi {
-        id: api.id,
-        name: Arc::clone(&api.name),
-        version: Arc::clone(&api.version),
-        template: call.template.clone(),
-    });
-    record.application = call.caller.as_ref().map(|caller| CallingApplication {
-        id: caller.application.id,
-        name: Arc::clone(&caller.application.name),
-        owner: Arc::clone(&caller.application.owner),
-        key_type: caller.key_type,
-        user: Arc::clone(&caller.user),
-    });
-    record
 }

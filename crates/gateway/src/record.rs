@@ -8,11 +8,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::header::USER_AGENT;
+use http::request::Parts;
 use model::{ApiId, ApplicationId, KeyType, Timestamp};
 use tokio::sync::mpsc;
 
 use crate::body::BodyFault;
+use crate::call::Call;
 use crate::listener::Peer;
+use crate::steps::rewrite;
 
 /// One finished call.
 #[derive(Debug, Clone)]
@@ -43,6 +47,53 @@ pub struct CallRecord {
     pub bytes_sent: u64,
     /// Whether the answer broke off before its end.
     pub broke_off: bool,
+}
+
+const USER_AGENT_MAX: usize = 256;
+
+impl CallRecord {
+    /// What a request's head says of it, if anyone listens.
+    pub(crate) fn begun(peer: &Peer, call: &Call, parts: &Parts) -> Option<Box<Self>> {
+        if !peer.gateway.recorder.is_on() {
+            return None;
+        }
+        let user_agent = parts.headers.get(USER_AGENT).and_then(|v| v.to_str().ok()).map(|v| v.chars().take(USER_AGENT_MAX).collect());
+        Some(Box::new(Self {
+            at: Timestamp(call.now.wall_ms),
+            correlation: call.correlation.to_str().unwrap_or_default().to_owned(),
+            method: parts.method.clone(),
+            status: 0,
+            code: None,
+            api: None,
+            application: None,
+            client: rewrite::client_address(&parts.headers, peer, &peer.gateway.config.trusted_proxies),
+            user_agent,
+            latency: Duration::ZERO,
+            backend_latency: None,
+            bytes_sent: 0,
+            broke_off: false,
+        }))
+    }
+
+    /// What became known of the call since.
+    pub(crate) fn known(mut self: Box<Self>, call: &Call) -> Box<Self> {
+        self.code = call.code;
+        self.backend_latency = call.backend_latency;
+        self.api = call.api.as_ref().map(|api| CalledApi {
+            id: api.id,
+            name: Arc::clone(&api.name),
+            version: Arc::clone(&api.version),
+            template: call.template.clone(),
+        });
+        self.application = call.caller.as_ref().map(|caller| CallingApplication {
+            id: caller.application.id,
+            name: Arc::clone(&caller.application.name),
+            owner: Arc::clone(&caller.application.owner),
+            key_type: caller.key_type,
+            user: Arc::clone(&caller.user),
+        });
+        self
+    }
 }
 
 /// The API of a call.

@@ -16,11 +16,12 @@ use http_body::Body as _;
 use model::{Endpoint, EndpointSet};
 
 use crate::body::{BodyFault, Content, RequestBody};
+use crate::call::Call;
 use crate::config::Config;
 use crate::gateway::{Gateway, SetupFault};
 use crate::hops;
 use crate::listener::Peer;
-use crate::pipeline::{Call, own_answer, passed_on};
+use crate::pipeline::{own_answer, passed_on};
 use crate::respond::{Answer, BackendFailure, Refusal};
 use crate::snapshot::{Backends, Snapshot};
 use crate::steps::{forward, rewrite};
@@ -102,7 +103,7 @@ pub(crate) async fn ask(
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
     without_framing(response.headers_mut());
-    response.headers_mut().insert(&gateway.correlation_header, call.correlation().clone());
+    response.headers_mut().insert(&gateway.correlation_header, call.correlation.clone());
     Ok((response, if text.is_empty() { Content::Empty } else { Content::Text(text) }))
 }
 
@@ -124,7 +125,7 @@ async fn send_on(
             headers: &parts.headers,
             peer,
             authority: parts.uri.authority(),
-            correlation: (&gateway.correlation_header, call.correlation()),
+            correlation: (&gateway.correlation_header, &call.correlation),
             bearer: None,
             authorization: None,
             told: None,

@@ -1,9 +1,7 @@
-//! Synapse sequences: telling a stock one from a customised one, naming what is in them, and running them over a message as the old product
-//! did.
+//! Synapse sequences: telling a stock one from a customised one, and running them over a message as the old product did.
 //!
-//! Three steps. [`parse`] and [`findings`] say what a document holds; [`normalised_hash`] says whether it is a stock one. [`compile`] turns
-//! it, with all it names in a [`Library`], into a [`Program`], or says by [`Obstacle`]s what cannot run here: nothing is skipped in
-//! silence. [`Program::run`] runs that over a [`Message`].
+//! Three steps. [`normalised_hash`] says whether a document is a stock one. [`compile`] turns it, with all it names in a [`Library`], into a
+//! [`Program`], or says by [`Obstacle`]s what cannot run here: nothing is skipped in silence. [`Program::run`] runs that over a [`Message`].
 //!
 //! Pure: no I/O, no clock, no randomness. What a sequence wants from outside is an effect handed to the caller: a log line, or an
 //! [`End::Call`] that is resumed with the answer. A run is bounded by [`Limits`] in steps, depth, memory and output.
@@ -41,10 +39,11 @@ mod date;
 mod endpoint;
 mod expression;
 mod failure;
-mod findings;
 mod hash;
 mod json;
 mod jsonpath;
+mod kept;
+mod leaving;
 mod library;
 
 mod limits;
@@ -55,16 +54,16 @@ mod obstacle;
 mod pattern;
 mod program;
 mod run;
-mod sequence;
 mod tree;
 mod xml;
 mod xpath;
 
 pub use compile::compile;
 pub use endpoint::{StandIn, Target};
-pub use findings::{Finding, KNOWN_MEDIATORS, Standing, findings};
 pub use hash::normalised_hash;
 pub use json::{Json, JsonFault};
+pub use kept::is_registry_key;
+pub use leaving::Leaving;
 pub use library::{Dialect, Library, Source};
 pub use limits::Limits;
 pub use log::{LogLevel, LogLine};
@@ -72,5 +71,4 @@ pub use message::{Direction, Fault, Headers, Message, Payload, Properties, Rewri
 pub use obstacle::{Note, Obstacle};
 pub use program::{BodyUse, Program};
 pub use run::{Answer, Call, CallRequest, End, Ran, Suspended};
-pub use sequence::{Branch, Mediator, Sequence, SequenceFault, parse};
 pub use xml::{Attribute, Element, MAX_DEPTH, MAX_ELEMENTS, MAX_XML_BYTES, Node, XmlFault};

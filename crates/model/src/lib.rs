@@ -60,7 +60,7 @@ pub use policy::{
 pub use rest_scopes::{DEFAULT_ROLES, RestScope, default_rest_scopes};
 pub use revision::{Definition, DefinitionFormat, Deployment, Environment, MAX_REVISIONS, Revision, Vhost};
 pub use secret::Secret;
-pub use sequence::{Flow, SequencePlace, StoredSequence};
+pub use sequence::{ErrorHandler, Flow, SequencePlace, StoredSequence, decoded};
 pub use setting::{SettingKind, TenantSetting};
 pub use subscription::{KeyMapping, KeyMappingMode, KeyState, KeyType, Subscription, SubscriptionState};
 pub use tenant::{SUPER_TENANT_DOMAIN, Tenant};

@@ -77,6 +77,66 @@ impl SequencePlace {
     }
 }
 
+/// A sequence of the gateway's that answers where calls are refused or fail. A site may have its own under the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ErrorHandler {
+    /// Authentication or authorization failed.
+    AuthFailure,
+    /// A limit was reached, or a deny policy matched.
+    ThrottleOut,
+    /// The API has no such resource, or the resource has no such verb.
+    ResourceMismatch,
+    /// A production key, and the API has no production backend.
+    ProductionKey,
+    /// A sandbox key, and the API has no sandbox backend.
+    SandboxKey,
+    /// The key desk behind `/token` and its like gave no answer.
+    TokenFault,
+    /// A backend or a sequence failed, and the API has no fault sequence of its own. The handlers of resources and keys end in it as well.
+    Fault,
+    /// No API has the path, or the API is not offered over this transport.
+    Main,
+    /// Adds the cross-origin headers; stock handlers end with it.
+    Cors,
+}
+
+impl ErrorHandler {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::AuthFailure,
+        Self::ThrottleOut,
+        Self::ResourceMismatch,
+        Self::ProductionKey,
+        Self::SandboxKey,
+        Self::TokenFault,
+        Self::Fault,
+        Self::Main,
+        Self::Cors,
+    ];
+
+    /// Name of the sequence.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AuthFailure => "_auth_failure_handler_",
+            Self::ThrottleOut => "_throttle_out_handler_",
+            Self::ResourceMismatch => "_resource_mismatch_handler_",
+            Self::ProductionKey => "_production_key_error_",
+            Self::SandboxKey => "_sandbox_key_error_",
+            Self::TokenFault => "_token_fault_",
+            Self::Fault => "fault",
+            Self::Main => "main",
+            Self::Cors => "_cors_request_handler_",
+        }
+    }
+
+    /// The handler of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|handler| handler.name() == name)
+    }
+}
+
 /// A sequence, local entry or endpoint in the author's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredSequence {
@@ -92,14 +152,46 @@ pub struct StoredSequence {
     pub file: String,
     /// The bytes, as they were. Authors write passwords into sequences, so they are not shown.
     pub content: Secret<Vec<u8>>,
-    /// Of a customised stock error handler: what the author added to stock, as a sequence of its own, when that is all they did. Meant to run
-    /// after the gateway's own answer is made; gateways do not run error handlers yet.
+    /// Of an error handler that is stock, or stock with something added: what was added, as a sequence of its own, empty for stock itself.
+    /// It runs over the gateway's own answer; without, the whole text runs in the answer's place.
     pub additions: Option<Secret<String>>,
+}
+
+impl StoredSequence {
+    /// The text, see [`decoded`].
+    #[must_use]
+    pub fn text(&self) -> String {
+        decoded(self.content.expose())
+    }
+}
+
+/// Text in UTF-8, with or without byte order mark, or else in Latin-1, as old editors saved it.
+#[must_use]
+pub fn decoded(bytes: &[u8]) -> String {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().map(|b| char::from(*b)).collect(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_of_old_editors_read() {
+        assert_eq!(decoded(b"\xef\xbb\xbf\xc3\xa4"), "\u{e4}");
+        assert_eq!(decoded(b"\xe4"), "\u{e4}");
+    }
+
+    #[test]
+    fn handlers_are_told_by_their_names() {
+        for handler in ErrorHandler::ALL {
+            assert_eq!(ErrorHandler::named(handler.name()), Some(handler));
+        }
+        assert_eq!(ErrorHandler::named("dispatchSeq"), None);
+    }
 
     #[test]
     fn places_survive_being_taken_apart() {

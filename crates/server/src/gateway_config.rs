@@ -22,6 +22,8 @@ pub(crate) fn of(options: &Options, shift_ms: i64) -> Config {
         header_conditions: options.header_conditions,
         query_conditions: options.query_conditions,
         claim_conditions: options.claim_conditions,
+        uncompilable_sequences: options.uncompilable_sequences,
+        error_sequence_timeout: options.error_sequence_timeout,
         ..Config::default()
     };
     config.trusted_proxies = options.trusted_proxies.iter().filter_map(|text| range(text)).collect();

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ::gateway::Uncompilable;
 use model::Secret;
 
 /// What is wrong with one line of the configuration.
@@ -154,6 +155,17 @@ impl FromToml for LogFormat {
     }
 }
 
+impl FromToml for Uncompilable {
+    const EXPECTS: &'static str = "\"refuse\" or \"pass\"";
+    fn from_toml(value: &toml::Value) -> Option<Self> {
+        match value.as_str()? {
+            "refuse" => Some(Self::Refuse),
+            "pass" => Some(Self::Pass),
+            _ => None,
+        }
+    }
+}
+
 impl<T: FromToml> FromToml for Option<T> {
     const EXPECTS: &'static str = T::EXPECTS;
     const SHOWN: bool = T::SHOWN;
@@ -240,6 +252,8 @@ options! {
     "gateway.header_conditions", header_conditions: bool = false, "false", "Whether conditions on request headers are looked at (advanced policies and custom rules); EnableHeaderConditions of an old installation.";
     "gateway.query_conditions", query_conditions: bool = false, "false", "Whether conditions on query parameters are looked at; EnableQueryParamConditions there.";
     "gateway.claim_conditions", claim_conditions: bool = false, "false", "Whether conditions on claims of tokens are looked at; EnableJWTClaimConditions there.";
+    "gateway.uncompilable_sequences", uncompilable_sequences: Uncompilable = Uncompilable::Refuse, "\"refuse\"", "What becomes of calls of an API with a mediation sequence that cannot run here: \"refuse\" answers them with 500, \"pass\" lets them pass without that sequence. Error sequences that cannot run are answered for in the tenant's error format either way.";
+    "gateway.error_sequence_timeout", error_sequence_timeout: Duration = Duration::from_secs(10), "\"10s\"", "How long a site's own error sequences may take, calls outside included; then the gateway's own answer goes out.";
     "oauth.application_token", application_token_secs: i64 = 3_600, "3600", "Life of an application's token in seconds; negative is for ever.";
     "oauth.user_token", user_token_secs: i64 = 3_600, "3600", "Life of a user's token in seconds; negative is for ever.";
     "oauth.refresh_token", refresh_token_secs: i64 = 86_400, "86400", "Life of a refresh token in seconds; negative is for ever.";

@@ -10,7 +10,7 @@ use crate::old::Installation;
 use crate::old::limits::Tier;
 use crate::plan::Plan;
 use crate::source::Version;
-use crate::translate::{About, Finding, STEP_CANNOT_RUN, Translation};
+use crate::translate::{About, Finding, HANDLER_CANNOT_RUN, STEP_CANNOT_RUN, Translation};
 
 /// Plans that 2.0 and later make by themselves, with their requests per minute; a tier of the name loses its own limit to them.
 const THEIR_PLANS: &[(&str, i64)] = &[("Gold", 5000), ("Silver", 2000), ("Bronze", 1000), ("Unauthenticated", 500)];
@@ -112,6 +112,7 @@ fn domains(old: &Installation, all: &mut Vec<Stake>) {
 fn code(findings: &[Finding], all: &mut Vec<Stake>) {
     for (consequence, words) in [
         (STEP_CANNOT_RUN, "step(s) of mediation sequences that cannot run here; each is named below with its file and line"),
+        (HANDLER_CANNOT_RUN, "step(s) of error sequences that cannot run here; each is named below with its file and line"),
         (
             "A handler of the site's own cannot run here: what it did to calls is missing.",
             "handler(s) in Java that the site put before its APIs, which cannot run here",

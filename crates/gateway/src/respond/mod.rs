@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use model::{ErrorFormat, Generation, KeyType, Timestamp};
+use serde_json::Value;
 
 use crate::path::BadPath;
 use crate::snapshot::ApiEntry;
@@ -143,6 +144,40 @@ pub(crate) struct Told<'a> {
     pub(crate) token: Option<&'a str>,
     /// The calling site, where it is named.
     pub(crate) site: Option<&'a str>,
+    /// The form that an error sequence of the site's names, for answers of authentication and limits.
+    pub(crate) named: Option<Named>,
+}
+
+/// A form that `error_message_type` of an error sequence names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Named {
+    Json,
+    Xml,
+}
+
+/// What an answer says, as error sequences are told it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub(crate) code: String,
+    pub(crate) message: String,
+    pub(crate) description: String,
+    /// When there is quota again.
+    pub(crate) next_access: Option<String>,
+}
+
+impl Said {
+    /// Reads an answer of ours in 4.0.0's form.
+    fn of_40(answer: &Answer) -> Self {
+        // Our own JSON, so it reads; were it not to, it would say nothing but the status.
+        let body: Value = serde_json::from_slice(&answer.text).unwrap_or_default();
+        let member = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
+        Self {
+            code: member("code").unwrap_or_default(),
+            message: member("message").unwrap_or_default(),
+            description: member("description").unwrap_or_default(),
+            next_access: member("nextAccessTime"),
+        }
+    }
 }
 
 impl Told<'_> {
@@ -174,6 +209,19 @@ impl Refusal {
             ErrorFormat::Xml1(generation) => old::answer(self, generation, old::Rule::Xml, told),
             ErrorFormat::Accept(generation) => old::answer(self, generation, old::Rule::Accept, told),
         }
+    }
+
+    /// What the answer in a form says.
+    pub(crate) fn said(&self, format: ErrorFormat, told: &Told<'_>) -> Said {
+        match format {
+            ErrorFormat::Json40 => Said::of_40(&self.answer_40()),
+            ErrorFormat::Xml1(generation) | ErrorFormat::Accept(generation) => old::said(self, generation, told),
+        }
+    }
+
+    /// The version of SOAP that a client speaks, as `MESSAGE_FORMAT` names it.
+    pub(crate) fn soap(headers: &HeaderMap) -> Option<&'static str> {
+        soap::spoken(headers).map(soap::Spoken::name)
     }
 
     /// The code of 4.0.0, by which records name the case.

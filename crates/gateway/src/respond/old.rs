@@ -23,7 +23,7 @@ use http::header::{ACCEPT, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use model::{Generation, KeyType};
 
-use super::{Answer, AuthRefusal, BackendFailure, Level, Refusal, Told, next_access};
+use super::{Answer, AuthRefusal, BackendFailure, Level, Named, Refusal, Said, Told, next_access};
 
 const XML: HeaderValue = HeaderValue::from_static("application/xml; charset=UTF-8");
 const CHALLENGE: HeaderValue = HeaderValue::from_static("OAuth2 realm=\"WSO2 API Manager\"");
@@ -87,6 +87,21 @@ pub(super) fn answer(refusal: &Refusal, generation: Generation, rule: Rule, told
     let text = if json { fault.json() } else { fault.xml() };
     // The record names the case by today's code, whatever the client is shown.
     Answer { status: fault.status, headers, text: Bytes::from(text), code: refusal.code() }
+}
+
+/// What the answer says.
+pub(super) fn said(refusal: &Refusal, generation: Generation, told: &Told<'_>) -> Said {
+    let fault = fault(refusal, generation, told);
+    let mut said = Said { code: fault.code.to_owned(), ..Said::default() };
+    for (name, value) in fault.members {
+        match name {
+            "message" => said.message = value,
+            "description" => said.description = value,
+            "nextAccessTime" => said.next_access = Some(value),
+            _ => {}
+        }
+    }
+    said
 }
 
 fn fault(refusal: &Refusal, generation: Generation, told: &Told<'_>) -> Fault {
@@ -234,13 +249,17 @@ const ANSWERED_AS_XML: [&str; 9] = [
 ];
 
 fn wants_json(builder: Builder, generation: Generation, rule: Rule, told: &Told<'_>) -> bool {
+    // Only the handlers that build their own elements ask the site's sequence for a type.
+    let named = told.named.filter(|_| builder != Builder::Sequence).map(|named| named == Named::Json);
     match rule {
+        Rule::Xml if named.is_some() => named == Some(true),
         Rule::Xml if generation >= Generation::V2_0 || builder == Builder::Security => false,
         Rule::Xml => sent_json(generation, told),
         Rule::Accept if builder == Builder::Sequence => sent_json(generation, told),
         Rule::Accept => match told.headers.get(ACCEPT).map(HeaderValue::as_bytes) {
             Some(b"application/json") => true,
             Some(other) if ANSWERED_AS_XML.iter().any(|known| known.as_bytes() == other) => false,
+            _ if named.is_some() => named == Some(true),
             // The handler of limits names no type of its own, so that of the request stays.
             _ => builder == Builder::Throttling && sent_json(generation, told),
         },

@@ -5,9 +5,8 @@
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
-use serde_json::Value;
 
-use super::{Answer, Refusal};
+use super::{Answer, Refusal, Said};
 
 const SOAP_1_1: HeaderValue = HeaderValue::from_static("text/xml; charset=UTF-8");
 const SOAP_1_2: HeaderValue = HeaderValue::from_static("application/soap+xml; charset=UTF-8");
@@ -17,6 +16,15 @@ const SOAP_1_2: HeaderValue = HeaderValue::from_static("application/soap+xml; ch
 pub(super) enum Spoken {
     V1_1,
     V1_2,
+}
+
+impl Spoken {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::V1_1 => "soap11",
+            Self::V1_2 => "soap12",
+        }
+    }
 }
 
 /// Whether a request is SOAP: `text/xml` with an action, or the type of SOAP 1.2.
@@ -31,10 +39,8 @@ pub(super) fn spoken(headers: &HeaderMap) -> Option<Spoken> {
 
 /// The answer with a fault in place of its JSON.
 pub(super) fn fault(refusal: &Refusal, answer: Answer, spoken: Spoken) -> Answer {
-    // Our own JSON, so it reads; were it not to, the fault would say nothing but the status.
-    let body: Value = serde_json::from_slice(&answer.text).unwrap_or_default();
-    let member = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
-    let (message, description) = (member("message"), member("description"));
+    let said = Said::of_40(&answer);
+    let (message, description) = (said.message.as_str(), said.description.as_str());
     let (kind, text) = match refusal {
         Refusal::Auth(_) => (SOAP_1_1, fault_1_1("Client", "Authentication Failure", Some(message))),
         Refusal::Throttle(_) => (SOAP_1_1, fault_1_1("Server", message, Some(description))),

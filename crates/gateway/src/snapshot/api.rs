@@ -116,11 +116,19 @@ pub enum CompileFault {
         /// The name.
         name: String,
     },
-    /// Mediation sequences cannot run here; calls of the API are refused until they can.
+    /// Mediation sequences cannot run here; calls of the API are refused until they can, or pass without, as the gateway is told.
     #[error("API {api}: mediation sequences cannot run here: {}", obstacles.join("; "))]
     Sequences {
         /// Which API.
         api: ApiId,
+        /// What is in the way, with file, line and reason.
+        obstacles: Vec<String>,
+    },
+    /// Error sequences of a tenant cannot run here; calls that they answered for are answered in the tenant's error format.
+    #[error("tenant {tenant}: error sequences cannot run here: {}", obstacles.join("; "))]
+    Handlers {
+        /// Whose.
+        tenant: TenantId,
         /// What is in the way, with file, line and reason.
         obstacles: Vec<String>,
     },
@@ -152,7 +160,7 @@ impl CompileFault {
             | Self::HeaderName { api, .. }
             | Self::Verb { api, .. }
             | Self::Sequences { api, .. } => Some(*api),
-            Self::Policy { .. } | Self::Rule { .. } | Self::Denial { .. } | Self::WaysHeader { .. } => None,
+            Self::Policy { .. } | Self::Rule { .. } | Self::Denial { .. } | Self::WaysHeader { .. } | Self::Handlers { .. } => None,
         }
     }
 }
@@ -271,6 +279,11 @@ impl ApiEntry {
             KeyType::Production => self.production.as_ref(),
             KeyType::Sandbox => self.sandbox.as_ref(),
         }
+    }
+
+    /// Whether one of these places is where its calls go.
+    pub(crate) fn is_served_at(&self, places: &Backends) -> bool {
+        self.production.iter().chain(&self.sandbox).any(|backends| backends.meets(places))
     }
 
     pub(crate) fn max_tps(&self, key_type: KeyType) -> Option<u64> {

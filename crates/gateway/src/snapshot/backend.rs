@@ -1,5 +1,6 @@
 //! Where an API's calls go: backend addresses read once, when the snapshot is made.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -19,6 +20,17 @@ pub(crate) struct Authority {
     /// Name or address, without brackets.
     pub(crate) host: Box<str>,
     pub(crate) port: u16,
+}
+
+impl Authority {
+    /// Whether both are one port of one machine, as far as their names tell.
+    fn is_at(&self, other: &Self) -> bool {
+        self.port == other.port && (self.host == other.host || (self.is_this_machine() && other.is_this_machine()))
+    }
+
+    fn is_this_machine(&self) -> bool {
+        &*self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback() || address.is_unspecified())
+    }
 }
 
 /// One backend address.
@@ -112,6 +124,11 @@ impl Backends {
         Ok(Self { targets, shared: set.primary.len(), turn: AtomicUsize::new(0), sign_in })
     }
 
+    /// Whether the two have a place in common, whatever the paths there.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        self.targets.iter().any(|ours| other.targets.iter().any(|theirs| ours.authority.is_at(&theirs.authority)))
+    }
+
     /// The targets in the order to try them for one call: the next in turn, the others it shares the calls with, then the stand-ins.
     pub(crate) fn in_turn(&self) -> impl Iterator<Item = &Arc<Target>> {
         let (shared, spare) = self.targets.split_at_checked(self.shared).unwrap_or((&self.targets, &[]));
@@ -158,6 +175,22 @@ mod tests {
             assert!(matches!(Target::parse(url, None), Err(AddressFault::Url(_))), "{url}");
         }
         assert!(matches!(Target::parse("http://{uri.var.host}/", None), Err(AddressFault::Template(_))));
+    }
+
+    #[test]
+    fn places_are_told_by_machine_and_port() {
+        let backends = |url: &str| Backends::new(&EndpointSet { primary: vec![Endpoint { url: url.to_owned(), timeout_ms: None }], failovers: Vec::new() }, None).unwrap();
+        let ours = backends("http://localhost:8080/x");
+        for (url, meets) in [
+            ("http://LOCALHOST:8080/elsewhere", true),
+            ("https://127.0.0.1:8080/", true),
+            ("http://[::1]:8080/", true),
+            ("http://localhost:8081/x", false),
+            ("http://example.org:8080/x", false),
+        ] {
+            assert_eq!(ours.meets(&backends(url)), meets, "{url}");
+        }
+        assert!(backends("http://a").meets(&backends("http://A:80/y")));
     }
 
     #[test]

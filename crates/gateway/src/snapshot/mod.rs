@@ -9,6 +9,7 @@
 mod api;
 mod backend;
 mod denials;
+mod handlers;
 mod programs;
 mod resources;
 mod rules;
@@ -33,6 +34,8 @@ pub(crate) use api::{ApiEntry, CorsRules};
 pub use backend::AddressFault;
 pub(crate) use backend::{Authority, Backends, Target};
 pub(crate) use denials::Denials;
+pub(crate) use handlers::{Handler, TenantHandlers};
+pub use handlers::{HandlerForm, HandlerText, Handlers};
 pub(crate) use programs::Programs;
 pub use programs::Sequences;
 pub(crate) use resources::{Found, Operation, Resource, Verb, Verbs};
@@ -104,6 +107,10 @@ pub enum Change {
     PutSequences(Sequences),
     /// An API has no sequences any more.
     RemoveSequences(ApiId),
+    /// The error sequences of a tenant are new or changed.
+    PutHandlers(Handlers),
+    /// A tenant has no error sequences of its own any more.
+    RemoveHandlers(TenantId),
     /// The key that signs for a tenant is new or another.
     PutSigner(Signer),
     /// A tenant has no key of its own any more.
@@ -180,6 +187,7 @@ pub struct Snapshot {
     asserting: usize,
     differing: Map<ApiId, ApiContinuity>,
     programs: Map<ApiId, Arc<Programs>>,
+    handlers: Map<TenantId, Arc<TenantHandlers>>,
     signers: Map<TenantId, Arc<SigningKey>>,
     revoked: Map<Arc<str>, Option<Timestamp>>,
     /// Each text once, however many APIs hold it.
@@ -520,6 +528,8 @@ impl Snapshot {
                 }
             }
             Change::RemoveSequences(api) => drop(self.programs.remove(api)),
+            Change::PutHandlers(handlers) => self.put_handlers(handlers)?,
+            Change::RemoveHandlers(tenant) => drop(self.handlers.remove(tenant)),
             Change::PutSigner(signer) => drop(self.signers.insert(signer.tenant, Arc::clone(&signer.key))),
             Change::RemoveSigner(tenant) => drop(self.signers.remove(tenant)),
             Change::Revoke { jti, until } => drop(self.revoked.insert(jti.as_str().into(), *until)),

@@ -151,7 +151,7 @@ impl Snapshot {
     }
 
     /// The tenant that `/t/<domain>/…` names, or the super tenant.
-    fn tenant_of(&self, path: &str) -> TenantId {
+    pub(super) fn tenant_of(&self, path: &str) -> TenantId {
         let named = path.strip_prefix("/t/").map(|rest| rest.split('/').next().unwrap_or_default());
         let known = |domain: &str| self.domains.iter().find(|(_, known)| known.eq_ignore_ascii_case(domain)).map(|(tenant, _)| *tenant);
         named.and_then(known).unwrap_or(TenantId::SUPER)

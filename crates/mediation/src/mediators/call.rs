@@ -136,6 +136,11 @@ pub(crate) fn compile_callout(work: &mut Work<'_>, element: &Element) -> Option<
 }
 
 impl CallOut {
+    /// Whether it goes to the API's own backend, for want of an address.
+    pub(crate) fn is_to_backend(&self) -> bool {
+        self.endpoint.is_none()
+    }
+
     pub(crate) fn reads_body(&self) -> bool {
         true
     }

@@ -133,15 +133,17 @@ impl GatewayFeed {
         // The feed is the only one who swaps, so nothing can come between reading the old snapshot and putting the new one.
         self.gateway.swap(snapshot);
         for fault in faults {
-            tracing::error!(%fault, "a deployed API cannot be served; what was served before stays");
+            tracing::error!(%fault, "what changed cannot be served as it is");
         }
         self.applied.send_replace(upto);
     }
 
     async fn everything(&self, tx: &mut Tx) -> Result<Vec<GatewayChange>, FeedFault> {
         let mut changes = Vec::new();
+        let mut sequences = Gathering::default();
         for tenant in db::tenants::list(tx).await? {
             changes.extend(self.keys_of(tx, tenant.id).await?);
+            changes.push(sequences.handlers(tx, tenant.id).await?);
             changes.push(GatewayChange::PutTenant(tenant));
         }
         changes.extend(db::continuity::list(tx).await?.into_iter().map(GatewayChange::PutContinuity));
@@ -157,7 +159,6 @@ impl GatewayFeed {
         for (id, until) in db::tokens::list_revoked(tx, self.forget_before()).await? {
             changes.push(GatewayChange::Revoke { jti: id, until });
         }
-        let mut sequences = Gathering::default();
         for served in db::served::list(tx, &self.environment).await? {
             changes.push(sequences.of(tx, &served.api).await?);
             changes.push(self.put(served));
@@ -241,16 +242,16 @@ impl GatewayFeed {
                             changes.push(GatewayChange::RemoveSigner(id));
                         }
                         changes.push(found.map_or(GatewayChange::RemoveTenant(id), GatewayChange::PutTenant));
-                        // A sequence that several APIs may use tells itself as its tenant.
-                        for served in db::served::list(&mut tx, &self.environment).await?.into_iter().filter(|s| s.api.tenant == id) {
-                            changes.push(sequences.of(&mut tx, &served.api).await?);
-                        }
+                        // A sequence that several APIs may use, or that answers for refused calls, tells itself as its tenant.
+                        changes.extend(self.sequences_of(&mut tx, id, &mut sequences).await?);
                     }
                 }
                 Thing::Continuity => {
                     if let Ok(number) = change.id.parse() {
                         let found = db::continuity::find(&mut tx, TenantId(number)).await?;
                         changes.push(found.map_or(GatewayChange::RemoveContinuity(TenantId(number)), GatewayChange::PutContinuity));
+                        // The form of errors also says which engine's sequences these are.
+                        changes.extend(self.sequences_of(&mut tx, TenantId(number), &mut sequences).await?);
                     }
                 }
                 Thing::ApiContinuity => {
@@ -270,6 +271,15 @@ impl GatewayFeed {
             }
         }
         tx.commit().await?;
+        Ok(changes)
+    }
+
+    /// All sequences of a tenant: those for refused calls, and those of each of its APIs.
+    async fn sequences_of(&self, tx: &mut Tx, tenant: TenantId, sequences: &mut Gathering) -> Result<Vec<GatewayChange>, FeedFault> {
+        let mut changes = vec![sequences.handlers(tx, tenant).await?];
+        for served in db::served::list(tx, &self.environment).await?.into_iter().filter(|served| served.api.tenant == tenant) {
+            changes.push(sequences.of(tx, &served.api).await?);
+        }
         Ok(changes)
     }
 

@@ -1,21 +1,24 @@
 //! Mediation sequences for the gateway: what each API's calls pass, gathered from what the tenant keeps.
 //!
 //! Order and names are the old gateway's: a tenant's `WSO2AM--Ext--In` (and `--Out`) before the API's own sequence of that flow; the API's
-//! fault sequence alone.
+//! fault sequence alone. Error sequences are a tenant's own; the super tenant's do not answer for others, as each tenant's gateway
+//! configuration had its own.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ::gateway::{Change as GatewayChange, Sequences};
+use ::gateway::{Change as GatewayChange, HandlerForm, HandlerText, Handlers, Sequences};
 use db::Tx;
 use mediation::{Dialect, Library, Source};
-use model::{Api, ErrorFormat, Flow, Generation, SequencePlace, StoredSequence, TenantId};
+use model::{Api, ErrorFormat, ErrorHandler, Flow, Generation, SequencePlace, StoredSequence, TenantId};
 
 /// What a tenant's sequences share.
 struct Common {
     library: Arc<Library>,
     /// Those that every call passes.
     every_call: HashMap<Flow, Source>,
+    /// Those that answer for refused calls.
+    handlers: Vec<HandlerText>,
     /// Those that an API may name, by id.
     by_id: HashMap<String, Source>,
 }
@@ -34,7 +37,7 @@ impl Gathering {
             return Ok(GatewayChange::RemoveSequences(api.id));
         }
         let own: HashMap<String, Source> =
-            db::sequences::list_of_api(tx, api.id).await?.iter().map(|stored| (stored.id.clone(), source(stored))).collect();
+            db::sequences::list_of_api(tx, api.id).await?.iter().map(|stored| (stored.id.clone(), Source::of(stored))).collect();
         let attached = |flow: Flow| {
             let reference = api.mediation_policies.iter().find(|policy| Flow::parse(&policy.flow) == Some(flow))?;
             let id = reference.id.as_deref()?;
@@ -53,6 +56,16 @@ impl Gathering {
             fault: attached(Flow::Fault),
             library: Arc::clone(&common.library),
         }))
+    }
+
+    /// What the gateway must know of a tenant's error sequences.
+    pub(super) async fn handlers(&mut self, tx: &mut Tx, tenant: TenantId) -> db::Result<GatewayChange> {
+        let common = self.common(tx, tenant).await?;
+        if common.handlers.is_empty() {
+            return Ok(GatewayChange::RemoveHandlers(tenant));
+        }
+        let (sequences, library) = (common.handlers.clone(), Arc::clone(&common.library));
+        Ok(GatewayChange::PutHandlers(Handlers { tenant, sequences, library }))
     }
 
     async fn common(&mut self, tx: &mut Tx, tenant: TenantId) -> db::Result<Arc<Common>> {
@@ -78,44 +91,34 @@ fn dialect(format: Option<ErrorFormat>) -> Dialect {
 }
 
 fn gathered(stored: &[StoredSequence], dialect: Dialect) -> Common {
-    let mut library = Library::new().with_dialect(dialect);
     let mut every_call = HashMap::new();
+    let mut handlers = Vec::new();
     let mut by_id = HashMap::new();
     for one in stored {
-        let source = source(one);
         match one.place {
             SequencePlace::Gateway => {
-                let flow = match one.name.as_str() {
-                    "WSO2AM--Ext--In" => Some(Flow::In),
-                    "WSO2AM--Ext--Out" => Some(Flow::Out),
-                    _ => None,
-                };
-                if let Some(flow) = flow {
-                    every_call.insert(flow, source.clone());
+                match one.name.as_str() {
+                    "WSO2AM--Ext--In" => drop(every_call.insert(Flow::In, Source::of(one))),
+                    "WSO2AM--Ext--Out" => drop(every_call.insert(Flow::Out, Source::of(one))),
+                    name => handlers.extend(ErrorHandler::named(name).map(|handler| handler_text(handler, one))),
                 }
-                by_id.insert(one.id.clone(), source.clone());
-                library = library.with_sequence(one.name.as_str(), source);
+                by_id.insert(one.id.clone(), Source::of(one));
             }
-            SequencePlace::Shared(_) | SequencePlace::Api(..) => drop(by_id.insert(one.id.clone(), source)),
-            SequencePlace::Endpoint => library = library.with_endpoint(one.name.as_str(), source),
-            SequencePlace::LocalEntry if one.name.starts_with("gov:") || one.name.starts_with("conf:") => {
-                library = library.with_entry(one.name.as_str(), source);
-            }
-            SequencePlace::LocalEntry => library = library.with_local_entry(&source),
+            SequencePlace::Shared(_) | SequencePlace::Api(..) => drop(by_id.insert(one.id.clone(), Source::of(one))),
+            SequencePlace::Endpoint | SequencePlace::LocalEntry => {}
         }
     }
-    Common { library: Arc::new(library), every_call, by_id }
+    let library = Library::new().with_dialect(dialect).with_kept(stored);
+    Common { library: Arc::new(library), every_call, handlers, by_id }
 }
 
-/// Text in UTF-8, or else in Latin-1, as old editors saved it; with or without byte order mark.
-fn source(stored: &StoredSequence) -> Source {
-    let bytes = stored.content.expose();
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => bytes.iter().map(|b| char::from(*b)).collect(),
+/// What of a tenant's error sequence runs: what was added to stock, or the whole.
+fn handler_text(handler: ErrorHandler, stored: &StoredSequence) -> HandlerText {
+    let (form, source) = match &stored.additions {
+        Some(added) => (HandlerForm::Additions, Source::new(stored.file.as_str(), added.expose().as_str())),
+        None => (HandlerForm::Whole, Source::of(stored)),
     };
-    Source::new(stored.file.as_str(), text)
+    HandlerText { handler, form, source }
 }
 
 #[cfg(test)]
@@ -124,7 +127,7 @@ mod tests {
 
     use super::*;
 
-    fn stored(place: SequencePlace, name: &str, text: &[u8]) -> StoredSequence {
+    fn stored(place: SequencePlace, name: &str, text: &[u8], additions: Option<&str>) -> StoredSequence {
         StoredSequence {
             id: name.to_owned(),
             tenant: TenantId::SUPER,
@@ -132,7 +135,7 @@ mod tests {
             name: name.to_owned(),
             file: format!("{name}.xml"),
             content: Secret::new(text.to_vec()),
-            additions: None,
+            additions: additions.map(|text| Secret::new(text.to_owned())),
         }
     }
 
@@ -140,23 +143,27 @@ mod tests {
     fn each_stands_where_its_place_puts_it() {
         let common = gathered(
             &[
-                stored(SequencePlace::Gateway, "WSO2AM--Ext--In", b"<sequence/>"),
-                stored(SequencePlace::Gateway, "audit", b"<sequence/>"),
-                stored(SequencePlace::Shared(Flow::Out), "stamp", b"\xef\xbb\xbf<sequence>\xc3\xa4</sequence>"),
-                stored(SequencePlace::Api(ApiId::derived(&["x"]), Flow::In), "own", b"\xe4"),
-                stored(SequencePlace::Endpoint, "auditor", b"<endpoint/>"),
-                stored(SequencePlace::LocalEntry, "entry", b"<localEntry key='entry'>text</localEntry>"),
-                stored(SequencePlace::LocalEntry, "gov:/x.json", b"{}"),
+                stored(SequencePlace::Gateway, "WSO2AM--Ext--In", b"<sequence/>", None),
+                stored(SequencePlace::Gateway, "audit", b"<sequence/>", None),
+                stored(SequencePlace::Gateway, "_auth_failure_handler_", b"<sequence>whole</sequence>", Some("<sequence>added</sequence>")),
+                stored(SequencePlace::Gateway, "fault", b"<sequence>whole</sequence>", None),
+                stored(SequencePlace::Shared(Flow::Out), "stamp", b"<sequence>\xc3\xa4</sequence>", None),
+                stored(SequencePlace::Api(ApiId::derived(&["x"]), Flow::In), "own", b"\xe4", None),
             ],
             Dialect::V2,
         );
         assert_eq!(common.every_call.keys().collect::<Vec<_>>(), [&Flow::In]);
         assert_eq!(&*common.by_id["stamp"].text, "<sequence>\u{e4}</sequence>");
         assert_eq!(&*common.by_id["own"].text, "\u{e4}");
-        let library = &common.library;
-        assert!(library.sequence("audit").is_some() && library.endpoint("auditor").is_some());
-        assert_eq!(library.entry("entry").map(|s| &*s.text), Some("text"));
-        assert_eq!(library.entry("gov:/x.json").map(|s| &*s.text), Some("{}"));
+        let handlers: Vec<_> = common.handlers.iter().map(|h| (h.handler, h.form, &*h.source.text)).collect();
+        assert_eq!(
+            handlers,
+            [
+                (ErrorHandler::AuthFailure, HandlerForm::Additions, "<sequence>added</sequence>"),
+                (ErrorHandler::Fault, HandlerForm::Whole, "<sequence>whole</sequence>"),
+            ]
+        );
+        assert!(common.library.sequence("audit").is_some() && common.library.sequence("fault").is_some());
     }
 
     #[test]

@@ -48,7 +48,7 @@ use db::signing_keys::StoredKey;
 use model::{
     AdvancedPolicy, Api, ApiScope, Application, ApplicationPolicy, Comment, Continuity, CustomRule, Definition, DenyPolicy, Document,
     KeyMapping, OAuthClient, Rating, ScopeBinding, StoredSequence, SubscriptionPolicy, Tenant, TenantId, TenantSetting, Timestamp, User,
-    UserStore, Workflow,
+    UserStore, Workflow, decoded,
 };
 
 pub use endpoints::EndpointMap;
@@ -58,7 +58,7 @@ pub use ledger::{Account, INSTALLATION, Ledger};
 pub use names::Names;
 #[cfg(test)]
 pub(crate) use policies::bare;
-pub(crate) use sequences::{STEP_CANNOT_RUN, is_stock as is_stock_sequence};
+pub(crate) use sequences::{HANDLER_CANNOT_RUN, STEP_CANNOT_RUN, is_stock as is_stock_sequence};
 pub use subscriptions::Subscriptions;
 
 use crate::environments::Destinations;
@@ -453,15 +453,6 @@ fn list(text: Option<&str>) -> Vec<String> {
         .filter(|w| !w.is_empty() && seen.insert(w.to_ascii_lowercase()))
         .map(str::to_owned)
         .collect()
-}
-
-/// Text in UTF-8, with or without byte order mark, or else in Latin-1, as old editors saved it.
-fn decoded(bytes: &[u8]) -> String {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => bytes.iter().map(|b| char::from(*b)).collect(),
-    }
 }
 
 /// What becomes of a cipher text nobody can open.

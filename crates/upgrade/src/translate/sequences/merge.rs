@@ -1,8 +1,8 @@
 //! A customised stock sequence held against the stock it was made from, mediator by mediator.
 //!
 //! Tidegate answers errors itself, so "the new stock" is no text to merge into: what can be carried over to its answers is what a site
-//! *added*. Where a site changed or removed something of stock, nobody but the site can say what that means for another body, and the
-//! sequence is only run as it is, for answers in the old form.
+//! *added*, which runs over them. Where a site changed or removed something of stock, nobody but the site can say what that means for
+//! another body, and its whole version runs in the place of the gateway's answer.
 
 use super::pieces::{Piece, Pieces};
 use super::stock::Stock;

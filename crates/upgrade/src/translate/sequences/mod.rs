@@ -14,7 +14,7 @@ mod tests;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use mediation::{Library, Source};
-use model::{Api, Flow, MediationPolicyRef, Secret, SequencePlace, StoredSequence, TenantId};
+use model::{Api, ErrorHandler, Flow, MediationPolicyRef, Secret, SequencePlace, StoredSequence, TenantId};
 
 use self::merge::Merge;
 use self::pieces::Pieces;
@@ -23,6 +23,9 @@ use crate::old::apis::{Artifact, OldApi, SequenceResource};
 
 /// What a step that cannot run means for callers.
 pub(crate) const STEP_CANNOT_RUN: &str = "This step cannot run here, and nothing passes without what its author wanted done: calls that meet the sequence are refused with 500 until the step is replaced or the sequence is taken off.";
+
+/// What a step that cannot run means in a sequence that answers for refused calls.
+pub(crate) const HANDLER_CANNOT_RUN: &str = "This step cannot run here, so the whole sequence does not: the gateway answers in the tenant's error format, as stock did, until the step is replaced.";
 
 /// Lines of a difference that a finding tells.
 const TOLD_LINES: usize = 12;
@@ -238,7 +241,7 @@ impl Sequences {
             if !candidate.wanted && (candidate.stock.is_some() || is_entry) {
                 continue;
             }
-            if candidate.stored.place == SequencePlace::Gateway && candidate.stock.is_none() {
+            if candidate.stored.place == SequencePlace::Gateway {
                 customised(desk, &mut candidate);
             }
             if let Some(library) = libraries.get(&candidate.stored.tenant) {
@@ -255,36 +258,58 @@ pub(crate) fn is_stock(bytes: &[u8]) -> bool {
     mediation::normalised_hash(&decoded(bytes)).is_ok_and(|hash| stock::of_hash(&hash).is_some())
 }
 
-/// Holds a site's version of a stock sequence against stock.
+/// Holds a site's version of a stock sequence against stock, and says what runs of it.
 fn customised(desk: &mut Desk<'_>, candidate: &mut Candidate) {
     let Some(pieces) = &candidate.pieces else { return };
     let stored = &mut candidate.stored;
+    let handler = ErrorHandler::named(&stored.name);
+    if candidate.stock.is_some() {
+        // It came along because another sequence calls it. By itself the gateway does the same.
+        stored.additions = handler.map(|_| Secret::new(pieces.with_only(std::iter::empty())));
+        return;
+    }
     let origin = format!("synapse-configs sequences/{}", stored.file);
-    match merge::merge(pieces, &stock::of_name(&stored.name)) {
-        None => {}
-        Some((versions, Merge::Additions(text))) => {
-            let words = format!("{} is stock of {versions} with {} mediator(s) added", stored.name, added(&text));
-            desk.note(
-                About::Api,
-                "Kept with what was added to stock, and not run yet: errors are answered in the tenant's error format without it. Clients that depend on the addition will miss it.",
-                origin,
-                words,
-            );
+    let (versions, merged) = match merge::merge(pieces, &stock::of_name(&stored.name)) {
+        None => return,
+        Some(found) => found,
+    };
+    let words = match &merged {
+        Merge::Additions(text) => format!("{} is stock of {versions} with {} mediator(s) added", stored.name, added(text)),
+        Merge::Clash(lines) => format!("{} is stock of {versions}, changed: {}", stored.name, join(lines)),
+    };
+    match (handler, merged) {
+        (Some(handler), Merge::Additions(text)) => {
+            desk.note(About::Api, runs(handler, true), origin, words);
             stored.additions = Some(Secret::new(text));
         }
-        Some((versions, Merge::Clash(lines))) => {
-            let more = lines.len().saturating_sub(TOLD_LINES);
-            let mut words = format!("{} is stock of {versions}, changed: {}", stored.name, join(&lines));
-            if more > 0 {
-                words.push_str(&format!("; and {more} more"));
-            }
-            desk.warn(
-                About::Api,
-                "Kept, and not run yet: errors are answered in the tenant's error format, as stock answered them. Clients that depend on the change will miss it.",
-                origin,
-                words,
-            );
+        (Some(handler), Merge::Clash(_)) => desk.note(About::Api, runs(handler, false), origin, words),
+        (None, _) => desk.note(About::Api, runs_by_name(&stored.name), origin, words),
+    }
+}
+
+/// What the gateway does with a site's version of an error handler.
+fn runs(handler: ErrorHandler, added: bool) -> &'static str {
+    match (handler, added) {
+        (ErrorHandler::Cors, _) => {
+            "It runs for refused calls and preflights, over the answer; not for answers of backends, which carry the API's cross-origin headers as they are set there."
         }
+        (ErrorHandler::Main, _) => {
+            "It runs for calls that no API takes, and what it answers is the answer. Should it fail or answer nothing, the gateway answers in the tenant's error format."
+        }
+        (_, true) => "What was added runs over the gateway's own answer in the tenant's error format, so clients find it there.",
+        (_, false) => {
+            "It runs as the site wrote it, and what it answers is the answer. Should it fail or answer nothing, the gateway answers in the tenant's error format."
+        }
+    }
+}
+
+/// What becomes of a changed stock sequence that is no error handler of this gateway's.
+fn runs_by_name(name: &str) -> &'static str {
+    match name {
+        "dispatchSeq" | "outDispatchSeq" => "It was met by WebSocket calls, which this gateway does not serve: it is kept, and not run.",
+        "_graphql_failure_handler" => "It was met by GraphQL calls, which this gateway does not serve: it is kept, and not run.",
+        "_threat_fault_" => "It runs where a threat protector of a sequence finds something.",
+        _ => "It runs where an API or another sequence names it.",
     }
 }
 
@@ -293,27 +318,24 @@ fn added(text: &str) -> usize {
 }
 
 fn join(lines: &[String]) -> String {
-    lines.iter().take(TOLD_LINES).map(String::as_str).collect::<Vec<_>>().join("; ")
+    let told = lines.iter().take(TOLD_LINES).map(String::as_str).collect::<Vec<_>>().join("; ");
+    match lines.len().saturating_sub(TOLD_LINES) {
+        0 => told,
+        more => format!("{told}; and {more} more"),
+    }
 }
 
 /// What sequences of one tenant can refer to.
 fn library(found: &[Candidate], tenant: TenantId) -> Library {
-    let mut library = Library::new();
-    for stored in found.iter().filter(|c| c.wanted && c.stored.tenant == tenant).map(|c| &c.stored) {
-        let source = source(stored);
-        library = match stored.place {
-            SequencePlace::Gateway => library.with_sequence(stored.name.as_str(), source),
-            SequencePlace::Endpoint => library.with_endpoint(stored.name.as_str(), source),
-            SequencePlace::LocalEntry if deployed::is_registry_key(&stored.name) => library.with_entry(stored.name.as_str(), source),
-            SequencePlace::LocalEntry => library.with_local_entry(&source),
-            SequencePlace::Shared(_) | SequencePlace::Api(..) => library,
-        };
-    }
-    library
+    Library::new().with_kept(found.iter().filter(|c| c.wanted && c.stored.tenant == tenant).map(|c| &c.stored))
 }
 
+/// What of a stored sequence runs.
 fn source(stored: &StoredSequence) -> Source {
-    Source::new(stored.file.as_str(), decoded(stored.content.expose()))
+    match &stored.additions {
+        Some(additions) => Source::new(stored.file.as_str(), additions.expose().as_str()),
+        None => Source::of(stored),
+    }
 }
 
 /// Names what of a sequence cannot run here, or runs otherwise.
@@ -322,8 +344,13 @@ fn told(desk: &mut Desk<'_>, candidate: &Candidate, library: &Library) {
     if matches!(stored.place, SequencePlace::LocalEntry | SequencePlace::Endpoint) || candidate.pieces.is_none() {
         return;
     }
+    let handler = ErrorHandler::named(&stored.name).filter(|_| stored.place == SequencePlace::Gateway);
     match mediation::compile(&source(stored), library) {
         Ok(program) => {
+            for step in handler.map(|_| program.leaving()).unwrap_or_default() {
+                let words = format!("sequence {}, {} line {}, <{}>", stored.name, step.file, step.line, step.mediator);
+                desk.warn(About::Api, leaves(step.to_backend), candidate.key.clone(), words);
+            }
             for note in program.notes() {
                 let words = format!("sequence {}, {} line {}, <{}>: {}", stored.name, note.file, note.line, note.mediator, note.says);
                 desk.note(About::Api, "A step of a sequence runs otherwise than it did.", candidate.key.clone(), words);
@@ -339,8 +366,18 @@ fn told(desk: &mut Desk<'_>, candidate: &Candidate, library: &Library) {
                 };
                 let place = format!("{} line {}, <{}{subject}>", o.file, o.line, o.mediator);
                 let words = format!("sequence {}, {place}: {} {}", stored.name, o.reason, o.suggestion);
-                desk.warn(About::Api, STEP_CANNOT_RUN, candidate.key.clone(), words);
+                let meaning = if handler.is_some() { HANDLER_CANNOT_RUN } else { STEP_CANNOT_RUN };
+                desk.warn(About::Api, meaning, candidate.key.clone(), words);
             }
         }
+    }
+}
+
+/// What a step means that would have a refused call leave.
+fn leaves(to_backend: bool) -> &'static str {
+    if to_backend {
+        "A refused call never reaches the API's backend: the sequence fails at this step, and the gateway answers in the tenant's error format."
+    } else {
+        "A call that is refused, or that no API takes, is sent nowhere: the step answers with the message as it stands. Make an API of what was sent on here."
     }
 }

@@ -97,12 +97,15 @@ impl Pieces {
         self.attributes.iter().find(|(n, _)| n == name).map(|(_, v)| v.trim())
     }
 
-    /// A document of the same root with these children only.
+    /// A document of the same root with these children only, each in its line, so that what is told of one is found in the author's file.
     pub(super) fn with_only<'p>(&self, parts: impl Iterator<Item = &'p Piece>) -> String {
         let mut text = self.frame(false);
+        let mut line = text.matches('\n').count() + 1;
         for part in parts {
-            text.push('\n');
+            let blank = part.line.saturating_sub(line);
+            text.extend(std::iter::repeat_n('\n', blank));
             text.push_str(&part.text);
+            line += blank + part.text.matches('\n').count();
         }
         text.push_str(&format!("\n</{}>\n", self.root));
         text
@@ -180,5 +183,7 @@ mod tests {
         let pieces = Pieces::of(TEXT).unwrap();
         let again = Pieces::of(&pieces.with_only(pieces.parts.iter())).unwrap();
         assert_eq!(pieces.hash, again.hash);
+        let last = Pieces::of(&pieces.with_only(pieces.parts.iter().skip(1))).unwrap();
+        assert_eq!((last.parts.len(), last.parts[0].line), (1, 5), "in its line");
     }
 }
