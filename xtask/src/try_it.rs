@@ -103,10 +103,10 @@ fn commands(old: &Credentials, offset: u16) -> [Shown; 3] {
             contains: "echo",
         },
         Shown {
-            what: "The same call without one: the error is what the old system answered",
+            what: "The same call without one: the error is what the old system answered, in the type its own error sequence names",
             line: format!("curl -si http://localhost:{gateway}{}", old.path),
             status: "401",
-            contains: "<ams:code>900902</ams:code>",
+            contains: "{\"fault\":{\"code\":900902,",
         },
         Shown {
             what: "The old password at the new token endpoint",

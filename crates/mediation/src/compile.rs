@@ -17,6 +17,12 @@ use crate::xml::{self, Element};
 /// Most blocks in one program, all it names included.
 const MAX_BLOCKS: usize = 5000;
 
+/// Stock sequences that Tidegate does by itself, and what is said of a call of one that is not in the library.
+const DONE_HERE: [(&str, &str); 2] = [
+    ("_cors_request_handler_", "Tidegate adds the cross-origin headers to every answer of an API by itself."),
+    ("_build_", "Bodies are read by their content type; builder classes are not needed."),
+];
+
 /// Compiles a sequence, with all it names.
 ///
 /// # Errors
@@ -252,6 +258,17 @@ impl Work<'_> {
         Some(Action::Chosen(name, blocks))
     }
 
+    /// A sequence that is called by its name. A stock one that Tidegate does by itself need not be there.
+    fn called(&mut self, element: &Element, key: &str) -> Option<Action> {
+        if let Some((_, done)) = DONE_HERE.iter().find(|(stock, _)| *stock == key)
+            && self.library.sequence(key).is_none()
+        {
+            self.note(element, done);
+            return Some(Action::Nothing);
+        }
+        self.by_name(element, key).map(Action::Block)
+    }
+
     /// A sequence of the library.
     pub(crate) fn by_name(&mut self, element: &Element, key: &str) -> Option<BlockId> {
         if let Some(known) = self.named.get(key) {
@@ -276,7 +293,7 @@ impl Work<'_> {
             "sequence" => {
                 let action = match element.attribute("key").map(str::trim) {
                     Some(key) if key.starts_with('{') => self.chosen(element, key)?,
-                    Some(key) => Action::Block(self.by_name(element, key)?),
+                    Some(key) => self.called(element, key)?,
                     None => Action::Block(self.block(element)),
                 };
                 ("sequence", Some(action))

@@ -56,6 +56,16 @@ impl Answer {
         &self.text
     }
 
+    /// The text of an error with this status and code as gateways up to 3.2 wrote their elements in JSON, where a site's own error sequence
+    /// named that type.
+    #[track_caller]
+    pub fn refused_as_a_fault(&self, status: u16, code: u32) -> &str {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        assert_eq!(self.header("content-type"), Some("application/json; charset=UTF-8"), "{}", self.text);
+        assert!(self.text.starts_with(&format!("{{\"fault\":{{\"code\":{code},")), "no code {code}: {}", self.text);
+        &self.text
+    }
+
     /// A header's text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

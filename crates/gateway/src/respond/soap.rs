@@ -96,7 +96,7 @@ mod tests {
 
     fn answered(refusal: &Refusal, format: ErrorFormat, headers: &HeaderMap) -> (u16, String, String) {
         let (method, uri) = (Method::POST, Uri::from_static("/shop/1"));
-        let told = Told { method: &method, uri: &uri, headers, api: None, token: None, site: None };
+        let told = Told { method: &method, uri: &uri, headers, api: None, token: None, site: None, named: None };
         let answer = refusal.answer(format, &told);
         let kind = answer.headers[CONTENT_TYPE].to_str().unwrap().to_owned();
         (answer.status.as_u16(), kind, String::from_utf8(answer.text.to_vec()).unwrap())

@@ -87,6 +87,12 @@ impl Snapshot {
         self.handlers.get(&tenant)
     }
 
+    /// What a tenant's own error sequences answer for.
+    #[must_use]
+    pub fn error_handlers(&self, tenant: TenantId) -> Vec<ErrorHandler> {
+        self.handlers.get(&tenant).map(|all| all.keys().copied().collect()).unwrap_or_default()
+    }
+
     pub(super) fn put_handlers(&mut self, handlers: &Handlers) -> Result<(), CompileFault> {
         let (all, fault) = compile(handlers);
         match all.is_empty() {

@@ -6,6 +6,7 @@
 mod bench;
 mod calls;
 mod continuity;
+mod errors;
 mod framing;
 mod mediation;
 mod rules;

@@ -177,3 +177,100 @@ async fn a_failover_endpoint_goes_on_to_the_next_place() {
     assert_eq!(gateway.get("/shop/1.0.0/y", &[]).await.body, "other");
     assert!(backend.got().is_empty());
 }
+
+#[tokio::test]
+async fn headers_that_are_no_plain_text_pass_as_they_are() {
+    let backend = Backend::start(|request, _, _| {
+        let body = request.to_owned();
+        Deed::Send(format!("HTTP/1.1 200 OK\r\nX-City: Köln\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes())
+    })
+    .await;
+    let touch = "<property name=\"X-Touched\" value=\"1\" scope=\"transport\"/>";
+    let gateway = mediated(&backend, sequences(&[touch], &[touch], None)).await;
+    let answer = gateway.get("/shop/1.0.0/x", &[("X-Name", "Jürgen")]).await;
+    assert!(answer.body.to_lowercase().contains("x-name: jürgen\r\n"), "{}", answer.body);
+    assert_eq!((answer.header("x-city"), answer.header("x-touched")), (Some("Köln"), Some("1")), "{answer:?}");
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn gunzip(bytes: &[u8]) -> String {
+    std::io::read_to_string(flate2::read::GzDecoder::new(bytes)).unwrap()
+}
+
+#[tokio::test]
+async fn a_coded_answer_is_read_plain_and_goes_on_coded_unless_it_is_made_anew() {
+    let backend = Backend::start(|_, _, _| {
+        let body = gzip("{\"name\":\"Bo\"}");
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        Deed::Send([head.into_bytes(), body].concat())
+    })
+    .await;
+    let reads = "<property name=\"X-Name\" expression=\"json-eval($.name)\" scope=\"transport\"/>";
+    let makes = "<payloadFactory media-type=\"json\"><format>{\"hello\": \"$1\"}</format><args><arg evaluator=\"json\" expression=\"$.name\"/></args></payloadFactory>";
+    let blind = "<payloadFactory media-type=\"json\"><format>{\"hello\": \"all\"}</format><args/></payloadFactory>";
+    let gateway = mediated(&backend, sequences(&[], &[reads], None)).await;
+    let mut raw = gateway.connect().await;
+    raw.send("GET /shop/1.0.0/x HTTP/1.1\r\nHost: gw\r\nConnection: close\r\n\r\n").await;
+    let (head, body) = raw.rest().await;
+    assert!(head.to_lowercase().contains("x-name: bo\r\n") && head.to_lowercase().contains("content-encoding: gzip\r\n"), "{head}");
+    assert_eq!(gunzip(&body), "{\"name\":\"Bo\"}");
+    for (sequence, hello) in [(makes, "Bo"), (blind, "all")] {
+        gateway.change(&[sequences(&[], &[sequence], None)]);
+        let answer = gateway.get("/shop/1.0.0/x", &[]).await;
+        assert_eq!(answer.header("content-encoding"), None, "{answer:?}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&answer.body).unwrap(), serde_json::json!({"hello": hello}));
+    }
+}
+
+#[tokio::test]
+async fn a_coded_request_is_read_plain() {
+    let backend = Backend::echo().await;
+    let reads = "<property name=\"X-Id\" expression=\"json-eval($.id)\" scope=\"transport\"/>";
+    let makes = "<payloadFactory media-type=\"json\"><format>{\"id\": $1}</format><args><arg evaluator=\"json\" expression=\"$.id\"/></args></payloadFactory>";
+    let gateway = mediated(&backend, sequences(&[reads], &[], None)).await;
+    let send = async |coding: &str, body: Vec<u8>| {
+        let mut raw = gateway.connect().await;
+        let head = format!(
+            "POST /shop/1.0.0/x HTTP/1.1\r\nHost: gw\r\nContent-Type: application/json\r\nContent-Encoding: {coding}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        raw.send_bytes(&[head.into_bytes(), body].concat()).await;
+        raw.answer().await
+    };
+    let kept = send("gzip", gzip("{\"id\":7}")).await.body.to_lowercase();
+    assert!(kept.contains("x-id: 7\r\n") && kept.contains("content-encoding: gzip\r\n"), "{kept}");
+    gateway.change(&[sequences(&[makes], &[], None)]);
+    let made = send("gzip", gzip("{\"id\":7}")).await.body;
+    assert!(!made.to_lowercase().contains("content-encoding") && made.replace(' ', "").ends_with("{\"id\":7}"), "{made}");
+    // What cannot be read is told, and does not pass unread.
+    for (coding, body) in [("br", gzip("{\"id\":7}")), ("gzip", b"{\"id\":7}".to_vec())] {
+        assert_eq!(send(coding, body).await.code(), "601000", "{coding}");
+    }
+    assert_eq!(backend.got().len(), 2);
+}
+
+#[tokio::test]
+async fn answers_to_head_keep_what_they_say_of_their_length() {
+    let backend = Backend::start(|request, _, _| match request.starts_with("HEAD") {
+        true => Deed::Send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n".to_vec()),
+        false => ok("{\"name\":\"Bo\"}"),
+    })
+    .await;
+    let gateway = shop(open_api(&backend.url(), &[("GET", "/*"), ("HEAD", "/*")])).await;
+    let touch = "<property name=\"X-Touched\" value=\"1\" scope=\"transport\"/>";
+    let reads = "<property name=\"X-Name\" expression=\"json-eval($.name)\" scope=\"transport\"/>";
+    for out in [touch, reads] {
+        gateway.change(&[sequences(&[], &[out], None)]);
+        let answer = gateway.ask("HEAD", "/shop/1.0.0/x", &[], "").await;
+        assert_eq!((answer.status, answer.header("content-length")), (200, Some("13")), "{answer:?}");
+        assert_eq!(gateway.get("/shop/1.0.0/x", &[]).await.header("content-length"), Some("13"));
+    }
+}

@@ -107,7 +107,19 @@ impl Answer {
 
 impl Raw {
     pub(crate) async fn send(&mut self, text: &str) {
-        self.0.write_all(text.as_bytes()).await.expect("the gateway reads");
+        self.send_bytes(text.as_bytes()).await;
+    }
+
+    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).await.expect("the gateway reads");
+    }
+
+    /// Head and body, as bytes, of an answer after which the gateway closes.
+    pub(crate) async fn rest(&mut self) -> (String, Vec<u8>) {
+        while self.more().await {}
+        let at = self.1.windows(4).position(|w| w == b"\r\n\r\n").expect("a head");
+        let head = self.1.drain(..at + 4).collect();
+        (String::from_utf8(head).expect("text"), std::mem::take(&mut self.1))
     }
 
     pub(crate) async fn answer(&mut self) -> Answer {

@@ -475,6 +475,41 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_tenants_error_sequences_reach_the_gateway_without_a_restart() {
+        let stage = Stage::set().await;
+        let sequence = |text: &str| model::StoredSequence {
+            id: "fault".to_owned(),
+            tenant: TenantId::SUPER,
+            place: model::SequencePlace::Gateway,
+            name: "fault".to_owned(),
+            file: "fault.xml".to_owned(),
+            content: model::Secret::new(text.as_bytes().to_vec()),
+            additions: None,
+        };
+        let feed = stage.feed();
+        let seen = feed.fill().await.unwrap();
+        let keeping = tokio::spawn(feed.keep(seen));
+        let is = |handlers: &'static [model::ErrorHandler]| move |gateway: &Gateway| gateway.snapshot().error_handlers(TenantId::SUPER) == handlers;
+        let mut tx = stage.db.write().await.unwrap();
+        db::sequences::insert_many(&mut tx, &[sequence("<sequence><respond/></sequence>")]).await.unwrap();
+        tx.commit().await.unwrap();
+        stage.wait_until("it is there", is(&[model::ErrorHandler::Fault])).await;
+        let mut tx = stage.db.write().await.unwrap();
+        assert!(db::sequences::update(&mut tx, &sequence("<sequence><class name='com.acme.Own'/></sequence>")).await.unwrap());
+        tx.commit().await.unwrap();
+        stage.wait_until("one that cannot run does not", is(&[])).await;
+        let mut tx = stage.db.write().await.unwrap();
+        assert!(db::sequences::update(&mut tx, &sequence("<sequence><send/></sequence>")).await.unwrap());
+        tx.commit().await.unwrap();
+        stage.wait_until("it is back", is(&[model::ErrorHandler::Fault])).await;
+        let mut tx = stage.db.write().await.unwrap();
+        assert!(db::sequences::delete(&mut tx, "fault").await.unwrap());
+        tx.commit().await.unwrap();
+        stage.wait_until("it is gone", is(&[])).await;
+        keeping.abort();
+    }
+
+    #[tokio::test]
     async fn a_feed_that_breaks_is_not_ready_until_it_has_read_everything_again() {
         let stage = Stage::set().await;
         let gone = stage.deploy("gone").await;

@@ -4,6 +4,7 @@
 mod atomic;
 mod continuity;
 mod crash;
+mod error_sequences;
 mod faults;
 mod imports;
 mod limits;

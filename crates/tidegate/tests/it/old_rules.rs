@@ -78,7 +78,7 @@ impl OldCall<'_> {
         }
         // Asked for until 2.0, and nobody names a site here.
         if site.version < Version::V2_0_0 && !key.domains.iter().any(|domain| domain == "ALL") {
-            return (401, Some(">0<"));
+            return (401, Some("\"code\":0,"));
         }
         let lacks = self.resource.scope.as_ref().is_some_and(|scope| !token.scopes.split(' ').any(|s| s == scope));
         if lacks { (403, Some("900910")) } else { PASSES }

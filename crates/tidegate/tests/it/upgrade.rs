@@ -138,7 +138,7 @@ async fn old_tokens_call_as_they_did() {
     let erin = taken.token(OldToken::Erin);
     assert_eq!(ledger.get(&taken.old.scoped_path, erin).await.expect(200)["path"], "/invoices/invoice/42");
     ledger.call(Method::POST, "/finance/invoices/1.0/invoice", erin).await.expect(200);
-    caller.get(&taken.old.scoped_path, erin).await.refused_in_xml(401, 0);
+    caller.get(&taken.old.scoped_path, erin).await.refused_as_a_fault(401, 0);
     assert_eq!(get(&taken.old.tenant_path, OldToken::Pets).await.expect(200)["path"], "/pets/pet/42");
     get("/orders/1.0.0/order/1", OldToken::Jobs).await.expect(200);
     get("/orders/1.0.0/order/1", OldToken::JobsUser).await.expect(200);
@@ -147,10 +147,10 @@ async fn old_tokens_call_as_they_did() {
     assert_eq!(seen["headers"]["x-channel"], "partner", "{seen}");
     let delete = async |token| caller.call(Method::DELETE, "/orders/1.0.0/order/1", taken.token(token)).await;
     delete(OldToken::Alice).await.expect(200);
-    delete(OldToken::Dave).await.refused_in_xml(403, 900_910);
-    caller.get(&taken.old.path, "").await.refused_in_xml(401, 900_902);
+    delete(OldToken::Dave).await.refused_as_a_fault(403, 900_910);
+    caller.get(&taken.old.path, "").await.refused_as_a_fault(401, 900_902);
     for token in [OldToken::ErinLate, OldToken::Expired, OldToken::ExpiredToo, OldToken::Revoked, OldToken::Inactive] {
-        get("/finance/invoices/1.0/health", token).await.refused_in_xml(401, 900_901);
+        get("/finance/invoices/1.0/health", token).await.refused_as_a_fault(401, 900_901);
     }
 }
 
@@ -164,11 +164,11 @@ async fn every_state_and_subscription_is_what_it_was() {
     caller.get("/preview/0.1.0/x", "").await.expect(200);
     get("/draft/0.1.0/x", OldToken::Jobs).await.refused_in_xml(404, 404);
     get("/fax/1.0.0/x", OldToken::Shop).await.refused_in_xml(404, 404);
-    get("/maps/1.0.0/x", OldToken::Jobs).await.refused_in_xml(401, 900_907);
-    get("/orders/1.0.0/order/1", OldToken::Erin).await.refused_in_xml(401, 900_907);
-    get("/weather/1.0.0/forecast/x", OldToken::Erin).await.refused_in_xml(401, 900_909);
-    get("/payroll/1.0.0/x", OldToken::Shop).await.refused_in_xml(403, 900_908);
-    get("/orders/2.0.0/order/1", OldToken::Jobs).await.refused_in_xml(403, 900_908);
+    get("/maps/1.0.0/x", OldToken::Jobs).await.refused_as_a_fault(401, 900_907);
+    get("/orders/1.0.0/order/1", OldToken::Erin).await.refused_as_a_fault(401, 900_907);
+    get("/weather/1.0.0/forecast/x", OldToken::Erin).await.refused_as_a_fault(401, 900_909);
+    get("/payroll/1.0.0/x", OldToken::Shop).await.refused_as_a_fault(403, 900_908);
+    get("/orders/2.0.0/order/1", OldToken::Jobs).await.refused_as_a_fault(403, 900_908);
     // A default version answers without a version in the path.
     get("/orders/order/1", OldToken::Shop).await.expect(200);
     let mut turns = Vec::new();
@@ -197,7 +197,7 @@ async fn every_state_and_subscription_is_what_it_was() {
     let payroll = hank.get("devportal/v2/apis?query=name:Payroll").await["list"][0]["id"].as_str().unwrap().to_owned();
     let keys = hank.become_subscriber("Wages", &payroll, "Unlimited").await;
     // The old installation had subscriptions approved, so new ones wait here too.
-    caller.get("/payroll/1.0.0/x", &keys.token).await.refused_in_xml(401, 900_909);
+    caller.get("/payroll/1.0.0/x", &keys.token).await.refused_as_a_fault(401, 900_909);
     Rest::sign_in(&house, &taken.old.admin, &taken.old.admin_password).await.approve_all().await;
     let seen = caller.get("/payroll/1.0.0/x", &keys.token).await.expect(200);
     assert_eq!(seen["headers"]["authorization"], "Basic cGF5cm9sbDpwQHkmcm9sbA==", "{seen}");
@@ -224,7 +224,7 @@ async fn old_passwords_and_keys_get_new_tokens() {
     let renewed = caller.oauth2("token", &ledger, &form).await.expect(200);
     let from_there = Caller::new(&house).saying("referer", "ledger.example");
     from_there.get(&taken.old.scoped_path, renewed["access_token"].as_str().unwrap()).await.expect(200);
-    from_there.get(&taken.old.scoped_path, taken.token(OldToken::Erin)).await.refused_in_xml(401, 900_901);
+    from_there.get(&taken.old.scoped_path, taken.token(OldToken::Erin)).await.refused_as_a_fault(401, 900_901);
 
     let tenant = taken.client("Pet Shop");
     caller.get(&taken.old.tenant_path, &caller.token(&tenant, "").await).await.expect(200);
@@ -248,7 +248,7 @@ async fn a_restricted_key_is_checked_by_the_header_the_old_gateway_looked_at() {
         Caller::new(&house).saying(header, "ledger.example").get(&taken.old.scoped_path, taken.token(OldToken::Erin)).await
     };
     call("x-site").await.expect(200);
-    call("referer").await.refused_in_xml(401, 0);
+    call("referer").await.refused_as_a_fault(401, 0);
 }
 
 #[tokio::test]
@@ -290,7 +290,7 @@ async fn old_clients_and_backends_find_what_they_know() {
     assert_eq!((here.status, &here.text), (there.status, &there.text));
     assert_eq!(here.header("www-authenticate"), there.header("www-authenticate"));
     assert_eq!(caller.at_gateway("revoke", &shop, &[("token", fresh)]).await.status, 200);
-    caller.get(&taken.old.path, fresh).await.refused_in_xml(401, 900_901);
+    caller.get(&taken.old.path, fresh).await.refused_as_a_fault(401, 900_901);
 
     // The old token is opaque; a new application's is signed; both call the same API, which nobody published anew.
     let opaque = taken.token(OldToken::Jobs);
@@ -299,7 +299,7 @@ async fn old_clients_and_backends_find_what_they_know() {
     let orders = hank.get("devportal/v2/apis?query=name:Orders version:1.0.0").await["list"][0]["id"].as_str().unwrap().to_owned();
     let keys = hank.become_subscriber("Newcomer", &orders, "Unlimited").await;
     // The old installation had subscriptions approved, so new ones wait here too.
-    caller.get("/orders/1.0.0/order/1", &keys.token).await.refused_in_xml(401, 900_909);
+    caller.get("/orders/1.0.0/order/1", &keys.token).await.refused_as_a_fault(401, 900_909);
     Rest::sign_in(&house, &taken.old.admin, &taken.old.admin_password).await.approve_all().await;
     assert_eq!(keys.token.split('.').count(), 3);
     let claims = async |token: &str| {

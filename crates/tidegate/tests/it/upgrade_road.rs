@@ -48,6 +48,13 @@ impl Old {
         self.words = words.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect();
     }
 
+    /// Puts a sequence of the site's own into its gateway's folder, in place of one of that name.
+    pub(crate) fn put_sequence(&self, name: &str, body: &str) {
+        let folder = self.folder.path().join("old/home/repository/deployment/server/synapse-configs/default/sequences");
+        let text = format!("<sequence xmlns=\"http://ws.apache.org/ns/synapse\" name=\"{name}\">\n{body}\n</sequence>\n");
+        std::fs::write(folder.join(format!("{name}.xml")), text).unwrap();
+    }
+
     pub(crate) fn at(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -76,7 +76,7 @@ fn every_error_has_the_bytes_of_its_version() {
         }
         let method: Method = method.parse().unwrap();
         let told =
-            Told { method: &method, uri: &uri, headers: &headers, api: Some(api), token: Some("t<1"), site: Some(" http://c.example") };
+            Told { method: &method, uri: &uri, headers: &headers, api: Some(api), token: Some("t<1"), site: Some(" http://c.example"), named: None };
         let answer = refusal(case).answer(ErrorFormat::parse(format).unwrap(), &told);
         let text = std::str::from_utf8(&answer.text).unwrap();
         assert_eq!((answer.status.as_str(), text), (status, body), "{format} {case} {request}");
@@ -109,7 +109,7 @@ fn what_no_element_can_hold_is_left_out() {
 #[test]
 fn a_site_that_is_not_named_is_javas_nothing() {
     let (method, uri, headers) = (Method::GET, Uri::from_static("/"), HeaderMap::new());
-    let told = Told { method: &method, uri: &uri, headers: &headers, api: None, token: None, site: None };
+    let told = Told { method: &method, uri: &uri, headers: &headers, api: None, token: None, site: None, named: None };
     let answer = Refusal::Auth(AuthRefusal::Domain(["a".into()].into())).answer(ErrorFormat::Xml1(Generation::V1_10), &told);
     assert!(std::str::from_utf8(&answer.text).unwrap().contains("Unauthorized client domain :null. Only \"[a]\""));
     let answer = Refusal::NotFound.answer(ErrorFormat::Xml1(Generation::V1_8), &told);

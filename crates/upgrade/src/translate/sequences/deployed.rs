@@ -133,3 +133,57 @@ fn is_published(desk: &Desk<'_>, name: &str) -> bool {
         name == base || name == format!("{base}:v{version}") || name == format!("{title}:v{version}") || name == title
     })
 }
+
+/// Wants the local entries, endpoints, stock sequences and registry resources that wanted sequences name, and what those name in turn.
+pub(super) fn want_what_is_referred_to(desk: &mut Desk<'_>, all: &mut Sequences) {
+    let mut by_name: HashMap<(TenantId, String), Vec<usize>> = HashMap::new();
+    for (at, candidate) in all.found.iter().enumerate().filter(|(_, c)| !c.wanted) {
+        by_name.entry((candidate.stored.tenant, candidate.stored.name.clone())).or_default().push(at);
+    }
+    let mut looked_up: HashSet<(TenantId, String)> = HashSet::new();
+    let mut todo: Vec<usize> = all.found.iter().enumerate().filter(|(_, c)| c.wanted).map(|(at, _)| at).collect();
+    while let Some(at) = todo.pop() {
+        let Some(candidate) = all.found.get(at) else { continue };
+        let (tenant, by) = (candidate.stored.tenant, candidate.key.clone());
+        let text = decoded(candidate.stored.content.expose());
+        for name in quoted(&text) {
+            let named = (tenant, name.to_owned());
+            for other in by_name.remove(&named).unwrap_or_default() {
+                if let Some(other_one) = all.found.get_mut(other)
+                    && !other_one.wanted
+                {
+                    other_one.wanted = true;
+                    todo.push(other);
+                }
+            }
+            if is_registry_key(name) && looked_up.insert(named) {
+                todo.extend(registry_resource(desk, all, tenant, name, &by));
+            }
+        }
+    }
+}
+
+/// Takes in what a key of the registry names; its place among the found.
+fn registry_resource(desk: &mut Desk<'_>, all: &mut Sequences, tenant: TenantId, key: &str, by: &str) -> Option<usize> {
+    let (root, rest) = match key.split_once(':')? {
+        ("gov", rest) => (GOVERNANCE, rest),
+        (_, rest) => (CONFIG, rest),
+    };
+    let path = format!("{root}/{}", rest.trim_start_matches('/'));
+    let Some(bytes) = desk.old.registry.content(i64::from(tenant.0), &path).map(<[u8]>::to_vec) else {
+        desk.warn(About::Api, "What the sequence refers to is not in the registry, or is not read from there.", by, key);
+        return None;
+    };
+    let resource = SequenceResource { direction: String::new(), file: path, uuid: None, bytes };
+    let at = all.add(desk, tenant, SequencePlace::LocalEntry, format!("{tenant} registry {key}"), &resource, key);
+    let candidate = all.found.get_mut(at)?;
+    // By its key, whatever is written inside.
+    key.clone_into(&mut candidate.stored.name);
+    candidate.wanted = true;
+    Some(at)
+}
+
+/// Every attribute value and bracketed key in a text: whatever could name something.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split(['"', '\'']).map(str::trim).filter(|word| !word.is_empty() && word.len() <= 200)
+}

@@ -175,8 +175,50 @@ fn a_changed_stock_sequence_is_told_for_what_was_changed() {
     assert!(additions.contains("<log/>") && !additions.contains("error_message_type"));
     let (carried, _, findings) = own(&handler.replace("application/xml", "application/json"));
     assert!(carried[0].additions.is_none());
-    assert_eq!(findings[0].severity, Severity::Warning);
     assert!(findings[0].words.ends_with("changed: - stock's property (mediator 1 of 2); + line 1: property"), "{}", findings[0].words);
+    assert!(findings[0].consequence.starts_with("It runs as the site wrote it"), "{}", findings[0].consequence);
+}
+
+#[test]
+fn what_of_an_error_sequence_has_no_meaning_here_is_told_by_line() {
+    let site = Site::new(&[]).on_gateway(
+        "sequences",
+        "main",
+        text("main", "<in>\n<send><endpoint><address uri='http://legacy/'/></endpoint></send>\n<call/>\n<class name='com.acme.Own'/></in>"),
+    );
+    let told = |site: &Site| {
+        let (_, _, findings) = site.carried();
+        let warned = findings.into_iter().filter(|f| f.severity == Severity::Warning);
+        warned.map(|f| (f.words, f.consequence)).collect::<Vec<_>>()
+    };
+    let cannot = told(&site);
+    assert!(cannot.len() == 1 && cannot[0].1 == HANDLER_CANNOT_RUN, "{cannot:?}");
+    assert!(cannot[0].0.starts_with("sequence main, main.xml line 4, <class com.acme.Own>:"), "{cannot:?}");
+    let site = Site::new(&[]).on_gateway(
+        "sequences",
+        "main",
+        text("main", "<in>\n<send><endpoint><address uri='http://legacy/'/></endpoint></send>\n<call/></in>"),
+    );
+    let mut left = told(&site);
+    left.sort();
+    assert_eq!(left.iter().map(|(words, _)| words.as_str()).collect::<Vec<_>>(), ["sequence main, main.xml line 2, <send>", "sequence main, main.xml line 3, <call>"]);
+    assert!(left[0].1.contains("sent nowhere") && left[1].1.contains("never reaches the API's backend"), "{left:?}");
+}
+
+#[test]
+fn stock_that_another_sequence_calls_comes_along_and_adds_nothing() {
+    let cors = "<filter source='x' regex='y'/>";
+    let fault = "<sequence key='_auth_failure_handler_'/>";
+    let handler = "<property name=\"error_message_type\" value=\"application/xml\"/><sequence key=\"_cors_request_handler_\"/>";
+    let site = Site::new(&[])
+        .on_gateway("sequences", "fault", text("fault", fault))
+        .on_gateway("sequences", "_cors_request_handler_", text("_cors_request_handler_", cors))
+        .on_gateway("sequences", "_auth_failure_handler_", text("_auth_failure_handler_", handler));
+    let (carried, _, _) = site.carried();
+    let of = |name: &str| carried.iter().find(|s| s.name == name).unwrap();
+    let stock = of("_auth_failure_handler_").additions.as_ref().unwrap();
+    assert!(Pieces::of(stock.expose()).unwrap().parts.is_empty());
+    assert!(of("fault").additions.is_none() && of("_cors_request_handler_").additions.is_none());
 }
 
 #[test]
