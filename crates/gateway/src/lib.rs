@@ -34,9 +34,7 @@ pub use gateway::{Gateway, SetupFault};
 pub use listener::Door;
 pub use opaque::{FoundToken, NoOpaqueTokens, OpaqueTokens, Unavailable};
 pub use record::{CallRecord, CalledApi, CallingApplication};
-pub use snapshot::{
-    AddressFault, Change, CompileFault, Deployed, HandlerForm, HandlerText, Handlers, Issuer, Sequences, Signer, Snapshot,
-};
+pub use snapshot::{AddressFault, Change, CompileFault, Deployed, HandlerForm, HandlerText, Handlers, Issuer, Sequences, Signer, Snapshot};
 pub use tls::TlsFault;
 pub use token_paths::KeyDesk;
 pub use traffic::IpRange;

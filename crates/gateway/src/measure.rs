@@ -6,9 +6,9 @@ use std::sync::Arc;
 use http::HeaderValue;
 use http::request::Parts;
 
+use crate::call::Call;
 use crate::gateway::Gateway;
 use crate::listener::Peer;
-use crate::call::Call;
 use crate::pipeline::{Looked, Start, begin};
 
 /// A client whose calls are decided and counted, and go nowhere.

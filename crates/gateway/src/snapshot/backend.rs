@@ -179,7 +179,10 @@ mod tests {
 
     #[test]
     fn places_are_told_by_machine_and_port() {
-        let backends = |url: &str| Backends::new(&EndpointSet { primary: vec![Endpoint { url: url.to_owned(), timeout_ms: None }], failovers: Vec::new() }, None).unwrap();
+        let backends = |url: &str| {
+            Backends::new(&EndpointSet { primary: vec![Endpoint { url: url.to_owned(), timeout_ms: None }], failovers: Vec::new() }, None)
+                .unwrap()
+        };
         let ours = backends("http://localhost:8080/x");
         for (url, meets) in [
             ("http://LOCALHOST:8080/elsewhere", true),

@@ -489,7 +489,9 @@ mod tests {
         let feed = stage.feed();
         let seen = feed.fill().await.unwrap();
         let keeping = tokio::spawn(feed.keep(seen));
-        let is = |handlers: &'static [model::ErrorHandler]| move |gateway: &Gateway| gateway.snapshot().error_handlers(TenantId::SUPER) == handlers;
+        let is = |handlers: &'static [model::ErrorHandler]| {
+            move |gateway: &Gateway| gateway.snapshot().error_handlers(TenantId::SUPER) == handlers
+        };
         let mut tx = stage.db.write().await.unwrap();
         db::sequences::insert_many(&mut tx, &[sequence("<sequence><respond/></sequence>")]).await.unwrap();
         tx.commit().await.unwrap();

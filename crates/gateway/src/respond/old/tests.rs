@@ -75,8 +75,15 @@ fn every_error_has_the_bytes_of_its_version() {
             }
         }
         let method: Method = method.parse().unwrap();
-        let told =
-            Told { method: &method, uri: &uri, headers: &headers, api: Some(api), token: Some("t<1"), site: Some(" http://c.example"), named: None };
+        let told = Told {
+            method: &method,
+            uri: &uri,
+            headers: &headers,
+            api: Some(api),
+            token: Some("t<1"),
+            site: Some(" http://c.example"),
+            named: None,
+        };
         let answer = refusal(case).answer(ErrorFormat::parse(format).unwrap(), &told);
         let text = std::str::from_utf8(&answer.text).unwrap();
         assert_eq!((answer.status.as_str(), text), (status, body), "{format} {case} {request}");

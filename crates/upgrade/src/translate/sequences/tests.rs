@@ -201,7 +201,10 @@ fn what_of_an_error_sequence_has_no_meaning_here_is_told_by_line() {
     );
     let mut left = told(&site);
     left.sort();
-    assert_eq!(left.iter().map(|(words, _)| words.as_str()).collect::<Vec<_>>(), ["sequence main, main.xml line 2, <send>", "sequence main, main.xml line 3, <call>"]);
+    assert_eq!(
+        left.iter().map(|(words, _)| words.as_str()).collect::<Vec<_>>(),
+        ["sequence main, main.xml line 2, <send>", "sequence main, main.xml line 3, <call>"]
+    );
     assert!(left[0].1.contains("sent nowhere") && left[1].1.contains("never reaches the API's backend"), "{left:?}");
 }
 
