@@ -151,6 +151,22 @@ async fn a_call_that_no_api_takes_meets_main() {
 }
 
 #[tokio::test]
+async fn a_key_desk_that_does_not_answer_is_answered_for_by_its_own() {
+    let closed = Backend::start(|_, _, _| Deed::SendAndClose(Vec::new())).await;
+    let config = Config { token_paths: Some(true), key_desk_url: Some(closed.url()), ..Config::default() };
+    let gateway = Running::start(config, &[Change::PutTenant(Tenant::super_tenant(NOW))]).await;
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    let ask = async || gateway.ask("POST", "/token", &form, "grant_type=client_credentials").await;
+    assert_eq!(ask().await.code(), "101505");
+    gateway.change(&[whole(ErrorHandler::Fault, SAYS)]);
+    assert_eq!(ask().await.code(), "101505", "no API failed");
+    gateway.change(&[whole(ErrorHandler::TokenFault, SAYS)]);
+    let answer = ask().await;
+    assert_eq!((answer.status, answer.header("x-help")), (418, Some("https://help.example/")), "{answer:?}");
+    assert!(answer.body.contains("<code>101505</code><words>Error in Sender</words>"), "{}", answer.body);
+}
+
+#[tokio::test]
 async fn handlers_of_resources_and_keys_end_in_fault() {
     let backend = Backend::echo().await;
     let gateway = of_shop(&backend).await;
@@ -292,10 +308,11 @@ async fn a_refusal_never_becomes_a_pass() {
     let backend = Backend::echo().await;
     let gateway = of_shop(&backend).await;
     let auth = bearer();
-    let calls: [(ErrorHandler, &str, &[(&str, &str)], u16); 3] = [
-        (ErrorHandler::AuthFailure, "POST", &[], 401),
-        (ErrorHandler::ThrottleOut, "POST", &[("Authorization", &auth)], 403),
-        (ErrorHandler::ResourceMismatch, "DELETE", &[("Authorization", &auth)], 405),
+    let token = [("Authorization", auth.as_str())];
+    let calls = [
+        (ErrorHandler::AuthFailure, "POST", &token[..0], 401),
+        (ErrorHandler::ThrottleOut, "POST", &token[..], 403),
+        (ErrorHandler::ResourceMismatch, "DELETE", &token[..], 405),
     ];
     gateway.change(&[denied()]);
     for (handler, method, headers, status) in calls {
@@ -422,7 +439,7 @@ async fn calls_may_pass_without_a_sequence_that_cannot_run_where_the_gateway_is_
         let mut changes = subscriber(id);
         changes.push(put(open_api(&backend.url(), &[("GET", "/*")])));
         let gateway = Running::start(Config { uncompilable_sequences, ..Config::default() }, &changes).await;
-        gateway.gateway.swap(Snapshot::apply_sound(&gateway.gateway.snapshot(), &[broken.clone()]).0);
+        gateway.gateway.swap(Snapshot::apply_sound(&gateway.gateway.snapshot(), std::slice::from_ref(&broken)).0);
         let answer = gateway.get("/shop/1.0.0/x", &[]).await;
         assert_eq!(answer.status, status, "{answer:?}");
         assert_eq!(answer.body.to_lowercase().contains("x-ran: 1"), status == 200);
@@ -483,7 +500,7 @@ async fn stock_sequences_answer_as_the_gateway_does_without_them() {
                 };
                 gateway.change(&[format(form), Change::RemoveHandlers(TenantId::SUPER)]);
                 let without = shown().await;
-                gateway.change(&[with.clone()]);
+                gateway.change(std::slice::from_ref(&with));
                 assert_eq!(shown().await, without, "{folder} {form:?} {method} {path} {token}");
                 compared += 1;
             }
