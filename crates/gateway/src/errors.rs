@@ -186,6 +186,12 @@ impl<'c> Errors<'c> {
         let failed = match &self.call.left {
             Left::Properties(left) => {
                 message.properties = (**left).clone();
+                if step.form == HandlerForm::Additions {
+                    // Stock takes away what was said of another body before it makes its own.
+                    for name in ["NO_ENTITY_BODY", "ContentType", "messageType"] {
+                        message.properties.remove(Scope::Axis2, name);
+                    }
+                }
                 matches!(self.refusal, Some(Refusal::Mediation { .. }))
             }
             Left::Nothing | Left::FaultRan => false,

@@ -269,6 +269,19 @@ fn customised(desk: &mut Desk<'_>, candidate: &mut Candidate) {
         return;
     }
     let origin = format!("synapse-configs sequences/{}", stored.file);
+    if handler == Some(ErrorHandler::Main) {
+        let stock = stock::of_name(&stored.name);
+        let is_stock = |mark: &str| stock.iter().any(|s| s.mediators.iter().any(|(_, known)| *known == mark));
+        for part in pieces.parts.iter().filter(|part| part.name == "out" && !is_stock(&part.mark)) {
+            let words = format!("sequence main, {} line {}, <out>", stored.file, part.line);
+            desk.note(
+                About::Api,
+                "It met the answers to what main sent on. Nothing is sent on here, so it never runs.",
+                origin.clone(),
+                words,
+            );
+        }
+    }
     let (versions, merged) = match merge::merge(pieces, &stock::of_name(&stored.name)) {
         None => return,
         Some(found) => found,

@@ -197,8 +197,9 @@ fn what_of_an_error_sequence_has_no_meaning_here_is_told_by_line() {
     let site = Site::new(&[]).on_gateway(
         "sequences",
         "main",
-        text("main", "<in>\n<send><endpoint><address uri='http://legacy/'/></endpoint></send>\n<call/></in>"),
+        text("main", "<in>\n<send><endpoint><address uri='http://legacy/'/></endpoint></send>\n<call/></in>\n<out><send/></out>"),
     );
+    assert!(site.carried().2.iter().any(|f| f.words == "sequence main, main.xml line 4, <out>" && f.severity == Severity::Note));
     let mut left = told(&site);
     left.sort();
     assert_eq!(
