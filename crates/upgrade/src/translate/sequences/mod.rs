@@ -306,7 +306,7 @@ fn runs(handler: ErrorHandler, added: bool) -> &'static str {
         (ErrorHandler::Cors, _) => {
             "It runs for refused calls and preflights, over the answer; not for answers of backends, which carry the API's cross-origin headers as they are set there."
         }
-        (ErrorHandler::Main, _) => {
+        (ErrorHandler::Main, false) => {
             "It runs for calls that no API takes, and what it answers is the answer. Should it fail or answer nothing, the gateway answers in the tenant's error format."
         }
         (_, true) => "What was added runs over the gateway's own answer in the tenant's error format, so clients find it there.",
