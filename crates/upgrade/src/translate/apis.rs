@@ -85,7 +85,7 @@ pub(super) fn translate(
     sequences: &mut Sequences,
 ) -> Vec<Carried<CarriedApi>> {
     let defaults = default_versions(desk);
-    let mut done: Vec<Carried<CarriedApi>> = Vec::new();
+    let mut done: Vec<Carried<CarriedApi>> = Vec::with_capacity(desk.old.apis.len());
     let mut contexts: HashMap<String, String> = HashMap::new();
     let mut names: HashMap<(TenantId, String, String), String> = HashMap::new();
     let mut ids: HashSet<ApiId> = HashSet::new();
