@@ -116,8 +116,7 @@ pub async fn list(tx: &mut Tx, query: &ApplicationQuery) -> Result<Page<Applicat
     let filter = filter(query);
     let mut counting = Sql::new("SELECT COUNT(*) AS n FROM application a WHERE ");
     counting.append(&filter);
-    let (text, values) = counting.into_parts();
-    let total = tx.count(text, values).await?;
+    let total = tx.count_sql(counting).await?;
     let mut page = Sql::new("SELECT a.* FROM application a WHERE ");
     page.append(&filter).push(order(query.sort_by, query.descending));
     page.push(" LIMIT ").bind(query.limit).push(" OFFSET ").bind(query.offset);

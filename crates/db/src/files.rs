@@ -81,7 +81,7 @@ pub struct FileHead {
 
 /// Hexadecimal SHA-256, as [`FileHead::sha256`] has it.
 pub fn sha256(bytes: &[u8]) -> String {
-    digest::digest(&digest::SHA256, bytes).as_ref().iter().map(|b| format!("{b:02x}")).collect()
+    crate::seal::hex(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
 /// Writes a file, over one in its place. At most [`FILE_MAX_BYTES`].

@@ -23,6 +23,8 @@ const TRIES: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 const SQLITE_READERS: u32 = 4;
+/// Of one who works through everything once and answers nobody, where what connections keep at hand counts: an upgrade.
+const SQLITE_READERS_ALONE: u32 = 2;
 /// Between two tries at a SQLite file that another process is just making.
 const SQLITE_PAUSE: Duration = Duration::from_millis(20);
 const POSTGRES_CONNECTIONS: u32 = 16;
@@ -64,10 +66,25 @@ impl Db {
     /// schema is not one this binary knows, [`Error::WrongKey`] when `sealer` is not the one the database was first opened with.
     pub async fn open(url: &DbUrl, sealer: Sealer) -> Result<Self> {
         let pools = match &url.0 {
-            Place::Sqlite(path) => sqlite(path).await?,
+            Place::Sqlite(path) => sqlite(path, SQLITE_READERS).await?,
             Place::Postgres(options) => Pools::Postgres(postgres(options).await?),
         };
-        let db = Self::of(pools, sealer);
+        Self::up_to_date(Self::of(pools, sealer)).await
+    }
+
+    /// As [`Db::open`], for one who works through everything once, with few connections; never more than two readers at a time.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub async fn open_alone(url: &DbUrl, sealer: Sealer) -> Result<Self> {
+        let pools = match &url.0 {
+            Place::Sqlite(path) => sqlite(path, SQLITE_READERS_ALONE).await?,
+            Place::Postgres(options) => Pools::Postgres(postgres(options).await?),
+        };
+        Self::up_to_date(Self::of(pools, sealer)).await
+    }
+
+    async fn up_to_date(db: Self) -> Result<Self> {
         let mut tx = db.write().await?;
         migrate::up(&mut tx).await?;
         check_key(&mut tx).await?;
@@ -79,7 +96,7 @@ impl Db {
     }
 
     /// Opens a database that is there, with the schema it has, and writes nothing: no file, no table, no row. What is opened can be written
-    /// to as any other. Only indexes that an interrupted upgrade left aside are built again, since nothing is found without them.
+    /// to as any other, as after [`Db::open_alone`]. Only indexes that an interrupted upgrade left aside are built again, since nothing is found without them.
     ///
     /// # Errors
     /// As [`Db::open`], and [`Error::Older`] when its schema is not this binary's yet.
@@ -148,11 +165,11 @@ impl Db {
     }
 }
 
-async fn sqlite(path: &Path) -> Result<Pools> {
+async fn sqlite(path: &Path, readers: u32) -> Result<Pools> {
     keep_to_owner(path)?;
     let options = sqlite_options(path);
     let writer = sqlite_writer(options.clone().create_if_missing(true)).await?;
-    Ok(Pools::Sqlite { writer, readers: sqlite_readers(options) })
+    Ok(Pools::Sqlite { writer, readers: sqlite_readers(options, readers) })
 }
 
 /// Switching a new file to write-ahead logging takes the whole file, and where two processes do it at once SQLite refuses one of them without
@@ -177,7 +194,7 @@ fn is_busy(answer: &dyn DatabaseError) -> bool {
 /// The writer connects when something is written, since settings made on connecting are writes too.
 fn sqlite_as_it_is(path: &Path) -> Pools {
     let options = sqlite_options(path);
-    Pools::Sqlite { writer: sqlite_pool(1).connect_lazy_with(options.clone()), readers: sqlite_readers(options) }
+    Pools::Sqlite { writer: sqlite_pool(1).connect_lazy_with(options.clone()), readers: sqlite_readers(options, SQLITE_READERS_ALONE) }
 }
 
 fn sqlite_options(path: &Path) -> SqliteConnectOptions {
@@ -194,8 +211,8 @@ fn sqlite_options(path: &Path) -> SqliteConnectOptions {
         .optimize_on_close(true, 400)
 }
 
-fn sqlite_readers(options: SqliteConnectOptions) -> SqlitePool {
-    sqlite_pool(SQLITE_READERS).connect_lazy_with(options.pragma("query_only", "ON"))
+fn sqlite_readers(options: SqliteConnectOptions, readers: u32) -> SqlitePool {
+    sqlite_pool(readers).connect_lazy_with(options.pragma("query_only", "ON"))
 }
 
 fn sqlite_pool(connections: u32) -> SqlitePoolOptions {

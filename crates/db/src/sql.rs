@@ -1,9 +1,8 @@
 //! The layer between noun files and drivers: values to bind, rows to read, texts put together from parts.
 //!
 //! Noun files write one SQL text with `$1`, `$2`, … for both databases. What varies (search terms, lists) is put together with
-//! [`Sql`], whose only way in for a value is a placeholder.
+//! [`Sql`], whose only way in for a value is a placeholder, numbered where the database wants numbers.
 
-use std::borrow::Cow;
 use std::str::FromStr;
 
 use model::{
@@ -130,8 +129,9 @@ impl Row {
 }
 
 /// A statement put together from fixed text and bound values.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct Sql {
+    /// A `$` for each value. Fixed text holds none.
     text: String,
     values: Vec<Value>,
 }
@@ -151,7 +151,6 @@ impl Sql {
     pub(crate) fn bind(&mut self, value: impl Into<Value>) -> &mut Self {
         self.values.push(value.into());
         self.text.push('$');
-        self.text.push_str(&self.values.len().to_string());
         self
     }
 
@@ -168,22 +167,28 @@ impl Sql {
         self
     }
 
-    /// Appends everything of `other`, its placeholders renumbered.
+    /// Appends everything of `other`.
     pub(crate) fn append(&mut self, other: &Self) -> &mut Self {
-        let mut rest = other.text.as_str();
-        for value in &other.values {
-            // Fixed text holds no '$', so the next one is the next placeholder.
-            let Some((before, after)) = rest.split_once('$') else { break };
-            self.text.push_str(before);
-            self.bind(value.clone());
-            rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
-        }
-        self.text.push_str(rest);
+        self.text.push_str(&other.text);
+        self.values.extend_from_slice(&other.values);
         self
     }
 
-    pub(crate) fn into_parts(self) -> (Cow<'static, str>, Vec<Value>) {
-        (self.text.into(), self.values)
+    /// Text and values. SQLite looks for a placeholder with a name, which a number behind a `$` is, among all of them, once for each: of
+    /// thousands that is most of a statement's time. Bare ones it counts.
+    pub(crate) fn into_parts(self, numbered: bool) -> (String, Vec<Value>) {
+        if !numbered {
+            return (self.text.replace('$', "?"), self.values);
+        }
+        let mut text = String::with_capacity(self.text.len() + self.values.len() * 4);
+        for (number, part) in self.text.split('$').enumerate() {
+            if number > 0 {
+                text.push('$');
+                text.push_str(&number.to_string());
+            }
+            text.push_str(part);
+        }
+        (text, self.values)
     }
 }
 
@@ -230,8 +235,11 @@ mod tests {
         part.bind("x").push(" AND b IN ").list(["y", "z"]);
         let mut whole = Sql::new("SELECT 1 WHERE t = ");
         whole.bind(1_i64).append(&part).push(" LIMIT ").bind(2_i64);
-        let (text, values) = whole.into_parts();
+        let (text, values) = whole.clone().into_parts(true);
         assert_eq!(text, "SELECT 1 WHERE t = $1 AND a = $2 AND b IN ($3, $4) LIMIT $5");
+        assert_eq!(values.len(), 5);
+        let (text, values) = whole.into_parts(false);
+        assert_eq!(text, "SELECT 1 WHERE t = ? AND a = ? AND b IN (?, ?) LIMIT ?");
         assert_eq!(values.len(), 5);
     }
 

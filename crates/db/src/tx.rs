@@ -127,12 +127,12 @@ impl Tx {
     }
 
     pub(crate) async fn run_sql(&mut self, sql: Sql) -> Result<u64> {
-        let (text, values) = sql.into_parts();
+        let (text, values) = sql.into_parts(self.is_postgres());
         self.run(text, values).await
     }
 
     pub(crate) async fn rows_sql(&mut self, sql: Sql) -> Result<Vec<Row>> {
-        let (text, values) = sql.into_parts();
+        let (text, values) = sql.into_parts(self.is_postgres());
         self.rows(text, values).await
     }
 
@@ -142,18 +142,24 @@ impl Tx {
         row.count("n")
     }
 
+    pub(crate) async fn count_sql(&mut self, sql: Sql) -> Result<u64> {
+        let (text, values) = sql.into_parts(self.is_postgres());
+        self.count(text, values).await
+    }
+
     /// `INSERT` of many rows in as few statements as their number allows. `head` ends before `VALUES`; each row has the same number of values.
     pub(crate) async fn insert_rows(&mut self, head: &'static str, rows: Vec<Vec<Value>>) -> Result<u64> {
         let Some(columns) = rows.first().map(Vec::len) else { return Ok(0) };
-        let mut done = 0;
-        for some in evenly(&rows, rows_per_statement(columns)) {
+        let lengths: Vec<usize> = evenly(&rows, rows_per_statement(columns)).map(<[_]>::len).collect();
+        let (mut rows, mut done) = (rows.into_iter(), 0);
+        for length in lengths {
             let mut sql = Sql::new(head);
             sql.push(" VALUES ");
-            for (n, row) in some.iter().enumerate() {
+            for (n, row) in rows.by_ref().take(length).enumerate() {
                 if n > 0 {
                     sql.push(", ");
                 }
-                sql.list(row.iter().cloned());
+                sql.list(row);
             }
             done += self.run_sql(sql).await?;
         }

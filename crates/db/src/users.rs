@@ -160,8 +160,7 @@ pub async fn count(tx: &mut Tx, tenant: TenantId) -> Result<u64> {
 pub async fn count_matching(tx: &mut Tx, filter: &UserFilter) -> Result<u64> {
     let mut sql = Sql::new("SELECT COUNT(*) AS n FROM account WHERE ");
     matching(&mut sql, filter);
-    let (text, values) = sql.into_parts();
-    tx.count(text, values).await
+    tx.count_sql(sql).await
 }
 
 /// Whether anybody but `user` has this role, in any letter case, and is not locked.

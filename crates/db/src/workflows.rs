@@ -38,8 +38,7 @@ pub async fn list_pending(tx: &mut Tx, tenant: TenantId, kind: Option<WorkflowKi
     }
     let mut counting = Sql::new("SELECT count(*) AS n");
     counting.append(&which);
-    let (text, values) = counting.into_parts();
-    let total = tx.count(text, values).await?;
+    let total = tx.count_sql(counting).await?;
     let mut listing = Sql::new("SELECT *");
     listing.append(&which).push(" ORDER BY created_at, reference LIMIT ").bind(limit).push(" OFFSET ").bind(offset);
     let items = tx.rows_sql(listing).await?.iter().map(read).collect::<Result<_>>()?;

@@ -6,18 +6,19 @@ use std::borrow::Cow;
 use db::journal::Batch;
 use db::origins::{Origin, Step, Written};
 use db::{Db, Tx, bulk, facts, origins, tokens};
-use model::{IssuedToken, Subscription, Timestamp};
+use model::{IssuedToken, OAuthClient, Subscription, Timestamp};
 
 use crate::changes::{self, ChangesError};
 use crate::files::{self, FileRun};
 use crate::journal::{DONE, Journal, JournalError, Note, Onward};
+use crate::packed::Packed;
 use crate::plan::{
     Conflict, Decision, ENDED_BEFORE_HASH, ENDED_HASH, Plan, PlanError, Tally, TokenRun, TokenStep, decide, has_no_tokens, in_order,
     with_free_refresh,
 };
 use crate::source::Site;
 use crate::target::{self, nouns::Around, nouns::Noun, nouns::Standing};
-use crate::translate::{Carried, Input, Records, Translation};
+use crate::translate::{Carried, Input, Ledger, Records, Translation};
 
 /// How often a batch is tried that others got in the way of.
 const TRIES: u32 = 5;
@@ -125,46 +126,100 @@ pub async fn apply(
     options: Options,
     progress: Progress<'_>,
 ) -> Result<Applied, ApplyError> {
-    let blocking = translation.findings.iter().filter(|f| f.severity == crate::translate::Severity::Blocking).count();
-    if blocking > 0 {
-        return Err(ApplyError::Blocked(blocking));
+    let mut writing = Writing::begin(translation, plan, input, site, db, &options, progress).await?;
+    writing.records(translation).await?;
+    writing.tokens(&translation.clients, &translation.ledger).await
+}
+
+/// Writing in two halves, for who wants the memory back that records take before millions of tokens come: [`Writing::records`], then
+/// [`Writing::tokens`].
+pub struct Writing<'a> {
+    writer: Writer<'a>,
+    input: &'a Input<'a>,
+    site: &'a Site,
+    /// Whether the target held no token of this source.
+    first: bool,
+    /// To be written, by the plan.
+    tokens: u64,
+    onward: Onward,
+}
+
+impl<'a> Writing<'a> {
+    /// Looks whether anything may be written, and opens the journal.
+    ///
+    /// # Errors
+    ///
+    /// As [`apply`].
+    pub async fn begin(
+        translation: &Translation,
+        plan: &Plan,
+        input: &'a Input<'a>,
+        site: &'a Site,
+        db: &'a Db,
+        options: &'a Options,
+        progress: Progress<'a>,
+    ) -> Result<Self, ApplyError> {
+        let blocking = translation.findings.iter().filter(|f| f.severity == crate::translate::Severity::Blocking).count();
+        if blocking > 0 {
+            return Err(ApplyError::Blocked(blocking));
+        }
+        let unbalanced = translation.ledger.unbalanced().count();
+        if unbalanced > 0 {
+            return Err(ApplyError::Unbalanced(unbalanced));
+        }
+        if plan.is_refused() {
+            return Err(ApplyError::InTheWay(plan.tallies.iter().filter(|t| t.conflicts > 0).cloned().collect()));
+        }
+        // What a run before has laid aside, had it been cut short within this process.
+        bulk::put_back(db).await.map_err(failed("indexes"))?;
+        let journal = Journal::open(db, input.source, &options.note).await?;
+        let first = has_no_tokens(db, input.source).await.map_err(failed("tokens"))?;
+        target::bootstrap(db, options.now).await.map_err(failed("defaults"))?;
+        let around = target::around(db, &input.destinations.cloned().unwrap_or_default()).await.map_err(failed("gateway environments"))?;
+        let (now, batch, stop_after) = (options.now, options.batch.max(1), options.stop_after);
+        let of_tokens = || plan.tallies.iter().filter(|t| t.kind == TOKENS);
+        let coming = of_tokens().map(|t| t.new).sum::<u64>() + count(translation.subscriptions.count());
+        let is_bulk = first && coming >= options.bulk_from;
+        let done = Applied::default();
+        let writer = Writer { is_bulk, db, source: input.source, around, journal, now, batch, stop_after, done, progress };
+        let tokens = of_tokens().map(|t| t.new + t.changed).sum();
+        Ok(Self { writer, input, site, first, tokens, onward: options.note.onward })
     }
-    let unbalanced = translation.ledger.unbalanced().count();
-    if unbalanced > 0 {
-        return Err(ApplyError::Unbalanced(unbalanced));
+
+    /// Everything but tokens.
+    ///
+    /// # Errors
+    ///
+    /// As [`apply`].
+    pub async fn records(&mut self, translation: &Translation) -> Result<(), ApplyError> {
+        let (input, writer) = (self.input, &mut self.writer);
+        macro_rules! visit {
+            ($items:expr) => {
+                // Subscriptions may lay indexes aside, so files, which are looked up in the book, come before them.
+                if kind_of(&$items) == <Subscription as Noun>::KIND {
+                    let run = FileRun::open(&input.old.registry, &translation.files, input.source, Some(writer.db), None).await?;
+                    writer.files(run).await?;
+                }
+                writer.write(&$items).await?;
+            };
+        }
+        in_order!(translation, visit);
+        Ok(())
     }
-    if plan.is_refused() {
-        return Err(ApplyError::InTheWay(plan.tallies.iter().filter(|t| t.conflicts > 0).cloned().collect()));
+
+    /// Tokens, of the clients that were carried, and the end of the run.
+    ///
+    /// # Errors
+    ///
+    /// As [`apply`].
+    pub async fn tokens(mut self, clients: &Packed<Carried<OAuthClient>>, ledger: &Ledger) -> Result<Applied, ApplyError> {
+        let run = TokenRun::open(self.input, clients, self.site, self.first).await?;
+        self.writer.tokens(run, self.tokens).await?;
+        self.writer.put_indexes_back().await?;
+        changes::remember(self.site, self.writer.db, self.input.source, self.input.as_of, ledger).await?;
+        self.writer.remember(self.onward).await?;
+        Ok(self.writer.done)
     }
-    // What a run before has laid aside, had it been cut short within this process.
-    bulk::put_back(db).await.map_err(failed("indexes"))?;
-    let journal = Journal::open(db, input.source, &options.note).await?;
-    let first = has_no_tokens(db, input.source).await.map_err(failed("tokens"))?;
-    target::bootstrap(db, options.now).await.map_err(failed("defaults"))?;
-    let around = target::around(db, &input.destinations.cloned().unwrap_or_default()).await.map_err(failed("gateway environments"))?;
-    let (now, batch, stop_after) = (options.now, options.batch.max(1), options.stop_after);
-    let done = Applied::default();
-    let coming = plan.tallies.iter().filter(|t| t.kind == TOKENS).map(|t| t.new).sum::<u64>() + count(translation.subscriptions.count());
-    let is_bulk = first && coming >= options.bulk_from;
-    let mut writer = Writer { is_bulk, db, source: input.source, around, journal, now, batch, stop_after, done, progress };
-    macro_rules! visit {
-        ($items:expr) => {
-            // Subscriptions may lay indexes aside, so files, which are looked up in the book, come before them.
-            if kind_of(&$items) == <Subscription as Noun>::KIND {
-                let run = FileRun::open(&input.old.registry, &translation.files, input.source, Some(db), None).await?;
-                writer.files(run).await?;
-            }
-            writer.write(&$items).await?;
-        };
-    }
-    in_order!(translation, visit);
-    let run = TokenRun::open(input, &translation.clients, site, first).await?;
-    let tokens = plan.tallies.iter().filter(|t| t.kind == TOKENS).map(|t| t.new + t.changed).sum();
-    writer.tokens(run, tokens).await?;
-    writer.put_indexes_back().await?;
-    changes::remember(site, db, input.source, input.as_of, &translation.ledger).await?;
-    writer.remember(options.note.onward).await?;
-    Ok(writer.done)
 }
 
 fn kind_of<R: Records>(_: &R) -> &'static str

@@ -3,12 +3,12 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use aws_lc_rs::digest;
 use db::files::{FILE_MAX_BYTES, FileHead, Place, sha256};
 use db::origins::{self, Entry, Origin, Step, Written};
 use db::{Db, Tx};
 use model::ApiId;
 
+use crate::digests;
 use crate::fingerprint::{Letter, Print, Sorted};
 use crate::old::registry::{Contents, Registry};
 use crate::plan::{Conflict, Decision, PlanError, Tally, done_by};
@@ -53,7 +53,7 @@ pub(crate) fn hash_of(head: &FileHead) -> String {
 
 fn hashed(api: ApiId, place: &Place, name: &str, media_type: &str, bytes: &str) -> String {
     let text = format!("{KIND}\0{api}\0{place}\0{name}\0{media_type}\0{bytes}");
-    digest::digest(&digest::SHA256, text.as_bytes()).as_ref().iter().map(|b| format!("{b:02x}")).collect()
+    digests::sha256(&text)
 }
 
 /// Reads a file's id here as the book of origins has it.

@@ -4,6 +4,7 @@
 use aws_lc_rs::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
+use crate::digests::hex;
 use crate::old::oauth::Token;
 
 /// What would be done about one record.
@@ -128,11 +129,6 @@ pub(crate) fn of(parts: &[&[u8]]) -> [u8; 32] {
     let mut digest = [0; 32];
     digest.copy_from_slice(all.finish().as_ref());
     digest
-}
-
-/// In hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 #[cfg(test)]

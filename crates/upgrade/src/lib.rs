@@ -15,6 +15,7 @@ pub mod apply;
 mod asking;
 pub mod catch_up;
 pub mod changes;
+pub mod digests;
 pub mod environments;
 pub mod export;
 mod files;

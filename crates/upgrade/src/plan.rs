@@ -7,6 +7,7 @@ use db::{Db, Tx};
 use model::OAuthClient;
 use serde::Serialize;
 
+use crate::digests::{sha256, short};
 use crate::files::{Closed, FileRun};
 use crate::fingerprint::{Letter, Print, Sorted, Streamed};
 use crate::old::oauth::{Token, Tokens};
@@ -14,7 +15,7 @@ use crate::old::{owners::Owners, people::SUPER_TENANT_ID};
 use crate::packed::Packed;
 use crate::source::{Site, SourceError, Whose, whose};
 use crate::target::nouns::{Noun, Standing, refresh_holder, without_refresh};
-use crate::translate::tokens::{Outcome, TokenDesk, UNCHANGED, sha256, short};
+use crate::translate::tokens::{Outcome, TokenDesk, UNCHANGED};
 use crate::translate::{About, Carried, Finding, Input, Ledger, Records, Severity, Translation};
 
 /// How many tokens are looked at in one go.

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fingerprint::{Print, hex, of};
+use crate::digests::hex;
+use crate::fingerprint::{Print, of};
 use crate::opened::Old;
 use crate::plan::Plan;
 use crate::report::Report;

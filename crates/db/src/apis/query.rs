@@ -87,8 +87,7 @@ pub async fn list(tx: &mut Tx, query: &ApiQuery) -> Result<Page<Api>> {
     let filter = filter(query);
     let mut counting = Sql::new("SELECT COUNT(*) AS n FROM api a WHERE ");
     counting.append(&filter);
-    let (text, values) = counting.into_parts();
-    let total = tx.count(text, values).await?;
+    let total = tx.count_sql(counting).await?;
     let mut page = Sql::new("SELECT b.body FROM (SELECT a.id, a.name, a.provider, a.version FROM api a WHERE ");
     page.append(&filter).push(" ORDER BY a.name, a.provider, a.version, a.id LIMIT ").bind(query.limit).push(" OFFSET ").bind(query.offset);
     page.push(") f JOIN api_body b ON b.api = f.id ORDER BY f.name, f.provider, f.version, f.id");

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use upgrade::apply::{ApplyError, Options};
+use upgrade::apply::{ApplyError, Options, Writing};
 use upgrade::journal::{Command, JournalError, Note, Onward, interrupted};
 use upgrade::plan_file::{Deviations, PlanFile};
 use upgrade::report::Report;
@@ -80,7 +80,7 @@ pub(super) async fn run(mut words: ApplyWords) -> anyhow::Result<ExitCode> {
     let here = options(&words.common, &ready.map);
     note.as_of = ready.now;
     note.options = serde_json::to_string(&here)?;
-    let (translation, plan) = translated(&mut ready, db.as_ref(), run.as_ref().map(|run| run.id)).await?;
+    let (mut translation, plan) = translated(&mut ready, db.as_ref(), run.as_ref().map(|run| run.id)).await?;
     let report = Report::new("plan", &ready.old, &translation, &plan);
     if let Some(file) = &file {
         let found = PlanFile::of(&ready.old, &translation, &plan, here);
@@ -98,11 +98,18 @@ pub(super) async fn run(mut words: ApplyWords) -> anyhow::Result<ExitCode> {
     let how = Options { batch: usize::try_from(words.batch)?, note, ..Options::all(present()) };
     let input = ready.input();
     let bar = |kind: &str, done: u64, all: Option<u64>| progress.tell(kind, done, all);
-    let applied = upgrade::apply::apply(&translation, &plan, &input, &ready.old.site, &db, how, &bar).await;
+    let stakes = report.stakes;
+    let applied = async {
+        let mut writing = Writing::begin(&translation, &plan, &input, &ready.old.site, &db, &how, &bar).await?;
+        writing.records(&translation).await?;
+        translation.let_go();
+        writing.tokens(&translation.clients, &translation.ledger).await
+    };
+    let applied = applied.await;
     progress.end();
     db.close().await;
     let applied = applied.map_err(|fault| told(fault, &words))?;
-    tell(&words.common, &Report::new("apply", &ready.old, &translation, &plan).with_written(&applied))?;
+    tell(&words.common, &Report::new("apply", &ready.old, &translation, &plan).with_stakes(stakes).with_written(&applied))?;
     Ok(ExitCode::SUCCESS)
 }
 

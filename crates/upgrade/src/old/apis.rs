@@ -2,17 +2,18 @@
 //!
 //! A row without artifact and an artifact without row are both kept: each is somebody's API.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use chrono::NaiveDateTime;
 
 use super::{
+    fields::Fields,
     people::{SUPER_TENANT_DOMAIN, SUPER_TENANT_ID, Tenant},
     record::{self, record},
     registry::{GOVERNANCE, Property, Registry, Resource},
 };
 use crate::packed::Squeezed;
-use crate::source::{CellError, Element, Source, SourceError, parse_xml};
+use crate::source::{CellError, Source, SourceError};
 
 /// Everything of API Manager's own in the registry.
 pub const APPLICATION_DATA: &str = "/_system/governance/apimgt/applicationdata";
@@ -177,8 +178,8 @@ impl OldApi {
 pub struct Artifact {
     /// Registry path.
     pub path: String,
-    /// `overview_name` and the like with their values, as written; a field may repeat. Empty when it does not read.
-    pub fields: Vec<(String, String)>,
+    /// `overview_name` and the like, as written. Empty when it does not read.
+    pub fields: Fields,
     /// Why the XML does not read.
     pub fault: Option<String>,
     /// Registry properties; `STATUS` is one.
@@ -194,20 +195,20 @@ pub struct Artifact {
 // Among the fields is the backend's password.
 impl std::fmt::Debug for Artifact {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Artifact({}, {} fields)", self.path, self.fields.len())
+        write!(f, "Artifact({}, {:?})", self.path, self.fields)
     }
 }
 
 impl Artifact {
     /// The first value of a field that is not empty, by `overview_name` notation.
     pub fn get(&self, field: &str) -> Option<&str> {
-        self.fields.iter().filter(|(name, _)| name == field).map(|(_, value)| value.as_str()).find(|v| !v.trim().is_empty())
+        self.fields.get(field)
     }
 
     /// Puts a value where the artifact leaves one out.
-    pub(super) fn set(&mut self, field: &str, value: String) {
-        self.fields.retain(|(name, old)| name != field || !old.trim().is_empty());
-        self.fields.push((field.to_owned(), value));
+    pub(super) fn set(&mut self, field: &str, value: &str) {
+        self.fields.retain(|name, old| name != field || !old.trim().is_empty());
+        self.fields.push(field, value);
     }
 
     fn identity(&self) -> (String, String, String) {
@@ -239,7 +240,7 @@ pub struct OldDocument {
     /// Registry path.
     pub path: String,
     /// `overview_name` and the like.
-    pub fields: Vec<(String, String)>,
+    pub fields: Fields,
     /// Why the XML does not read.
     pub fault: Option<String>,
     /// Who made it.
@@ -257,7 +258,7 @@ pub struct OldDocument {
 impl OldDocument {
     /// The first value of a field that is not empty.
     pub fn get(&self, field: &str) -> Option<&str> {
-        self.fields.iter().filter(|(name, _)| name == field).map(|(_, value)| value.as_str()).find(|v| !v.trim().is_empty())
+        self.fields.get(field)
     }
 }
 
@@ -299,26 +300,6 @@ pub fn with_at(provider: &str) -> String {
     }
 }
 
-/// Reads `metadata` XML into `table_field` and value, in the artifact's order.
-pub fn fields(xml: &[u8]) -> Result<Vec<(String, String)>, String> {
-    let root = parse_xml(xml).map_err(|e| e.to_string())?;
-    let mut found = Vec::new();
-    for table in &root.children {
-        for field in &table.children {
-            collect(&table.name, field, &mut found);
-        }
-    }
-    Ok(found)
-}
-
-fn collect(table: &str, field: &Element, found: &mut Vec<(String, String)>) {
-    found.push((format!("{table}_{}", field.name), field.text.clone()));
-    // Old artifacts nest one level more for repeated fields.
-    for nested in &field.children {
-        found.push((format!("{table}_{}_{}", field.name, nested.name), nested.text.clone()));
-    }
-}
-
 /// Provider, name and version of `…/provider/<P>/<N>/<V>/api`, from the right: a provider may hold a slash.
 fn identity_in_path(path: &str) -> Option<(String, String, String)> {
     let rest = path.strip_prefix(APPLICATION_DATA)?.strip_prefix("/provider/")?.strip_suffix("/api")?;
@@ -351,7 +332,9 @@ pub(super) async fn read(
     let mut found: Vec<OldApi> = Vec::new();
     let mut by_identity: HashMap<(i64, String, String, String), usize> = HashMap::new();
     let mut by_id: HashMap<i64, usize> = HashMap::new();
-    for row in record::all::<ApiRow>(source, unreadable).await? {
+    let rows = record::all::<ApiRow>(source, unreadable).await?;
+    found.reserve_exact(rows.len());
+    for row in rows {
         let tenant_id = tenant_of(&row.provider, tenants);
         by_identity.insert((tenant_id, row.provider.clone(), row.name.clone(), row.version.clone()), found.len());
         by_id.insert(row.id, found.len());
@@ -434,10 +417,10 @@ fn is_api(resource: &Resource) -> bool {
 }
 
 fn artifact(resource: &Resource) -> Artifact {
-    let (found, fault) = match resource.content.as_deref().map(fields) {
+    let (found, fault) = match resource.content.as_deref().map(Fields::read) {
         Some(Ok(found)) => (found, None),
-        Some(Err(fault)) => (Vec::new(), Some(fault)),
-        None => (Vec::new(), Some("it has no content".to_owned())),
+        Some(Err(fault)) => (Fields::default(), Some(fault)),
+        None => (Fields::default(), Some("it has no content".to_owned())),
     };
     Artifact {
         path: resource.path.clone(),
@@ -557,14 +540,13 @@ fn documents(registry: &Registry, tenant: i64, folder: &str) -> Vec<OldDocument>
     });
     direct
         .map(|resource| {
-            let (found, fault) = match resource.content.as_deref().map(fields) {
+            let (found, fault) = match resource.content.as_deref().map(Fields::read) {
                 Some(Ok(found)) => (found, None),
-                Some(Err(fault)) => (Vec::new(), Some(fault)),
-                None => (Vec::new(), Some("it has no content".to_owned())),
+                Some(Err(fault)) => (Fields::default(), Some(fault)),
+                None => (Fields::default(), Some("it has no content".to_owned())),
             };
-            let by_field: BTreeMap<&str, &str> = found.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
             let inline = stored(registry, tenant, &format!("{folder}/contents/{}", resource.name()));
-            let named = by_field.get("overview_filePath").and_then(|p| in_registry(p));
+            let named = found.get("overview_filePath").and_then(in_registry);
             let linked = || {
                 let edges = registry.associations.iter().filter(|a| a.tenant_id == tenant && a.source_path == resource.path);
                 edges.into_iter().find(|a| a.kind == "hasFile").map(|a| a.target_path.as_str())
@@ -596,24 +578,6 @@ mod tests {
         let expected = ("WSO2.ORG/bob@acme.com".to_owned(), "Weather".to_owned(), "1.0.0".to_owned());
         assert_eq!(identity_in_path(&path), Some(expected));
         assert_eq!(identity_in_path("/_system/governance/x/api"), None);
-    }
-
-    #[test]
-    fn fields_come_in_any_order_and_empty_ones_do_not_count() {
-        let xml = b"<metadata xmlns='m'><overview><version>1</version><name>A &amp; B</name><description/></overview><URITemplate><urlPattern>/*</urlPattern></URITemplate></metadata>";
-        let artifact = Artifact {
-            path: String::new(),
-            fields: fields(xml).unwrap(),
-            fault: None,
-            properties: Vec::new(),
-            creator: None,
-            created: None,
-            updated: None,
-        };
-        assert_eq!(artifact.get("overview_name"), Some("A & B"));
-        assert_eq!(artifact.get("overview_description"), None);
-        assert_eq!(artifact.get("URITemplate_urlPattern"), Some("/*"));
-        assert!(fields(b"<metadata>").is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use model::Secret;
 
+use crate::digests::short;
 use crate::packed::{Packed, packs};
 use crate::source::{CellError, Row, Source, SourceError};
 
@@ -102,7 +103,7 @@ impl Kept {
         self.tables.get(table)?.get(at)
     }
 
-    /// Reads the rows of tables, sorted by content, so that every engine gives the same.
+    /// Reads the rows of tables, in an order that is the same from every engine: by `ID`, and what has none by content.
     pub(super) async fn read(
         &mut self,
         source: &Source,
@@ -111,15 +112,25 @@ impl Kept {
     ) -> Result<(), SourceError> {
         for table in tables.iter().copied() {
             let mut rows = source.scan(table);
-            let mut found = Vec::new();
+            let mut found = Packed::default();
+            let mut places = Vec::new();
             while let Some(row) = rows.next().await? {
                 match of(table, &row) {
-                    Ok(kept) => found.push(kept),
+                    Ok(kept) => {
+                        places.push((kept.int("ID"), short(&format!("{:?}", kept.cells)), places.len()));
+                        found.push(kept);
+                    }
                     Err(fault) => unreadable.push(fault),
                 }
             }
-            found.sort_by_cached_key(|row| (row.int("ID"), format!("{:?}", row.cells)));
-            self.tables.insert(table, found.into());
+            let sorted = match places.is_sorted() {
+                true => found,
+                false => {
+                    places.sort_unstable();
+                    places.iter().filter_map(|(_, _, at)| found.get(*at)).collect()
+                }
+            };
+            self.tables.insert(table, sorted);
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 
 pub mod apis;
 pub mod consumers;
+pub mod fields;
 pub mod kept;
 pub mod limits;
 pub mod oauth;
@@ -426,7 +427,7 @@ impl Installation {
             let vault = self.tenant_files.iter().filter(|files| files.tenant_id == api.tenant_id).flat_map(|files| &files.vault);
             let sealed = vault.filter(|p| aliases.contains(&p.name)).find_map(|p| p.value.as_deref());
             if let Some(plain) = sealed.and_then(|sealed| key.open(sealed)) {
-                artifact.set("overview_endpointPpassword", plain);
+                artifact.set("overview_endpointPpassword", &plain);
             }
         }
     }

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::people::SUPER_TENANT_ID;
 use super::{Installation, kept::KeptRow, oauth};
+use crate::digests::short;
 use crate::source::{CellError, Owner, Site, SourceError, Whose, keystore::OldKey, whose};
-use crate::translate::tokens::short;
 
 /// Whom records belong to: by their numbers, the number of a tenant. What hangs on something that is gone belongs to nobody.
 #[derive(Debug, Default)]

@@ -42,8 +42,9 @@ pub(super) async fn of(
     let tenants = rows::tenants(site).await?;
     let rules = rows::rules(input, site, &tenants).await?;
     let addresses = rows::addresses(input, site).await?;
-    let old = OldRules::of(input, rows::held(site, &carried).await?);
+    let held = rows::held(site, &carried).await?;
     let credentials = credentials(translation, input, site).await?;
+    let old = OldRules::of(input, held, &credentials);
     let mut calls = Vec::new();
     for api in &input.old.apis {
         let (Some(row), Some(artifact)) = (&api.row, &api.artifact) else { continue };

@@ -68,6 +68,12 @@ pub struct Written<'a> {
 }
 
 impl<'a> Report<'a> {
+    /// With what is at stake as it was found before the records were let go of.
+    pub fn with_stakes(mut self, stakes: Vec<Stake>) -> Self {
+        self.stakes = stakes;
+        self
+    }
+
     /// A report of a translation and what a plan says about it.
     pub fn new(command: &'static str, old: &'a Old, translation: &'a Translation, plan: &'a Plan) -> Self {
         let mut not_yet: BTreeMap<&str, u64> = translation.not_yet.iter().copied().collect();

@@ -10,6 +10,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use model::Secret;
 use serde_json::Value;
 
+use crate::digests::hex;
+
 /// First word of a signature file, and of what is signed.
 const WORD: &str = "tidegate-upgrade-report-1";
 
@@ -135,7 +137,7 @@ pub fn check(report: &str, signature: &str, wanted: Option<&str>) -> Result<Chec
 }
 
 fn fingerprint(public: &[u8]) -> String {
-    digest(&SHA256, public).as_ref().iter().take(16).map(|b| format!("{b:02x}")).collect()
+    hex(digest(&SHA256, public).as_ref().get(..16).unwrap_or_default())
 }
 
 fn signed(report: &[u8]) -> Vec<u8> {

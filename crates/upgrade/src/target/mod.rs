@@ -118,7 +118,7 @@ impl TargetPlace {
 
     async fn make(&self, address: &Address) -> Result<Db, TargetError> {
         let key = DataDir::open_or_create(&self.data_dir)?.encryption_key(self.key.as_ref())?;
-        Db::open(address.url(), Sealer::new(*key.expose())).await.map_err(failed(address.url()))
+        Db::open_alone(address.url(), Sealer::new(*key.expose())).await.map_err(failed(address.url()))
     }
 }
 

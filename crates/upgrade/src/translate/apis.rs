@@ -14,6 +14,7 @@ use super::{
     sequences::Sequences,
 };
 use crate::old::apis::{Artifact, OldApi, in_registry};
+use crate::old::fields::Fields;
 use crate::packed::Squeezed;
 
 const TABLE: &str = "AM_API";
@@ -84,7 +85,7 @@ pub(super) fn translate(
     sequences: &mut Sequences,
 ) -> Vec<Carried<CarriedApi>> {
     let defaults = default_versions(desk);
-    let mut done: Vec<Carried<CarriedApi>> = Vec::new();
+    let mut done: Vec<Carried<CarriedApi>> = Vec::with_capacity(desk.old.apis.len());
     let mut contexts: HashMap<String, String> = HashMap::new();
     let mut names: HashMap<(TenantId, String, String), String> = HashMap::new();
     let mut ids: HashSet<ApiId> = HashSet::new();
@@ -186,7 +187,7 @@ fn one(
     };
     let empty = Artifact {
         path: String::new(),
-        fields: Vec::new(),
+        fields: Fields::default(),
         fault: None,
         properties: Vec::new(),
         creator: None,
@@ -511,7 +512,7 @@ fn rest_of_artifact(desk: &mut Desk<'_>, artifact: &Artifact, api: &mut Api, ori
     let advertised = api.advertise.advertised;
     // A field may repeat; what stands in the table `overview` goes by its own name.
     let mut unknown: Vec<(String, String)> = Vec::new();
-    for (field, value) in &artifact.fields {
+    for (field, value) in artifact.fields.iter() {
         let name = field.strip_prefix("overview_").unwrap_or(field);
         let value = value.trim();
         if value.is_empty() || has_home(field, name, value, artifact, advertised) {
@@ -639,7 +640,7 @@ mod tests {
     fn artifact(fields: &[(&str, &str)], fault: Option<&str>) -> Artifact {
         Artifact {
             path: String::new(),
-            fields: fields.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+            fields: fields.iter().copied().collect(),
             fault: fault.map(str::to_owned),
             properties: Vec::new(),
             creator: None,

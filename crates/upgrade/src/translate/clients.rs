@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use model::{ClientOrigin, Lifetimes, OAuthClient, PRIMARY_STORE, Secret, Timestamp, TokenFormat, User};
 use serde_json::Value;
 
-use super::{About, Carried, Desk, SEALED, said, tokens::short};
+use super::{About, Carried, Desk, SEALED, said};
+use crate::digests::short;
 use crate::old::{
     consumers::Registration,
     oauth::{Client, looks_encrypted},

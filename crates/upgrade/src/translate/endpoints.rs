@@ -41,7 +41,7 @@ impl EndpointMap {
     /// Names what it says.
     pub fn digest(&self) -> String {
         let words: Vec<&[u8]> = self.0.iter().flat_map(|(old, new)| [old.as_bytes(), new.as_bytes()]).collect();
-        crate::fingerprint::hex(&crate::fingerprint::of(&words))
+        crate::digests::hex(&crate::fingerprint::of(&words))
     }
 
     /// Whether it changes nothing.

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use model::{Application, ApplicationId, KeyMapping, KeyMappingId, KeyMappingMode, KeyState, KeyType, OAuthClient};
 
-use super::{About, Carried, Desk, said, tokens::short};
+use super::{About, Carried, Desk, said};
+use crate::digests::short;
 use crate::packed::Packed;
 
 const TABLE: &str = "AM_APPLICATION_KEY_MAPPING";

@@ -276,6 +276,18 @@ impl Translation {
     pub fn is_blocked(&self) -> bool {
         self.findings.iter().any(|f| f.severity == Severity::Blocking)
     }
+
+    /// Gives back the records that take most room, once they are written and told of. Clients stay: tokens are of them.
+    pub fn let_go(&mut self) {
+        self.apis = Vec::new();
+        self.users = Vec::new();
+        self.workflows = Vec::new();
+        self.files = Vec::new();
+        self.applications = Packed::default();
+        self.key_mappings = Packed::default();
+        self.subscriptions = Subscriptions::default();
+        self.settings = Packed::default();
+    }
 }
 
 /// Translates everything but tokens.

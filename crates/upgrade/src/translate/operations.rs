@@ -178,10 +178,9 @@ fn without_rows(desk: &mut Desk<'_>, old: &OldApi, defined: &[Operation], shown:
         desk.warn(About::Api, "The operations of its definition are carried.", origin, format!("{shown} has no resources in the database"));
         return defined.to_vec();
     }
-    let fields = old.artifact.as_ref().map(|a| a.fields.as_slice()).unwrap_or_default();
-    let value = |name: String| fields.iter().find(|(n, _)| *n == name).and_then(|(_, v)| said(Some(v)));
+    let value = |name: String| old.artifact.as_ref().and_then(|a| a.get(&name)).and_then(|v| said(Some(v)));
     let mut found = Vec::new();
-    for n in 0..fields.len() {
+    for n in 0.. {
         let Some(pattern) = value(format!("URITemplate_urlPattern{n}")) else { break };
         let verb = value(format!("URITemplate_httpVerb{n}")).unwrap_or("GET");
         let mut operation = Operation::new(verb, pattern);

@@ -10,6 +10,7 @@ use db::signing_keys::StoredKey;
 use model::{TenantId, Timestamp};
 
 use super::{About, Carried, Desk};
+use crate::digests::hex;
 use crate::old::TenantPair;
 use crate::source::{keypairs::OldPair, keystore::KeyStoreFault};
 
@@ -67,8 +68,7 @@ fn usable(pair: &OldPair) -> Result<String, &'static str> {
         return Err("certificate is not of its key");
     }
     let sum = digest::digest(&digest::SHA256, &pair.certificate);
-    let hex: String = sum.as_ref().iter().map(|b| format!("{b:02x}")).collect();
-    Ok(format!("{}_RS256", BASE64_URL_SAFE_NO_PAD.encode(hex)))
+    Ok(format!("{}_RS256", BASE64_URL_SAFE_NO_PAD.encode(hex(sum.as_ref()))))
 }
 
 /// Trusted certificates as text, by alias.

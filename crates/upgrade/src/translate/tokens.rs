@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use aws_lc_rs::digest;
 use model::{IssuedToken, OAuthClient, Secret, TenantId, Timestamp, TokenHolder, TokenId, TokenState, TokenText};
 
 use super::{About, Carried, Finding, Input, Names, Severity, at, said};
+use crate::digests::{sha256, short};
 use crate::old::oauth::{Token, looks_encrypted};
 use crate::packed::Packed;
 
@@ -188,17 +188,6 @@ impl<'a> TokenDesk<'a> {
         let user = name.map_or_else(|| owner.to_owned(), |n| n.to_string());
         if is_application { TokenHolder::Application { owner: user } } else { TokenHolder::User { user } }
     }
-}
-
-/// SHA-256 in hex: names a token without giving it away.
-pub fn sha256(text: &str) -> String {
-    digest::digest(&digest::SHA256, text.as_bytes()).as_ref().iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// The first half of the same, as a number.
-pub(crate) fn short(text: &str) -> u128 {
-    let digest = digest::digest(&digest::SHA256, text.as_bytes());
-    digest.as_ref().iter().take(16).fold(0, |n, b| (n << 8) | u128::from(*b))
 }
 
 /// Which of millions of texts were there before, by 80 bits of their SHA-256: the first 16 name a shelf, the next 64 lie on it in order. That

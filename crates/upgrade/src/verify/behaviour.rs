@@ -17,10 +17,10 @@ use model::{
 use super::Verification;
 use super::rows::{self, Rule};
 use super::straight::Question;
+use crate::digests::{sha256, short};
 use crate::old::oauth::{Token, Tokens};
 use crate::plan::{PlanError, TOKEN_BATCH};
 use crate::source::{Site, Version};
-use crate::translate::tokens::sha256;
 use crate::translate::{Input, Translation};
 
 /// What the sample is drawn by.
@@ -58,9 +58,12 @@ pub(crate) struct OldRules {
 }
 
 impl OldRules {
-    pub(crate) fn of(input: &Input<'_>, subscriptions: rows::Held) -> Self {
+    /// Of the clients that these credentials name: there may be a hundred thousand others.
+    pub(crate) fn of(input: &Input<'_>, subscriptions: rows::Held, credentials: &[Credential]) -> Self {
         let old = input.old;
+        let named: HashSet<&str> = credentials.iter().map(|c| c.consumer_key.as_str()).collect();
         let keys = old.key_mappings.iter().filter_map(|m| Some((m.consumer_key?, (m.application_id, m.key_type))));
+        let keys = keys.filter(|(key, _)| named.contains(key.as_str()));
         let mut sites: HashMap<String, Vec<String>> = HashMap::new();
         // The check was taken out with 2.0.
         for bound in old.key_domains.iter().filter(|_| old.version < Version::V2_0_0) {
@@ -104,8 +107,8 @@ impl OldRules {
 
 /// What the new database makes a gateway decide.
 struct NewRules {
-    keys: HashMap<String, KeyMapping>,
-    applications: HashMap<model::ApplicationId, Application>,
+    /// By client, those that were asked for.
+    keys: HashMap<String, Option<(KeyMapping, Application)>>,
     restricting: HashSet<TenantId>,
     /// Tenants whose operations ask for their kind of token, and APIs that differ from theirs.
     telling: HashSet<TenantId>,
@@ -114,18 +117,30 @@ struct NewRules {
 
 impl NewRules {
     async fn of(tx: &mut Tx) -> db::Result<Self> {
-        let keys = db::key_mappings::list_all(tx).await?.into_iter().filter_map(|k| Some((k.consumer_key.clone()?, k))).collect();
-        let applications = db::applications::list_all(tx).await?.into_iter().map(|a| (a.id, a)).collect();
         let ways = db::continuity::list(tx).await?;
         let restricting = ways.iter().filter(|c| c.domain_restriction).map(|c| c.tenant).collect();
         let telling = ways.iter().filter(|c| c.token_kinds).map(|c| c.tenant).collect();
         let apis = db::continuity::list_apis(tx).await?;
         let differing = apis.into_iter().filter_map(|own| Some((own.api, own.token_kinds?))).collect();
-        Ok(Self { keys, applications, restricting, telling, differing })
+        Ok(Self { keys: HashMap::new(), restricting, telling, differing })
+    }
+
+    /// A client's key and application, where both count.
+    async fn key_of(&mut self, client: &str, tx: &mut Tx) -> db::Result<Option<&(KeyMapping, Application)>> {
+        if !self.keys.contains_key(client) {
+            let key = db::key_mappings::find_by_consumer_key(tx, client).await?.filter(|k| k.state == KeyState::Completed);
+            let found = match key {
+                Some(key) => db::applications::find(tx, key.application).await?.map(|application| (key, application)),
+                None => None,
+            };
+            let found = found.filter(|(_, application)| application.status == ApplicationStatus::Approved);
+            self.keys.insert(client.to_owned(), found);
+        }
+        Ok(self.keys.get(client).and_then(Option::as_ref))
     }
 
     async fn decide(
-        &self,
+        &mut self,
         api: &model::Api,
         operation: &model::Operation,
         token: Option<&IssuedToken>,
@@ -146,9 +161,8 @@ impl NewRules {
         if tells && wanted.is_some_and(|wanted| wanted != is_application) {
             return Ok("wrong kind of token".to_owned());
         }
-        let key = self.keys.get(&token.client).filter(|k| k.state == KeyState::Completed);
-        let application = key.and_then(|k| self.applications.get(&k.application)).filter(|a| a.status == ApplicationStatus::Approved);
-        let (Some(key), Some(application)) = (key, application) else { return Ok("not subscribed".to_owned()) };
+        let restricts = self.restricting.contains(&api.tenant);
+        let Some((key, application)) = self.key_of(&token.client, tx).await? else { return Ok("not subscribed".to_owned()) };
         let Some(held) = db::subscriptions::find_for(tx, application.id, api.id).await? else { return Ok("not subscribed".to_owned()) };
         match held.state {
             SubscriptionState::Unblocked | SubscriptionState::TierUpdatePending => {}
@@ -156,8 +170,7 @@ impl NewRules {
             SubscriptionState::Blocked | SubscriptionState::ProdOnlyBlocked => return Ok("blocked".to_owned()),
             SubscriptionState::OnHold | SubscriptionState::Rejected => return Ok("inactive".to_owned()),
         }
-        let bound = !key.allowed_domains.is_empty() && self.restricting.contains(&api.tenant);
-        if bound && !site.is_some_and(|site| key.allowed_domains.iter().any(|d| d == site)) {
+        if restricts && !key.allowed_domains.is_empty() && !site.is_some_and(|site| key.allowed_domains.iter().any(|d| d == site)) {
             return Ok("from another site".to_owned());
         }
         if !operation.scopes.is_empty() && !operation.scopes.iter().any(|s| token.scopes.contains(s)) {
@@ -178,10 +191,12 @@ pub(super) async fn compare(
     // Everything but tokens is read first: their stream holds the old database's connection.
     let tenants = rows::tenants(site).await?;
     let rules = rows::rules(input, site, &tenants).await?;
-    let old = OldRules::of(input, rows::held(site, &carried).await?);
+    let held = rows::held(site, &carried).await?;
     let credentials = credentials(translation, input, site).await?;
+    let old = OldRules::of(input, held, &credentials);
+    let subscribers = subscribers(&credentials, &old);
     let mut tx = db.read().await?;
-    let new = NewRules::of(&mut tx).await?;
+    let mut new = NewRules::of(&mut tx).await?;
     let mut question = Question::new("calls compared");
     for api in &input.old.apis {
         let (Some(row), Some(artifact)) = (&api.row, &api.artifact) else { continue };
@@ -197,11 +212,7 @@ pub(super) async fn compare(
         let served = served::find(&mut tx, &environment, *id).await?.map(|s| s.api);
         let chosen = drawn(rules.iter(), OPERATIONS, |(name, _)| (false, format!("{id} {name}")));
         for (name, rule) in chosen.into_iter().filter(|(_, rule)| rule.is_certain()) {
-            let subscribes = |c: &Credential| {
-                old.keys.get(c.consumer_key.as_str()).is_some_and(|(application, _)| old.subscriptions.get(*application, row.id).is_some())
-            };
-            // Who subscribes first: a stranger's call is decided by one rule, theirs by all.
-            let with = drawn(credentials.iter(), CREDENTIALS, |c| (!subscribes(c), format!("{id} {name} {}", c.name)));
+            let with = callers(&credentials, subscribers.get(&row.id).map_or(&[], Vec::as_slice), &format!("{id} {name}"));
             for credential in std::iter::once(None).chain(with.into_iter().map(Some)) {
                 let token = match credential {
                     Some(credential) => db::tokens::find_by_access(&mut tx, credential.text.expose()).await?,
@@ -248,6 +259,30 @@ pub(super) async fn compare(
     }
     question.close(done);
     Ok(())
+}
+
+/// For each API number the places of the credentials whose application subscribes.
+fn subscribers(credentials: &[Credential], old: &OldRules) -> HashMap<i64, Vec<usize>> {
+    let mut found: HashMap<i64, Vec<usize>> = HashMap::new();
+    for (at, credential) in credentials.iter().enumerate() {
+        let Some((application, _)) = old.keys.get(credential.consumer_key.as_str()) else { continue };
+        old.subscriptions.apis_of(*application).for_each(|api| found.entry(api).or_default().push(at));
+    }
+    found
+}
+
+/// Whom an operation is called by. Who subscribes first: a stranger's call is decided by one rule, theirs by all. Strangers are those that
+/// come after some place in the list, another for each operation; drawing them all for each would take hours.
+fn callers<'a>(credentials: &'a [Credential], subscribers: &[usize], operation: &str) -> Vec<&'a Credential> {
+    let of = |at: &usize| credentials.get(*at);
+    let mut with = drawn(subscribers.iter().filter_map(of), CREDENTIALS, |c| (false, format!("{operation} {}", c.name)));
+    let count = u128::try_from(credentials.len()).unwrap_or(1).max(1);
+    let from = usize::try_from(short(&format!("{SEED} {operation}")) % count).unwrap_or_default();
+    // In order, as they were gathered.
+    let stranger = |at: &usize| subscribers.binary_search(at).is_err();
+    let strangers = (from..credentials.len()).chain(0..from).filter(stranger).take(CREDENTIALS.saturating_sub(with.len()));
+    with.extend(strangers.filter_map(|at| credentials.get(at)));
+    with
 }
 
 /// At most `count` of them: those of lesser rank first, and among equals always the same ones, spread evenly.

@@ -360,6 +360,12 @@ impl Held {
         let (.., at) = self.all.get(at)?;
         self.words.get(usize::try_from(*at).ok()?).map(|(state, tier)| (*state, tier.as_str()))
     }
+
+    /// The APIs that an application subscribes to.
+    pub(crate) fn apis_of(&self, application: i64) -> impl Iterator<Item = i64> {
+        let from = self.all.partition_point(|held| held.0 < application);
+        self.all.iter().skip(from).take_while(move |held| held.0 == application).map(|held| held.1)
+    }
 }
 
 /// By application and API.

@@ -1,5 +1,6 @@
 //! Sequences: the bytes that ran, held against the bytes that will, past the translation.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use db::{Tx, apis, sequences};
@@ -29,7 +30,7 @@ pub(super) async fn compare(done: &mut Verification, translation: &Translation, 
                 Some(id) => sequences::find(tx, &id).await?,
                 None => None,
             };
-            let is = is.map(|s| if ours.contains(&s.content.expose().as_slice()) { "as it was" } else { "another" });
+            let is = is.map(|s| if ours.iter().any(|bytes| **bytes == **s.content.expose()) { "as it was" } else { "another" });
             question.ask(&format!("AM_API {}", row.id), &format!("{flow} sequence"), "as it was", is);
         }
     }
@@ -38,18 +39,18 @@ pub(super) async fn compare(done: &mut Verification, translation: &Translation, 
 }
 
 /// Every text that may have run for an API in a flow: its own, the shared one, the gateway's copy.
-fn old_bytes<'a>(input: &Input<'a>, old: &'a OldApi, flow: &str, named: &str) -> Vec<&'a [u8]> {
+fn old_bytes<'a>(input: &Input<'a>, old: &'a OldApi, flow: &str, named: &str) -> Vec<Cow<'a, [u8]>> {
     let (_, name, version) = old.identity();
     let files = input.old.tenant_files.iter().filter(|f| f.tenant_id == old.tenant_id).flat_map(|f| &f.sequences);
     let wanted = !named.is_empty() && !named.eq_ignore_ascii_case("none");
     let registry = old.sequences.iter().chain(files).filter(|s| wanted && s.direction.eq_ignore_ascii_case(flow));
     let said = format!("name=\"{named}\"");
     let said_so = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace('\'', "\"").contains(&said);
-    let mut found: Vec<&[u8]> =
-        registry.filter(|s| s.file.trim_end_matches(".xml") == named || said_so(&s.bytes)).map(|s| s.bytes.as_slice()).collect();
+    let registry = registry.filter(|s| s.file.trim_end_matches(".xml") == named || said_so(&s.bytes));
+    let mut found: Vec<Cow<'_, [u8]>> = registry.map(|s| Cow::Borrowed(s.bytes.as_slice())).collect();
     let end = format!("{name}:v{version}--{flow}").to_ascii_lowercase();
     let on_gateway = input.synapse.iter().filter(|f| f.tenant_id == old.tenant_id && f.kind == "sequences");
-    found.extend(on_gateway.filter(|f| f.name.to_ascii_lowercase().ends_with(&end)).map(|f| f.bytes.as_slice()));
+    found.extend(on_gateway.filter(|f| f.name.to_ascii_lowercase().ends_with(&end)).map(|f| Cow::Owned(f.bytes.open())));
     found
 }
 
@@ -58,12 +59,12 @@ async fn gateways(done: &mut Verification, input: &Input<'_>, tx: &mut Tx) -> db
     let mut question = Question::new("sequences of the gateway that a site changed or made");
     for file in input.synapse.iter().filter(|f| f.kind == "sequences" && !belongs_to_an_api(&f.name)) {
         let Some(tenant) = i32::try_from(file.tenant_id).ok().map(TenantId) else { continue };
-        if db::tenants::find(tx, tenant).await?.is_none() || is_stock_sequence(&file.bytes) {
+        if db::tenants::find(tx, tenant).await?.is_none() || is_stock_sequence(&file.bytes.open()) {
             continue;
         }
         let name = format!("{}.xml", file.name);
         let is = sequences::find_by_file(tx, tenant, SequencePlace::Gateway, &name).await?;
-        let is = is.map(|s| if *s.content.expose() == file.bytes { "as it was" } else { "another" });
+        let is = is.map(|s| if *s.content.expose() == file.bytes.open() { "as it was" } else { "another" });
         question.ask(&format!("sequences/{name} of tenant {tenant}"), "bytes", "as it was", is);
     }
     question.close(done);

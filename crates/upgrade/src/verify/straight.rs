@@ -326,7 +326,7 @@ async fn token_texts(done: &mut Verification, translation: &Translation, input: 
                 let until = t.expires_at.map_or_else(|| "for ever".to_owned(), |u| u.0.to_string());
                 format!("of {}, until {until}", t.client)
             });
-            let key: String = crate::translate::tokens::sha256(text).chars().take(12).collect();
+            let key: String = crate::digests::sha256(text).chars().take(12).collect();
             question.ask(&key, "token", &ought, is.as_deref());
         }
     }

@@ -276,9 +276,9 @@ async fn encrypted_clients_and_tokens_are_opened_with_the_old_key_or_left_when_t
     let api = old.installation.apis.iter_mut().find(|api| api.tenant_id == -1234 && api.artifact.is_some()).unwrap();
     let artifact = api.artifact.as_mut().unwrap();
     let path = artifact.path.clone();
-    artifact.fields.retain(|(name, _)| !name.starts_with("overview_endpointSecured") && name != "overview_endpointPpassword");
-    artifact.fields.push(("overview_endpointSecured".to_owned(), "true".to_owned()));
-    artifact.fields.push(("overview_endpointPpassword".to_owned(), String::new()));
+    artifact.fields.retain(|name, _| !name.starts_with("overview_endpointSecured") && name != "overview_endpointPpassword");
+    artifact.fields.push("overview_endpointSecured", "true");
+    artifact.fields.push("overview_endpointPpassword", "");
     let field = |name: &str| artifact.get(name).unwrap().to_owned();
     let alias = format!("{}--{}{}", field("overview_provider"), field("overview_name"), field("overview_version"));
     let files = old.installation.tenant_files.iter_mut().find(|files| files.tenant_id == -1234).unwrap();

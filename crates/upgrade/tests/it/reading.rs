@@ -26,7 +26,7 @@ pub(crate) fn fingerprint(old: &Installation) -> String {
     add("tiers", format!("{:#?}{:#?}{:#?}", old.tier_files, old.tier_permissions, old.policies));
     add("apis", format!("{:#?}", old.apis));
     for api in &old.apis {
-        add("artifact", format!("{:?}", api.artifact.as_ref().map(|a| &a.fields)));
+        add("artifact", format!("{:?}", api.artifact.as_ref().map(|a| a.fields.iter().collect::<Vec<_>>())));
     }
     add("defaults", format!("{:#?}", old.default_versions));
     add("consumers", format!("{:#?}{:#?}{:#?}", old.subscribers, old.applications, old.registrations));

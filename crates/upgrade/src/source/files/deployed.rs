@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{document, read};
+use crate::packed::Squeezed;
 use crate::source::{Element, SourceError};
 
 /// The super tenant, which has no folder of its own.
@@ -11,7 +12,7 @@ pub(super) const SUPER_TENANT: i64 = -1234;
 const FILES_MAX: usize = 100_000;
 
 /// A deployed Synapse file. Its bytes, which may hold a backend's password, do not print.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq)]
 pub struct SynapseFile {
     /// -1234 for the super tenant.
     pub tenant_id: i64,
@@ -20,12 +21,12 @@ pub struct SynapseFile {
     /// File name without `.xml`; a sequence's own name stands inside.
     pub name: String,
     /// As on disk.
-    pub bytes: Vec<u8>,
+    pub bytes: Squeezed<Vec<u8>>,
 }
 
 impl std::fmt::Debug for SynapseFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SynapseFile({}/{} of tenant {}, {} bytes)", self.kind, self.name, self.tenant_id, self.bytes.len())
+        write!(f, "SynapseFile({}/{} of tenant {})", self.kind, self.name, self.tenant_id)
     }
 }
 
@@ -47,7 +48,7 @@ pub(super) fn synapse(root: &Path) -> Result<Vec<SynapseFile>, SourceError> {
         for kind in folders(&configs)? {
             for (name, path) in xml_files(&configs.join(&kind))? {
                 if let Some(bytes) = read(&path)? {
-                    found.push(SynapseFile { tenant_id, kind: kind.clone(), name, bytes });
+                    found.push(SynapseFile { tenant_id, kind: kind.clone(), name, bytes: Squeezed::new(&bytes) });
                 }
             }
         }

@@ -12,6 +12,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 
 use super::deployed::{self, SynapseFile};
 use super::document;
+use crate::digests::hex;
 use crate::source::location::shown_url;
 use crate::source::{Element, SourceError, parse_xml};
 
@@ -83,7 +84,8 @@ pub(super) fn compare(root: &Path, own: Vec<SynapseFile>, nodes: &[PathBuf]) -> 
         let sides = (by_path(&synapse), by_path(files));
         let all: BTreeSet<&String> = sides.0.keys().chain(sides.1.keys()).collect();
         for path in all {
-            let words = match (sides.0.get(path), sides.1.get(path)) {
+            let opened = |side: &BTreeMap<String, &SynapseFile>| side.get(path).map(|file| file.bytes.open());
+            let words = match (&opened(&sides.0), &opened(&sides.1)) {
                 (Some(here), Some(there)) if alike(here, there) => continue,
                 (Some(here), Some(there)) => format!(
                     "{}, and {}; they part in line {}",
@@ -109,13 +111,13 @@ pub(super) fn compare(root: &Path, own: Vec<SynapseFile>, nodes: &[PathBuf]) -> 
     Ok(done)
 }
 
-fn by_path(files: &[SynapseFile]) -> BTreeMap<String, &[u8]> {
+fn by_path(files: &[SynapseFile]) -> BTreeMap<String, &SynapseFile> {
     let folder = |tenant: i64| match tenant {
         deployed::SUPER_TENANT => "repository/deployment/server".to_owned(),
         tenant => format!("repository/tenants/{tenant}"),
     };
     let path = |f: &SynapseFile| format!("{}/synapse-configs/default/{}/{}.xml", folder(f.tenant_id), f.kind, f.name);
-    files.iter().map(|f| (path(f), f.bytes.as_slice())).collect()
+    files.iter().map(|f| (path(f), f)).collect()
 }
 
 /// Whether two files say the same, however they are laid out.
@@ -131,7 +133,7 @@ fn bare(mut element: Element) -> Element {
 }
 
 fn described(bytes: &[u8], node: &str) -> String {
-    let sum: String = digest(&SHA256, bytes).as_ref().iter().take(6).map(|b| format!("{b:02x}")).collect();
+    let sum = hex(digest(&SHA256, bytes).as_ref().get(..6).unwrap_or_default());
     format!("{} bytes with SHA-256 {sum}… in {node}", bytes.len())
 }
 

@@ -32,6 +32,7 @@ use db::{Result, Tx};
 use model::{Secret, Timestamp};
 
 use super::NO_HOST;
+use crate::digests::hex;
 use crate::environments::Destinations;
 
 pub(crate) use apis::CARRIED_OVER;
@@ -177,12 +178,12 @@ pub(crate) trait Noun: Debug + Clone + PartialEq {
     fn content_hash(&self) -> String {
         let mut context = digest::Context::new(&digest::SHA256);
         context.update(Self::KIND.as_bytes());
-        context.update(self.shown().as_bytes());
+        context.update(format!("{self:?}").as_bytes());
         for secret in self.secrets() {
             context.update(b"\0");
             context.update(secret.as_bytes());
         }
-        context.finish().as_ref().iter().map(|b| format!("{b:02x}")).collect()
+        hex(context.finish().as_ref())
     }
 }
 

@@ -5,6 +5,7 @@ use db::{Result, Tx, sequences};
 use model::{SequencePlace, StoredSequence, Tenant, Timestamp};
 
 use super::{Around, Noun, Standing, handle};
+use crate::digests::hex;
 use crate::translate::CarriedApi;
 
 impl Noun for StoredSequence {
@@ -20,7 +21,6 @@ impl Noun for StoredSequence {
     }
 
     fn secrets(&self) -> Vec<String> {
-        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect();
         vec![hex(self.content.expose()), self.additions.as_ref().map(|a| a.expose().clone()).unwrap_or_default()]
     }
 

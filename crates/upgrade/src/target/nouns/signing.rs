@@ -5,6 +5,7 @@ use db::{Result, Tx};
 use model::{Tenant, Timestamp};
 
 use super::{Around, Noun, Standing, handle};
+use crate::digests::hex;
 
 impl Noun for StoredKey {
     const KIND: &'static str = "signing keys";
@@ -14,7 +15,7 @@ impl Noun for StoredKey {
     }
 
     fn secrets(&self) -> Vec<String> {
-        vec![self.pkcs8.expose().iter().map(|b| format!("{b:02x}")).collect()]
+        vec![hex(self.pkcs8.expose())]
     }
 
     /// Another key signs here by now.

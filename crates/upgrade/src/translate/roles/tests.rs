@@ -209,7 +209,7 @@ fn lists_that_name_a_renamed_role_name_it_as_it_is_called_here() {
     let property = |name: &str, value: &str| Property { name: name.to_owned(), value: Some(value.to_owned()) };
     let artifact = Artifact {
         path: String::new(),
-        fields: vec![("overview_visibleRoles".to_owned(), "Admin,vip".to_owned())],
+        fields: [("overview_visibleRoles", "Admin,vip")].into_iter().collect(),
         fault: None,
         properties: vec![property("publisher_access_control", "restricted"), property("publisher_roles", "admin")],
         creator: None,

@@ -65,14 +65,14 @@ pub(super) fn read(desk: &mut Desk<'_>, all: &mut Sequences) {
 }
 
 fn resource(file: &SynapseFile) -> SequenceResource {
-    SequenceResource { direction: String::new(), file: format!("{}.xml", file.name), uuid: None, bytes: file.bytes.clone() }
+    SequenceResource { direction: String::new(), file: format!("{}.xml", file.name), uuid: None, bytes: file.bytes.open() }
 }
 
 fn sequence(desk: &mut Desk<'_>, all: &mut Sequences, tenant: TenantId, file: &SynapseFile) {
-    let pieces = Pieces::of(&decoded(&file.bytes)).ok();
+    let pieces = Pieces::of(&decoded(&file.bytes.open())).ok();
     let name = pieces.as_ref().and_then(|p| p.attribute("name")).unwrap_or(&file.name).to_owned();
     if ENDS.iter().any(|end| name.ends_with(end)) && !name.starts_with("WSO2AM--Ext--") {
-        all.copies.insert((tenant, name), Copied { file: format!("{}.xml", file.name), bytes: file.bytes.clone(), pieces });
+        all.copies.insert((tenant, name), Copied { file: format!("{}.xml", file.name), bytes: file.bytes.open(), pieces });
         return;
     }
     let origin = format!("synapse-configs sequences/{}.xml of tenant {tenant}", file.name);
@@ -98,7 +98,7 @@ fn entry(desk: &mut Desk<'_>, all: &mut Sequences, tenant: TenantId, file: &Syna
 /// Looks for what an API's file holds beside what the publisher put there.
 fn api(desk: &mut Desk<'_>, tenant: TenantId, file: &SynapseFile) {
     let origin = format!("synapse-configs api/{}.xml of tenant {tenant}", file.name);
-    let Ok(root) = parse_xml(&file.bytes) else {
+    let Ok(root) = parse_xml(&file.bytes.open()) else {
         desk.note(About::Api, "The gateway's copy of an API is not needed.", origin, "it does not read");
         return;
     };

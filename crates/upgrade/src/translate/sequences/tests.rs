@@ -18,7 +18,7 @@ fn resource(direction: &str, file: &str, bytes: Vec<u8>) -> SequenceResource {
 }
 
 fn deployed(kind: &str, name: &str, bytes: Vec<u8>) -> SynapseFile {
-    SynapseFile { tenant_id: -1234, kind: kind.to_owned(), name: name.to_owned(), bytes }
+    SynapseFile { tenant_id: -1234, kind: kind.to_owned(), name: name.to_owned(), bytes: crate::packed::Squeezed::new(&bytes) }
 }
 
 /// Flow, name, and whether it is a shared one.

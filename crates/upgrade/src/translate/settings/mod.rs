@@ -15,7 +15,8 @@ use std::collections::HashSet;
 use model::{Secret, SettingKind, TenantId, TenantSetting};
 use serde_json::{Map, Value};
 
-use super::{About, Carried, CarriedApi, Desk, said, tokens::short};
+use super::{About, Carried, CarriedApi, Desk, said};
+use crate::digests::short;
 use crate::old::kept::KeptRow;
 use crate::packed::Packed;
 
