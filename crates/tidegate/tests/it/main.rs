@@ -4,6 +4,7 @@
 mod atomic;
 mod continuity;
 mod crash;
+mod exported;
 mod faults;
 mod imports;
 mod limits;
