@@ -467,6 +467,9 @@ fn decoded(bytes: &[u8]) -> String {
 /// What becomes of a cipher text nobody can open.
 const SEALED: &str = "It cannot be read: supply the old keystore and its password (TIDEGATE_SOURCE_KEYSTORE_PASSWORD), or say --leave-encrypted to go on without such clients and tokens, whose holders then need new ones.";
 
+/// What follows from a secret of which only a hash was kept.
+const HASHED: &str = "The old installation kept a hash of it and not its text, and hashed secrets are not carried yet: say --leave-encrypted to go on without such clients and tokens, whose holders then need new ones.";
+
 fn installation(desk: &mut Desk<'_>) {
     let encryption = &desk.old.encryption;
     if encryption.is_on() {
