@@ -60,6 +60,7 @@ pub use names::Names;
 pub(crate) use policies::bare;
 pub(crate) use sequences::{STEP_CANNOT_RUN, is_stock as is_stock_sequence};
 pub use subscriptions::Subscriptions;
+pub(crate) use tables::is_merged_whole;
 
 use crate::environments::Destinations;
 use crate::old::{Installation, owners::Owners, people::SUPER_TENANT_ID, stores::OldUserStore};

@@ -265,10 +265,12 @@ async fn encrypted_clients_and_tokens_are_opened_with_the_old_key_or_left_when_t
     let field = |name: &str| artifact.get(name).unwrap().to_owned();
     let alias = format!("{}--{}{}", field("overview_provider"), field("overview_name"), field("overview_version"));
     let files = old.installation.tenant_files.iter_mut().find(|files| files.tenant_id == -1234).unwrap();
-    files.vault = vec![property("another", encrypted("wrong")), property(&alias, encrypted("backend's own"))];
+    files.vault = vec![property("another", oldsite::encrypted("wrong")), property(&alias, oldsite::encrypted("backend's own"))];
     let file = upgrade::old::apis::StoredFile { tenant_id: -1234, path: "/x.jks".to_owned(), media_type: None };
-    files.key_store =
-        Some((file, vec![property("password", encrypted("of the store")), property("privatekeyPass", "no cipher text".to_owned())]));
+    files.key_store = Some((
+        file,
+        vec![property("password", oldsite::encrypted("of the store")), property("privatekeyPass", "no cipher text".to_owned())],
+    ));
     files.opened_key_store = Some(upgrade::old::TenantKeyStore {
         path: "/x.jks".to_owned(),
         bytes: model::Secret::new(vec![1]),
@@ -282,7 +284,7 @@ async fn encrypted_clients_and_tokens_are_opened_with_the_old_key_or_left_when_t
         key: Some("key".to_owned()),
         kind: "oauth2".to_owned(),
         property: Some("oauthConsumerSecret".to_owned()),
-        value: Some(model::Secret::new(encrypted("the second copy"))),
+        value: Some(model::Secret::new(oldsite::encrypted("the second copy"))),
     });
     assert!(old.installation.has_sealed_files());
     old.installation.unseal(&key);
