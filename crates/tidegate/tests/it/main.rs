@@ -8,6 +8,7 @@ mod exported;
 mod faults;
 mod imports;
 mod limits;
+mod odd_names;
 mod old_rules;
 mod replay;
 mod restart;

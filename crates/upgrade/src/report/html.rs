@@ -227,10 +227,12 @@ fn findings(out: &mut String, report: &Report<'_>) {
             push(
                 out,
                 format!(
-                    "<details class=\"{class}\"{open}><summary>{} ({}): {}</summary><ul>",
+                    "<details class=\"{class}\"{open}><summary>{} ({}): {}<br><span class=\"next\">{}</span></summary><ul>",
                     first.about.word(),
                     group.len(),
-                    safe(first.consequence)
+                    safe(first.consequence),
+                    // Folded, a consequence alone does not tell of what.
+                    safe(&first.words)
                 ),
             );
             for finding in group.iter().take(SHOWN) {
