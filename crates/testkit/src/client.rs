@@ -11,7 +11,8 @@ pub const ADMIN_PASSWORD: &str = "admin-of-the-test";
 
 /// Scopes enough for everything these tests do.
 const SCOPES: &str = "apim:api_create apim:api_publish apim:api_view apim:api_delete apim:subscribe apim:app_manage apim:sub_manage \
-                      apim:admin apim:tier_manage apim:tier_view apim:subscription_view apim:subscription_block";
+                      apim:admin apim:tier_manage apim:tier_view apim:subscription_view apim:subscription_block \
+                      apim:api_import_export apim:app_import_export";
 
 /// An OAuth client's id and secret.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 mod apply;
 mod catch_up;
 mod export;
+mod fold;
 mod look;
 mod progress;
 mod rollback;
@@ -252,6 +253,16 @@ async fn present_target(words: &TargetWords) -> anyhow::Result<Db> {
     Ok(target(words)?.open().await?.ok_or_else(|| TargetError::Missing(words.data_dir.clone()))?)
 }
 
+/// Nothing can be compared of an installation of which nothing is here; everything would be told as missing.
+async fn must_be_carried(db: &Db, ready: &Ready) -> anyhow::Result<()> {
+    let carried = upgrade::journal::sources(db).await?;
+    if carried.contains(&ready.old.source) {
+        return Ok(());
+    }
+    let of_others = if carried.is_empty() { "" } else { ", only of another one" };
+    anyhow::bail!("nothing of this old installation is here{of_others}; first: tidegate upgrade plan, then tidegate upgrade apply")
+}
+
 fn endpoint_map(file: Option<&Path>) -> anyhow::Result<EndpointMap> {
     let Some(file) = file else { return Ok(EndpointMap::default()) };
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -266,18 +277,21 @@ fn tell(common: &Common, report: &Report<'_>) -> anyhow::Result<()> {
     if let Some(file) = &common.html {
         std::fs::write(file, report.html()).with_context(|| format!("cannot write {}", file.display()))?;
     }
-    print!("{}", report.text());
+    print!("{}", fold::for_stdout(&report.text()));
+    if common.strict && report.is_fine() && !report.is_fine_strictly() {
+        say("--strict: old rows failed or are not carried yet (see above), so this does not pass");
+    }
     Ok(())
 }
 
 #[expect(clippy::print_stderr, reason = "an upgrade may take long, and its report goes to standard output")]
 fn say(words: &str) {
-    eprintln!("{words}");
+    eprintln!("{}", fold::for_stderr(words));
 }
 
 #[expect(clippy::print_stdout, reason = "the answer is this command's result")]
 fn answer(words: &str) {
-    println!("{words}");
+    println!("{}", fold::for_stdout(words));
 }
 
 /// Whether a step may go on, or has succeeded.

@@ -215,6 +215,8 @@ impl PlanFile {
             let of = |s: &SourcePrint| format!("{} ({})", s.identity, s.version);
             told.lines.push(format!("another old installation: planned for {}, found {}", of(&self.source), of(&found.source)));
             told.basic = true;
+            // That everything else is another, too, says nothing more.
+            return told;
         }
         for line in self.options.differences(&found.options) {
             told.lines.push(line);

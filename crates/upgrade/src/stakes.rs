@@ -31,7 +31,7 @@ pub struct Stake {
     pub words: String,
 }
 
-/// Everything at stake: limits, scopes, tokens, then code.
+/// Everything at stake, what is lost first; among that limits, scopes, tokens, then code.
 pub fn stakes(old: &Installation, translation: &Translation, plan: &Plan, findings: &[Finding]) -> Vec<Stake> {
     let mut all = Vec::new();
     limits(old, &mut all);
@@ -39,27 +39,30 @@ pub fn stakes(old: &Installation, translation: &Translation, plan: &Plan, findin
     tokens(old, plan, &mut all);
     domains(old, &mut all);
     code(findings, &mut all);
+    // Stable: limits, scopes and tokens stay in front among their like.
+    all.sort_by_key(|stake| !stake.lost);
     all
 }
 
 fn limits(old: &Installation, all: &mut Vec<Stake>) {
     let tiers = || old.tier_files.iter().flat_map(|file| file.tiers.iter().flatten().map(move |tier| (file.tenant_id, tier)));
-    for (tenant, tier) in tiers() {
+    let mut changed: Vec<(u64, String)> = Vec::new();
+    for (_, tier) in tiers() {
         let (Some(count), Some(unit)) = (tier.max_count, tier.unit_ms) else { continue };
         let theirs = THEIR_PLANS.iter().find(|(name, limit)| *name == tier.name && (*limit, 60_000) != (count, unit));
-        if let Some((name, limit)) = theirs {
-            let words =
-                format!("{name} of tenant {tenant} stays {}; the product's own migration makes it {limit} a minute", said(count, unit));
-            all.push(Stake { about: About::Limit, lost: false, count: 1, words });
-        } else if unit % 60_000 != 0 {
-            let words = format!(
-                "{} of tenant {tenant} stays {}; the product's own migration cuts its window to whole minutes",
-                tier.name,
-                said(count, unit)
-            );
-            all.push(Stake { about: About::Limit, lost: false, count: 1, words });
+        let otherwise = match theirs {
+            Some((_, limit)) => format!("makes it {limit} a minute"),
+            None if unit % 60_000 != 0 => "cuts its window to whole minutes".to_owned(),
+            None => continue,
+        };
+        let words = format!("tier(s) {} stay at {}; the product's own migration {otherwise}", tier.name, said(count, unit));
+        // Tenants and levels have tiers of the same name with the same limit, and one line tells them all.
+        match changed.iter_mut().find(|(_, told)| *told == words) {
+            Some((n, _)) => *n += 1,
+            None => changed.push((1, words)),
         }
     }
+    all.extend(changed.into_iter().map(|(count, words)| Stake { about: About::Limit, lost: false, count, words }));
     let going_on = tiers().filter(|(_, tier)| does_not_stop(tier)).count();
     if going_on > 0 {
         let words = "tier(s) that go on beyond their quota do so here; the product's own migration makes them refuse calls".to_owned();
@@ -156,7 +159,11 @@ mod tests {
             tier("Fast", 3, 1500, "true"),
             tier("Own", 9, 120_000, "true"),
         ];
-        old.tier_files = vec![TierFile { tenant_id: -1234, level: TierLevel::Subscription, tiers: Ok(tiers) }];
+        let gold = vec![tier("Gold", 20, 60_000, "true")];
+        old.tier_files = vec![
+            TierFile { tenant_id: -1234, level: TierLevel::Subscription, tiers: Ok(tiers) },
+            TierFile { tenant_id: 1, level: TierLevel::Subscription, tiers: Ok(gold) },
+        ];
         let plan = Plan { tallies: vec![Tally { kind: "tokens", source: 7, ..Tally::default() }], ..Plan::default() };
         let finding = Finding {
             severity: Severity::Warning,
@@ -170,10 +177,10 @@ mod tests {
         let kept = |about, count| (about, false, count);
         assert_eq!(
             shown,
-            [kept(About::Limit, 1), kept(About::Limit, 1), kept(About::Limit, 1), kept(About::Token, 7), (About::Api, true, 1)]
+            [(About::Api, true, 1), kept(About::Limit, 2), kept(About::Limit, 1), kept(About::Limit, 1), kept(About::Token, 7)]
         );
-        assert_eq!(all[0].words, "Gold of tenant -1234 stays 20 a minute; the product's own migration makes it 5000 a minute");
-        assert!(all[1].words.starts_with("Fast of tenant -1234 stays 3 in 1500 ms"));
+        assert_eq!(all[1].words, "tier(s) Gold stay at 20 a minute; the product's own migration makes it 5000 a minute");
+        assert!(all[2].words.starts_with("tier(s) Fast stay at 3 in 1500 ms"));
         old.version = Version::V2_6_0;
         old.tier_files.clear();
         assert_eq!(stakes(&old, &Translation::default(), &plan, &[]), []);

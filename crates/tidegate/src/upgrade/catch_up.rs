@@ -131,22 +131,44 @@ fn refused(fault: JournalError) -> anyhow::Error {
 
 fn lag_words(lag: &Lag, written: u64, began: server::Timestamp, last: Option<server::Timestamp>) -> String {
     let now = began.0.max(lag.as_of.0 + lag.lag_ms);
-    let seconds = |ms: i64| format!("{}.{} s", ms / 1000, ms.rem_euclid(1000) / 100);
     let mut words = format!(
         "\nCaught up: {written} records changed; the pass took {}. The old installation as it was at {} is here, {} ago.",
-        seconds(now - began.0),
+        span(now - began.0),
         moment(lag.as_of),
-        seconds(lag.lag_ms)
+        span(lag.lag_ms)
     );
     if let Some(newest) = lag.newest {
         words.push_str(&format!(
             " Its newest dated change is of {}, {} before that.",
             moment(newest),
-            seconds((lag.as_of.0 - newest.0).max(0))
+            span((lag.as_of.0 - newest.0).max(0))
         ));
     }
     if let Some(last) = last {
-        words.push_str(&format!(" The last pass ended {} before this one.", seconds((began.0 - last.0).max(0))));
+        words.push_str(&format!(" The last pass ended {} before this one.", span((began.0 - last.0).max(0))));
     }
     words
+}
+
+/// A length of time for people: the longer, the coarser.
+fn span(ms: i64) -> String {
+    const MINUTE: i64 = 60_000;
+    const HOUR: i64 = 60 * MINUTE;
+    match ms {
+        ms if ms < 2 * MINUTE => format!("{}.{} s", ms / 1000, ms.rem_euclid(1000) / 100),
+        ms if ms < 2 * HOUR => format!("{} min", ms / MINUTE),
+        ms if ms < 48 * HOUR => format!("{} h", ms / HOUR),
+        ms => format!("{} days", ms / (24 * HOUR)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_of_time_is_told_as_people_say_it() {
+        let told: Vec<String> = [150, 119_999, 120_000, 7_200_000, 172_800_000, 8_586_154_600].into_iter().map(span).collect();
+        assert_eq!(told, ["0.1 s", "119.9 s", "2 min", "2 h", "2 days", "99 days"]);
+    }
 }

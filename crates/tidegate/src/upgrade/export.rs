@@ -47,6 +47,8 @@ pub(super) async fn run(words: &ExportWords) -> anyhow::Result<ExitCode> {
         Form::Yaml => Format::Yaml,
         Form::Json => Format::Json,
     };
+    let wanted = Wanted { to: words.out.clone(), format, with_secrets: words.with_secrets };
+    wanted.is_free()?;
     let mut ready = Ready::new(common).await?;
     let (translation, plan) = translated(&mut ready, None, None).await?;
     let report = Report::new("export", &ready.old, &translation, &plan);
@@ -55,16 +57,15 @@ pub(super) async fn run(words: &ExportWords) -> anyhow::Result<ExitCode> {
         return Ok(code(false));
     }
     say("exporting");
-    let wanted = Wanted { to: words.out.clone(), format, with_secrets: words.with_secrets };
     let done = upgrade::export::export(&translation, &ready.old.installation.registry, &wanted).await?;
     tell(common, &report)?;
     let out = words.out.display();
     say(&format!(
-        "{} APIs and {} applications with {} subscriptions are in {out}. Read {out}/NOT-EXPORTED.md before you import them.",
+        "In {out} are now: APIs: {}, applications: {}, their subscriptions: {}. Read {out}/NOT-EXPORTED.md before you import them.",
         done.apis, done.applications, done.subscriptions
     ));
     if done.secrets_left_out > 0 {
-        say(&format!("{} secrets were left out, each named there.", done.secrets_left_out));
+        say(&format!("Secrets left out, each named there: {}.", done.secrets_left_out));
     }
     Ok(code(true))
 }

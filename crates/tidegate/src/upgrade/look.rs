@@ -14,7 +14,8 @@ use upgrade::source::{Reading, SourceError, newer};
 
 use super::progress::Progress;
 use super::{
-    Common, Ready, ask_user_stores, code, options, passes, place, planned, present_target, say, target, tell, translate, translated,
+    Common, Ready, ask_user_stores, code, must_be_carried, options, passes, place, planned, present_target, say, target, tell, translate,
+    translated,
 };
 
 /// How long one answer of a gateway may take.
@@ -142,11 +143,11 @@ impl VerifyWords {
 
 pub(super) async fn verify(words: &VerifyWords) -> anyhow::Result<ExitCode> {
     let common = &words.common;
-    // Asked for before the source is read, which may take long.
-    target(&common.target)?;
+    // Opened before the source is read, which may take long.
+    let db = present_target(&common.target).await?;
     let how = words.replay()?;
     let ready = Ready::new(common).await?;
-    let db = present_target(&common.target).await?;
+    must_be_carried(&db, &ready).await?;
     let (translation, plan) = planned(&ready, translate(&ready), Some(&db), None).await?;
     say("comparing");
     let mut verification = upgrade::verify::verify(&translation, &ready.input(), &ready.old.site, &db).await?;

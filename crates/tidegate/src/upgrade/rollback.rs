@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use upgrade::rollback::{Left, Options, TakenBack};
+use upgrade::rollback::{KindBack, Left, Options, TakenBack};
 use upgrade::target::Db;
 
 use super::progress::Progress;
@@ -54,7 +54,12 @@ async fn take_back(words: &RollbackWords, db: &Db) -> anyhow::Result<TakenBack> 
     };
     let options = Options { dry: !words.yes, also_changed: words.also_changed, batch: usize::try_from(words.batch)?, now: present() };
     let progress = Progress::new();
-    let bar = |kind: &str, done: u64, all: Option<u64>| progress.tell(kind, done, all);
+    // What is only told is no work done.
+    let bar = |kind: &str, done: u64, all: Option<u64>| {
+        if words.yes {
+            progress.tell(kind, done, all)
+        }
+    };
     let done = upgrade::rollback::rollback(db, source, &options, &bar).await;
     progress.end();
     if !words.yes {
@@ -66,7 +71,11 @@ async fn take_back(words: &RollbackWords, db: &Db) -> anyhow::Result<TakenBack> 
 fn text(done: &TakenBack, did: bool) -> String {
     let title = if did { "Taken back" } else { "Would be taken back" };
     let mut text = format!("{title:<24}{:>9}{:>10}{:>9}{:>8}{:>8}", "removed", "defaults", "missing", "kept", "others");
-    for k in &done.kinds {
+    let says = |k: &KindBack| [k.removed, k.put_back, k.missing, k.kept, k.others].iter().any(|n| *n > 0);
+    if !done.kinds.iter().any(says) {
+        return "Nothing that was carried from this old installation is here any more; there is nothing to take back.".to_owned();
+    }
+    for k in done.kinds.iter().filter(|k| says(k)) {
         text.push_str(&format!("\n  {:<22}{:>9}{:>10}{:>9}{:>8}{:>8}", k.kind, k.removed, k.put_back, k.missing, k.kept, k.others));
     }
     let kept = done.kinds.iter().map(|k| k.kept).sum();

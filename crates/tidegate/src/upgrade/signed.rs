@@ -10,7 +10,7 @@ use upgrade::report::Report;
 use upgrade::report::signed::{REPORT_MAX_BYTES, ReportKey, check};
 use upgrade::target::Secret;
 
-use super::{Common, Ready, answer, code, passes, planned, present_target, say, status, target, tell, translate};
+use super::{Common, Ready, answer, code, must_be_carried, passes, planned, present_target, say, status, tell, translate};
 
 /// Runs told in a signed report.
 const RUNS: u32 = 1_000;
@@ -43,10 +43,10 @@ pub(super) struct CheckWords {
 pub(super) async fn report(words: &ReportWords) -> anyhow::Result<ExitCode> {
     let common = &words.common;
     // Asked for before the source is read, which may take long.
-    target(&common.target)?;
+    let db = present_target(&common.target).await?;
     let key = key(&words.key.clone().unwrap_or_else(|| common.target.data_dir.join("report.key")))?;
     let ready = Ready::new(common).await?;
-    let db = present_target(&common.target).await?;
+    must_be_carried(&db, &ready).await?;
     let (translation, plan) = planned(&ready, translate(&ready), Some(&db), None).await?;
     say("comparing");
     let verification = upgrade::verify::verify(&translation, &ready.input(), &ready.old.site, &db).await?;

@@ -42,7 +42,7 @@ pub(super) async fn run(words: &StatusWords) -> anyhow::Result<ExitCode> {
 }
 
 fn text(run: &Run, sums: &[Sum]) -> String {
-    let mut text = format!("Run {}: {} from {}, begun {}", run.id, run.command, run.source, moment(run.started_at));
+    let mut text = format!("Run {}: {} from {}\n  begun {}", run.id, run.command, run.source, moment(run.started_at));
     match (run.ended_at, &run.outcome) {
         (Some(at), Some(outcome)) => text.push_str(&format!(", {outcome} {}", moment(at))),
         _ => text.push_str(&format!(", INTERRUPTED or still at work; {}", onward(run))),
@@ -55,11 +55,11 @@ fn text(run: &Run, sums: &[Sum]) -> String {
     }
     if !sums.is_empty() {
         let heading = format!("{:<24}{:>8}{:>10}{:>10}{:>9}{:>9}", "", "batches", "added", "defaults", "changed", "removed");
-        text.push_str(&format!("\n{}  first and last key", heading));
+        text.push_str(&format!("\n{heading}"));
     }
     for s in sums {
         let numbers = format!("{:>8}{:>10}{:>10}{:>9}{:>9}", s.batches, s.added, s.replaced, s.changed, s.removed);
-        text.push_str(&format!("\n  {:<22}{numbers}  {} … {}", s.kind, s.first_key, s.last_key));
+        text.push_str(&format!("\n  {:<22}{numbers}", s.kind));
     }
     text
 }

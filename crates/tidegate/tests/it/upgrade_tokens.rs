@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use chrono::FixedOffset;
 use oldsite::{Credentials, Site, Version};
 use testkit::{Answer, Backend, Caller, Client, House};
@@ -23,11 +25,18 @@ struct Served {
 const COLOMBO: (&str, i32) = ("Asia/Colombo", 19_800);
 const HONOLULU: (&str, i32) = ("Pacific/Honolulu", -36_000);
 
-async fn served(version: Version, (zone, ahead_s): (&str, i32)) -> Served {
+async fn served(version: Version, zone: (&str, i32)) -> Served {
+    kept(version, zone, Old::of).await
+}
+
+/// `write` says how the old installation kept its secrets; the site is told in clear.
+async fn kept(version: Version, (zone, ahead_s): (&str, i32), write: impl FnOnce(Site) -> Old) -> Served {
     let backend = Backend::start().await;
     let now = server::clock::now().0;
     let (site, credentials) = busy_site(&backend.url(), now);
-    let old = Old::of(site.of_version(version).in_time_zone(FixedOffset::east_opt(ahead_s).unwrap()));
+    let site = site.of_version(version).in_time_zone(FixedOffset::east_opt(ahead_s).unwrap());
+    let mut old = write(site.clone());
+    old.site = site;
     let mut apply = old.command(&["apply", "--unplanned", "--source-timezone", zone], "data");
     // The server in this process has no key but the one beside its database.
     let said = Said::of(apply.env_remove("TIDEGATE_ENCRYPTION_KEY").output().unwrap());
@@ -111,4 +120,60 @@ async fn every_token_is_decided_as_before_on_every_resource_of_2_0() {
     println!("2.0: {met:?}");
     assert!(met.values().sum::<usize>() > 1_000);
     assert!(renewed(&served).await > 20);
+}
+
+/// Every secret encrypted, and the keystore whose key opens them beside the configuration that names it.
+fn encrypted(site: Site) -> Old {
+    let old = Old::of(site.with_encrypted_tokens());
+    let home = old.at("old/home");
+    let store = home.join("repository/resources/security/wso2carbon.jks");
+    std::fs::create_dir_all(store.parent().unwrap()).unwrap();
+    let bytes = include_str!("../../../upgrade/tests/fixtures/keystore.txt").replace('\n', "");
+    std::fs::write(&store, BASE64_STANDARD.decode(bytes).unwrap()).unwrap();
+    let edit = |file: &str, from: &str, to: &str| {
+        let file = home.join("repository/conf").join(file);
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{from}");
+        std::fs::write(&file, text.replace(from, to)).unwrap();
+    };
+    edit("carbon.xml", "<KeyPassword>wso2carbon<", "<KeyPassword>keypass1<");
+    edit("api-manager.xml", "<EncryptPersistedTokens>false<", "<EncryptPersistedTokens>true<");
+    old
+}
+
+#[tokio::test]
+async fn every_encrypted_token_is_decided_as_before_on_every_resource() {
+    for version in [Version::V1_9_1, Version::V2_0_0] {
+        let served = kept(version, COLOMBO, encrypted).await;
+        let dump = std::fs::read_to_string(served.old.at("old/am.sql")).unwrap();
+        assert!(served.old.site.tokens.iter().all(|token| !dump.contains(&token.access)), "a token stands in the dump in clear");
+        let met = compared(&served).await;
+        println!("{version:?}, encrypted: {met:?}");
+        assert!(met.values().sum::<usize>() > 1_000 && met.contains_key("200 "));
+        assert!(renewed(&served).await > 20);
+    }
+}
+
+/// What 2.5 and 2.6 keep of a secret when they hash: nothing that a new server could take a caller's for.
+fn hashed(text: &str) -> String {
+    format!("{{\"algorithm\":\"SHA-256\",\"hash\":\"{}\"}}", text.bytes().map(|b| format!("{b:02x}")).collect::<String>())
+}
+
+#[test]
+fn hashed_secrets_are_told_before_anything_is_written_and_left_when_told_to() {
+    let (site, _) = busy_site("http://127.0.0.1:9", server::clock::now().0);
+    let mut site = site.of_version(Version::V2_0_0);
+    for client in site.applications.iter_mut().flat_map(|a| &mut a.keys).filter_map(|key| key.client.as_mut()) {
+        client.secret = hashed(&client.secret);
+    }
+    for token in &mut site.tokens {
+        token.access = hashed(&token.access);
+    }
+    let old = Old::of(site);
+    let said = old.refused(&["apply", "--unplanned"], "data");
+    assert!(said.contains("To be settled") && said.contains("is hashed") && !old.at("data").exists(), "{said}");
+    let said = old.fine(&["apply", "--unplanned", "--leave-encrypted"], "data");
+    assert!(said.contains("is hashed"), "{said}");
+    // Nobody may say that all is there.
+    assert!(old.refused(&["verify", "--leave-encrypted"], "data").contains("hashed, and no text was kept"), "it was not told");
 }

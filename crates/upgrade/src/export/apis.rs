@@ -132,7 +132,12 @@ fn attach(desk: &mut Desk<'_>, project: &mut ApiProject, files: &[Aside], docume
     for document in documents {
         let file = files.iter().find(|file| file.place == Place::Document(document.id));
         let content = file.map(read).transpose()?;
-        project.documents.push(ProjectDocument { document: ShownDocument::from(*document), content });
+        let mut shown = ShownDocument::from(*document);
+        // Old versions let it be empty; 4.0.0 refuses the whole archive then.
+        if shown.kind.as_deref() == Some("OTHER") && shown.other_type_name.as_deref().is_none_or(|name| name.trim().is_empty()) {
+            shown.other_type_name = Some("Other".to_owned());
+        }
+        project.documents.push(ProjectDocument { document: shown, content });
     }
     Ok(())
 }

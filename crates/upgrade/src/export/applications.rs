@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use archive::{ApplicationInfo, ApplicationKey, ApplicationProject, KeyToken, Subscribed, SubscribedApi, Subscriber};
-use model::{Api, ApiId, Application, ApplicationId, ApplicationStatus, KeyMapping, OAuthClient, SubscriptionState};
+use model::{Api, ApiId, Application, ApplicationId, ApplicationStatus, KeyMapping, LifecycleState, OAuthClient, SubscriptionState};
 
 use super::{Desk, ExportError, apis::named};
 use crate::translate::Records as _;
@@ -39,7 +39,11 @@ pub(super) fn write(desk: &mut Desk<'_>) -> Result<(), ExportError> {
             let Some(api) = apis.get(&record.value.api) else { continue };
             match record.value.state {
                 SubscriptionState::Unblocked | SubscriptionState::TierUpdatePending => {
-                    subscribed.push(subscription(application, api, &record.value.plan))
+                    subscribed.push(subscription(application, api, &record.value.plan));
+                    if api.state != LifecycleState::Published || !api.plans.contains(&record.value.plan) {
+                        let words = format!("{} of {} to {} ({})", application.name, application.owner, named(api), api.state.name());
+                        desk.left.name("subscriptions by a plan that is not offered, or to an API that is not published; archives hold them, and an import passes over them", &words);
+                    }
                 }
                 state => {
                     let words = format!("{} of {} to {} ({})", application.name, application.owner, named(api), state.name());

@@ -37,7 +37,7 @@ pub(super) fn told(during: &Left, translation: &Translation, done: Exported) -> 
     let mut text = String::from("# What these archives do not hold\n\n");
     let Exported { apis, applications, subscriptions, .. } = done;
     let _ =
-        writeln!(text, "They hold {apis} APIs and {applications} applications with {subscriptions} subscriptions. Import APIs first.\n");
+        writeln!(text, "They hold: APIs: {apis}, applications: {applications}, their subscriptions: {subscriptions}. Import APIs first.\n");
     let mut before = Left::default();
     needed_first(&mut before, translation);
     section(&mut text, "To be there before you import", &before);
@@ -62,10 +62,28 @@ fn section(text: &mut String, head: &str, left: &Left) {
             let shown: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
             let _ = writeln!(text, "- `{}`", shown.replace('`', "'"));
         }
-        if *count > names.len() as u64 {
+        if !names.is_empty() && *count > names.len() as u64 {
             let _ = writeln!(text, "- and {} more", *count - names.len() as u64);
         }
         text.push('\n');
+    }
+}
+
+/// Policies that exported APIs and applications name; the others are nobody's worry before an import.
+struct Used<'a> {
+    plans: HashSet<(TenantId, &'a str)>,
+    advanced: HashSet<(TenantId, &'a str)>,
+    of_applications: HashSet<(TenantId, String)>,
+}
+
+impl<'a> Used<'a> {
+    fn of(translation: &'a Translation) -> Self {
+        let apis = || translation.apis.iter().map(|carried| &carried.value.api);
+        let plans = apis().flat_map(|api| api.plans.iter().map(|plan| (api.tenant, plan.as_str()))).collect();
+        let of_api = apis().filter_map(|api| Some((api.tenant, api.api_policy.as_deref()?)));
+        let of_operations = apis().flat_map(|api| api.operations.iter().map(|one| (api.tenant, one.policy.as_str())));
+        let of_applications = translation.applications.iter().map(|one| (one.value.tenant, one.value.policy.clone())).collect();
+        Self { plans, advanced: of_api.chain(of_operations).collect(), of_applications }
     }
 }
 
@@ -77,14 +95,18 @@ fn needed_first(left: &mut Left, translation: &Translation) {
     };
     let of = |name: &str, tenant: TenantId| format!("{name} ({})", domains(tenant));
     left.add("tenants", translation.tenants.iter().map(|t| t.value.domain.clone()));
+    let used = Used::of(translation);
     let stock: HashSet<String> = default_subscription_policies(TenantId::SUPER).into_iter().map(|p| p.name).collect();
     let plans = translation.subscription_policies.iter().map(|p| &p.value).filter(|p| !stock.contains(&p.name));
+    let plans = plans.filter(|p| used.plans.contains(&(p.tenant, p.name.as_str())));
     left.add("business plans (make them in the admin portal with the old limits)", plans.map(|p| of(&p.name, p.tenant)));
     let stock: HashSet<String> = default_application_policies(TenantId::SUPER).into_iter().map(|p| p.name).collect();
     let policies = translation.application_policies.iter().map(|p| &p.value).filter(|p| !stock.contains(&p.name));
+    let policies = policies.filter(|p| used.of_applications.contains(&(p.tenant, p.name.clone())));
     left.add("application policies (make them in the admin portal)", policies.map(|p| of(&p.name, p.tenant)));
     let stock: HashSet<String> = default_advanced_policies(TenantId::SUPER).into_iter().map(|p| p.name).collect();
     let policies = translation.advanced_policies.iter().map(|p| &p.value).filter(|p| !stock.contains(&p.name));
+    let policies = policies.filter(|p| used.advanced.contains(&(p.tenant, p.name.as_str())));
     left.add("advanced policies (make them in the admin portal)", policies.map(|p| of(&p.name, p.tenant)));
     left.add("roles", translation.roles.iter().map(|r| of(&r.value.name, r.value.tenant)));
     left.add("scopes that APIs share", translation.shared_scopes.iter().map(|s| of(&s.value.scope.name, s.value.tenant)));
@@ -107,8 +129,7 @@ fn never(translation: &Translation) -> Left {
     count(&mut left, "settings of tenants", translation.settings.len());
     count(&mut left, "user stores", translation.user_stores.len());
     count(&mut left, "keys that tokens are signed with", translation.signing_keys.len());
-    left.kinds
-        .insert("live tokens (callers get new ones)", (translation.clients.len() as u64, vec!["those of every OAuth client".to_owned()]));
+    count(&mut left, "OAuth clients whose live tokens stay behind (callers get new ones)", translation.clients.len());
     left.add("custom throttling rules", translation.custom_rules.iter().map(|r| r.value.name.clone()));
     count(&mut left, "deny policies", translation.deny_policies.len());
     let of_gateway = |place| matches!(place, SequencePlace::Gateway | SequencePlace::LocalEntry | SequencePlace::Endpoint);

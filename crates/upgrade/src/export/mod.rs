@@ -56,14 +56,35 @@ pub enum ExportError {
     #[error("the folder {} is not empty; name one that is not there yet", .0.display())]
     NotEmpty(PathBuf),
     /// Writing failed.
-    #[error("cannot write {}", .0.display())]
+    #[error("cannot write {}; what was written until then stays: remove the folder before you export into it again", .0.display())]
     Write(PathBuf, #[source] io::Error),
+    /// The folder cannot be made, or is none.
+    #[error("{} cannot be written into; name a folder that is not there yet, in one that is", .0.display())]
+    NoFolder(PathBuf, #[source] io::Error),
     /// An API is too large for an archive.
     #[error("{0} cannot be archived")]
     Archive(String, #[source] ArchiveError),
     /// Reading files from the old registry failed.
     #[error("the files of the old registry cannot be read")]
     Source(#[from] PlanError),
+}
+
+impl Wanted {
+    /// Whether the folder is free. Asked before the source is read, which may take long.
+    ///
+    /// # Errors
+    ///
+    /// [`ExportError::NotEmpty`], [`ExportError::NoFolder`].
+    pub fn is_free(&self) -> Result<(), ExportError> {
+        let mut entries = match fs::read_dir(&self.to) {
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(|fault| ExportError::NoFolder(self.to.clone(), fault))?,
+        };
+        match entries.next() {
+            Some(_) => Err(ExportError::NotEmpty(self.to.clone())),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Writes everything.
@@ -102,17 +123,15 @@ struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     fn open(translation: &'a Translation, wanted: &'a Wanted) -> Result<Self, ExportError> {
-        let to = &wanted.to;
-        let unwritten = |fault| ExportError::Write(to.clone(), fault);
-        if to.exists() && fs::read_dir(to).map_err(unwritten)?.next().is_some() {
-            return Err(ExportError::NotEmpty(to.clone()));
-        }
+        wanted.is_free()?;
         let mut domains: HashMap<TenantId, &str> = translation.tenants.iter().map(|t| (t.value.id, t.value.domain.as_str())).collect();
         domains.insert(TenantId::SUPER, model::SUPER_TENANT_DOMAIN);
         let (taken, left, done) = (BTreeSet::new(), Left::default(), Exported::default());
         let desk = Self { translation, wanted, domains, exported: HashSet::new(), taken, left, done };
-        desk.folder(&to.join(ASIDE))?;
-        Ok(desk)
+        match desk.folder(&wanted.to.join(ASIDE)) {
+            Err(ExportError::Write(_, fault)) => Err(ExportError::NoFolder(wanted.to.clone(), fault)),
+            made => made.map(|()| desk),
+        }
     }
 
     fn domain(&self, tenant: TenantId) -> &'a str {

@@ -406,6 +406,15 @@ pub(crate) fn looks_encrypted(secret: &str) -> bool {
     is_block && !is_text
 }
 
+/// Whether only a hash of a secret is kept, in the JSON of those versions that could be told to (2.5 and later).
+pub(crate) fn looks_hashed(secret: &str) -> bool {
+    let text = secret.trim();
+    // Most texts are none of it, and there are millions.
+    text.starts_with('{')
+        && serde_json::from_str::<serde_json::Value>(text)
+            .is_ok_and(|kept| ["hash", "algorithm"].iter().all(|name| kept.get(name).is_some_and(serde_json::Value::is_string)))
+}
+
 /// The plain text of a cipher text; `None` when it is none, or another key's.
 pub(super) fn opened(key: &OldKey, text: &str) -> Option<String> {
     looks_encrypted(text).then(|| key.open(text)).flatten()
@@ -486,6 +495,7 @@ mod tests {
         for text in ["LBziGoGH5fZeHrqJbf1fbCfet6ka", &embedded, &"A".repeat(172), &block(64), &block(131), &format!("{0}.{0}", block(128))]
         {
             assert!(!looks_encrypted(text), "{text}");
+            assert!(!looks_hashed(text), "{text}");
         }
     }
 }

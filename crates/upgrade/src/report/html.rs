@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::verdict::Mood;
 use super::{Report, groups_of};
 use crate::plan::Tally;
 use crate::replay::{Replayed, Shown};
@@ -13,17 +14,22 @@ use crate::verify::{Compared, Verification};
 const SHOWN: usize = 200;
 
 const STYLE: &str = "\
-:root{--ink:#16212b;--soft:#5a6b7a;--line:#d9e0e6;--good:#0b6e4f;--bad:#a4243b;--look:#8a5a00;--paper:#fff;--band:#f4f7f9}\
+:root{color-scheme:light dark;--ink:#16212b;--soft:#5a6b7a;--line:#d9e0e6;--good:#0b6e4f;--bad:#a4243b;--look:#8a5a00;--paper:#fff;--band:#f4f7f9}\
+@media (prefers-color-scheme:dark){:root{--ink:#e3e8ec;--soft:#9aa9b5;--line:#33414d;--good:#5ec99f;--bad:#f08a9b;--look:#e0b04c;--paper:#161d24;--band:#1e272f}}\
 *{box-sizing:border-box}body{margin:0;font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--band)}\
 main{max-width:72rem;margin:0 auto;padding:2rem 1.5rem;background:var(--paper);min-height:100vh}\
 h1{font-size:1.6rem;margin:0 0 .25rem}h2{font-size:1.15rem;margin:2.2rem 0 .6rem;border-bottom:1px solid var(--line);padding-bottom:.3rem}\
 p{margin:.3rem 0}.soft{color:var(--soft)}.verdict{margin:1.2rem 0;padding:.9rem 1.1rem;border-left:.4rem solid;background:var(--band);font-weight:600}\
-.good{color:var(--good);border-color:var(--good)}.bad{color:var(--bad);border-color:var(--bad)}.look{color:var(--look);border-color:var(--look)}\
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{padding:.3rem .6rem;text-align:right;border-bottom:1px solid var(--line)}\
-th:first-child,td:first-child,.words{text-align:left}th{color:var(--soft);font-weight:600}.wide{overflow-x:auto}\
-details{border:1px solid var(--line);border-left:.3rem solid;margin:.5rem 0;padding:.5rem .8rem}summary{cursor:pointer;font-weight:600;color:var(--ink)}\
-details li{color:var(--ink);margin:.15rem 0;overflow-wrap:anywhere}code{font-size:.9em;color:var(--soft)}\
-@media print{body{background:#fff}details{break-inside:avoid}}";
+.next{color:var(--ink);font-weight:400}.good{color:var(--good)}.bad{color:var(--bad)}.look{color:var(--look)}\
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{padding:.3rem .6rem;text-align:right;vertical-align:top}\
+tr+tr>*{border-top:1px solid var(--line)}th:first-child,td:first-child,.words{text-align:left}th{color:var(--soft);font-weight:600;white-space:nowrap}\
+.stakes td{white-space:nowrap}.stakes .words{white-space:normal;width:100%}.wide{overflow-x:auto}\
+details{border:1px solid var(--line);border-left:.3rem solid;border-radius:.2rem;margin:.5rem 0;padding:.5rem .8rem}\
+summary{cursor:pointer;font-weight:600;color:var(--ink)}summary::marker{color:var(--soft)}.fold{border-left-color:var(--line)}\
+ul{margin:.4rem 0;padding-left:1.4rem}details li{color:var(--ink);margin:.15rem 0;overflow-wrap:anywhere}code{font-size:.9em;color:var(--soft)}\
+@media print{:root{color-scheme:light;--ink:#000;--soft:#444;--line:#bbb;--good:#0b6e4f;--bad:#a4243b;--look:#8a5a00;--paper:#fff;--band:#fff}\
+body{font-size:10pt}main{max-width:none;padding:0}details::details-content{content-visibility:visible}li,tr,summary{break-inside:avoid}\
+h2,summary{break-after:avoid}.wide{overflow:visible}}";
 
 /// The whole page.
 pub(super) fn page(report: &Report<'_>) -> String {
@@ -35,14 +41,17 @@ pub(super) fn page(report: &Report<'_>) -> String {
         format!("<title>Upgrade {}: WSO2 API Manager {}</title><style>{STYLE}</style></head><body><main>", report.command, report.version),
     );
     head(&mut out, report);
+    conflicts(&mut out, report);
+    if let Some(verification) = report.verification {
+        differences(&mut out, verification);
+    }
     stakes(&mut out, report);
+    findings(&mut out, report);
+    left(&mut out, report);
     match report.verification {
         Some(verification) => compared(&mut out, verification),
         None => records(&mut out, report.written.as_ref().map_or(report.records, |w| w.records)),
     }
-    conflicts(&mut out, report);
-    findings(&mut out, report);
-    left(&mut out, report);
     tables(&mut out, report);
     out.push_str("</main></body></html>\n");
     out
@@ -75,15 +84,14 @@ fn head(out: &mut String, report: &Report<'_>) {
     push(out, format!("<h1>Upgrade of WSO2 API Manager {}: {}</h1>", safe(report.version), report.command));
     push(out, format!("<p class=\"soft\">{}</p>", safe(&report.databases.join(", "))));
     push(out, format!("<p class=\"soft\">Times read as of {}</p>", safe(report.time_zone)));
-    let looks = report.findings.iter().filter(|f| f.severity == Severity::Warning).count();
-    let (class, words) = match (report.is_fine(), report.command, looks) {
-        (false, ..) => ("bad", report.refusal()),
-        (true, "verify" | "report", _) => ("good", "Nothing differs: the new installation holds what the old one holds.".to_owned()),
-        (true, "apply", _) => ("good", "Written. Verify it next.".to_owned()),
-        (true, _, 0) => ("good", "Ready: nothing stands against going on.".to_owned()),
-        (true, _, n) => ("look", format!("Ready, with {n} thing(s) to look at first.")),
+    let verdict = report.verdict();
+    let class = match verdict.mood {
+        Mood::Good => "good",
+        Mood::Look => "look",
+        Mood::Bad => "bad",
     };
-    push(out, format!("<p class=\"verdict {class}\">{}</p>", safe(&words)));
+    let next = verdict.next.map(|next| format!("<br><span class=\"next\">Next: {}</span>", safe(next))).unwrap_or_default();
+    push(out, format!("<p class=\"verdict {class}\">{}{next}</p>", safe(&verdict.words)));
 }
 
 fn stakes(out: &mut String, report: &Report<'_>) {
@@ -92,18 +100,13 @@ fn stakes(out: &mut String, report: &Report<'_>) {
     }
     push(
         out,
-        "<h2>What is at stake</h2><div class=\"wide\"><table><tr><th>about</th><th>how many</th><th class=\"words\"></th><th>here</th></tr>",
+        "<h2>What is at stake</h2><div class=\"wide\"><table class=\"stakes\"><tr><th>here</th><th>how many</th><th class=\"words\"></th></tr>",
     );
     for stake in &report.stakes {
         let (class, word) = if stake.lost { ("bad", "lost") } else { ("good", "kept") };
         push(
             out,
-            format!(
-                "<tr><td>{}</td><td>{}</td><td class=\"words\">{}</td><td class=\"{class}\">{word}</td></tr>",
-                stake.about.word(),
-                stake.count,
-                safe(&stake.words)
-            ),
+            format!("<tr><td class=\"{class}\">{word}</td><td>{}</td><td class=\"words\">{}</td></tr>", stake.count, safe(&stake.words)),
         );
     }
     push(out, "</table></div>");
@@ -119,16 +122,33 @@ fn row(out: &mut String, name: &str, cells: &[u64]) {
 }
 
 fn heading(out: &mut String, title: &str, columns: &[&str]) {
+    push(out, format!("<h2>{title}</h2>"));
+    table(out, columns);
+}
+
+fn table(out: &mut String, columns: &[&str]) {
     let cells: String = columns.iter().map(|c| format!("<th>{c}</th>")).collect();
-    push(out, format!("<h2>{title}</h2><div class=\"wide\"><table><tr><th></th>{cells}</tr>"));
+    push(out, format!("<div class=\"wide\"><table><tr><th></th>{cells}</tr>"));
 }
 
 fn records(out: &mut String, tallies: &[Tally]) {
     heading(out, "Records", &["in the source", "new", "replaced", "changed", "the same", "in the way"]);
-    for t in tallies {
-        row(out, t.kind, &[t.source, t.new, t.replaces, t.changed, t.same, t.conflicts]);
+    rows(out, tallies.iter().map(|t| (t.kind, vec![t.source, t.new, t.replaces, t.changed, t.same, t.conflicts])));
+}
+
+/// The rows that say something, the names of the others, and the end of the table.
+fn rows<'a>(out: &mut String, all: impl Iterator<Item = (&'a str, Vec<u64>)>) {
+    let mut silent = Vec::new();
+    for (name, cells) in all {
+        match cells.iter().any(|n| *n > 0) {
+            true => row(out, name, &cells),
+            false => silent.push(safe(name)),
+        }
     }
     push(out, "</table></div>");
+    if !silent.is_empty() {
+        push(out, format!("<p class=\"soft\">None: {}</p>", silent.join(", ")));
+    }
 }
 
 fn compared(out: &mut String, verification: &Verification) {
@@ -136,11 +156,17 @@ fn compared(out: &mut String, verification: &Verification) {
         [("Records compared", &verification.kinds), ("Old cells held against the new installation", &verification.straight)]
     {
         heading(out, title, &["in the source", "here", "equal", "lived on", "missing", "different"]);
-        for Compared { kind, source, target, equal, lived_on, missing, different, .. } in kinds {
-            row(out, kind, &[*source, *target, *equal, *lived_on, *missing, *different]);
-        }
-        push(out, "</table></div>");
+        rows(
+            out,
+            kinds.iter().map(|Compared { kind, source, target, equal, lived_on, missing, different, .. }| {
+                (*kind, vec![*source, *target, *equal, *lived_on, *missing, *different])
+            }),
+        );
     }
+}
+
+/// What differs, before everything that does not.
+fn differences(out: &mut String, verification: &Verification) {
     if let Some(replayed) = &verification.replay {
         calls(out, replayed);
     }
@@ -201,10 +227,12 @@ fn findings(out: &mut String, report: &Report<'_>) {
             push(
                 out,
                 format!(
-                    "<details class=\"{class}\"{open}><summary>{} ({}): {}</summary><ul>",
+                    "<details class=\"{class}\"{open}><summary>{} ({}): {}<br><span class=\"next\">{}</span></summary><ul>",
                     first.about.word(),
                     group.len(),
-                    safe(first.consequence)
+                    safe(first.consequence),
+                    // Folded, a consequence alone does not tell of what.
+                    safe(&first.words)
                 ),
             );
             for finding in group.iter().take(SHOWN) {
@@ -229,17 +257,23 @@ fn left(out: &mut String, report: &Report<'_>) {
     push(out, "</table></div>");
 }
 
+/// Folded: it is the proof that nothing was passed over, and long.
 fn tables(out: &mut String, report: &Report<'_>) {
-    heading(out, "Every old row", &["rows", "carried", "merged", "not needed", "not yet carried", "failed"]);
     let sum = |map: &BTreeMap<String, u64>| map.values().sum::<u64>();
-    for (table, Account { rows, imported, merged, skipped, failed, not_yet }) in report.tables.accounts().filter(|(_, a)| a.rows > 0) {
-        row(out, table, &[*rows, *imported, *merged, sum(skipped), sum(not_yet), sum(failed)]);
-        for (tenant, part) in report.tables.by_tenant(table) {
-            let cells = [part.rows, part.imported, part.merged, sum(&part.skipped), sum(&part.not_yet), sum(&part.failed)];
-            row(out, &format!("\u{2003}{tenant}"), &cells);
+    let cells = |a: &Account| [a.rows, a.imported, a.merged, sum(&a.skipped), sum(&a.not_yet), sum(&a.failed)];
+    let accounts = || report.tables.accounts().filter(|(_, account)| account.rows > 0);
+    let all: u64 = accounts().map(|(_, account)| account.rows).sum();
+    let columns = ["rows", "carried", "merged", "not needed", "not yet carried", "failed"];
+    push(out, "<h2>Every old row</h2>");
+    push(out, format!("<details class=\"fold\"><summary>{all} rows of {} tables, each accounted for</summary>", accounts().count()));
+    table(out, &columns);
+    for (name, account) in accounts() {
+        row(out, name, &cells(account));
+        for (tenant, part) in report.tables.by_tenant(name) {
+            row(out, &format!("\u{2003}{tenant}"), &cells(part));
         }
     }
-    push(out, "</table></div>");
+    push(out, "</table></div></details>");
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub enum KeyStoreFault {
     #[error("no password of the keystore {0} is known; give it as TIDEGATE_SOURCE_KEYSTORE_PASSWORD")]
     NoPassword(String),
     /// The file does not open.
-    #[error("the keystore {0} cannot be read")]
+    #[error("the keystore {0} is not there or cannot be read")]
     Unreadable(String),
     /// Another format.
     #[error("{0} is no Java keystore of type JKS or PKCS12; convert it with keytool -importkeystore -deststoretype PKCS12")]
@@ -124,8 +124,8 @@ pub(super) struct StoreFile {
 
 impl StoreFile {
     pub(super) fn open(store: &KeyStore, home: &Path, password: Option<&Secret<String>>) -> Result<Self, KeyStoreFault> {
-        let shown = store.location.clone();
         let location = store.location.replace("${carbon.home}", ".").replace("{carbon.home}", ".");
+        let shown = location.strip_prefix("./").unwrap_or(&location).to_owned();
         let path = home.join(location);
         let size = std::fs::metadata(&path).map_err(|_| KeyStoreFault::Unreadable(shown.clone()))?.len();
         if size > FILE_BYTES_MAX {

@@ -61,7 +61,7 @@ pub enum TargetError {
         source: sqlx::Error,
     },
     /// Nothing has been applied there.
-    #[error("there is no installation at {}", .0.display())]
+    #[error("there is no installation at {}; name another with --data-dir, or make one: tidegate upgrade plan, then tidegate upgrade apply", .0.display())]
     Missing(PathBuf),
 }
 

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use model::{ClientOrigin, Lifetimes, OAuthClient, PRIMARY_STORE, Secret, Timestamp, TokenFormat, User};
 use serde_json::Value;
 
-use super::{About, Carried, Desk, SEALED, said};
+use super::{About, Carried, Desk, HASHED, SEALED, said};
 use crate::digests::short;
 use crate::old::{
     consumers::Registration,
-    oauth::{Client, looks_encrypted},
+    oauth::{Client, looks_encrypted, looks_hashed},
     people::SUPER_TENANT_ID,
 };
 use crate::packed::Packed;
@@ -58,6 +58,12 @@ pub(super) fn translate(desk: &mut Desk<'_>, users: &[Carried<User>]) -> Packed<
             desk.ledger.failed((TABLE, old.tenant_id.unwrap_or(SUPER_TENANT_ID)), "encrypted, and no key opens it", 1);
             let words = format!("the key or secret of {} is encrypted", old.name.as_deref().unwrap_or("a client"));
             desk.find(desk.sealed(), About::Client, SEALED, origin, words);
+            continue;
+        }
+        if old.secret.as_ref().is_some_and(|secret| looks_hashed(secret.expose())) {
+            desk.ledger.failed((TABLE, old.tenant_id.unwrap_or(SUPER_TENANT_ID)), "hashed, and no text was kept", 1);
+            let words = format!("the secret of {} is hashed", old.name.as_deref().unwrap_or("a client"));
+            desk.find(desk.sealed(), About::Client, HASHED, origin, words);
             continue;
         }
         if !seen.insert(short(&old.key)) {

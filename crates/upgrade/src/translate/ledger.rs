@@ -120,6 +120,14 @@ impl Ledger {
         self.both(of.into(), |account| add(&mut account.failed, reason, rows));
     }
 
+    /// A row that counted as part of other records, as its whole table does, turned out to be unreadable.
+    pub fn failed_though_merged<'a>(&mut self, of: impl Into<Rows<'a>>, reason: &str) {
+        self.both(of.into(), |account| {
+            account.merged = account.merged.saturating_sub(1);
+            add(&mut account.failed, reason, 1);
+        });
+    }
+
     /// Rows are read but not carried yet.
     pub fn not_yet<'a>(&mut self, of: impl Into<Rows<'a>>, what: &str, rows: u64) {
         self.both(of.into(), |account| add(&mut account.not_yet, what, rows));
@@ -218,6 +226,17 @@ mod tests {
         assert_eq!(ledger.unbalanced().count(), 0);
         ledger.imported("AM_API");
         assert_eq!(ledger.unbalanced().collect::<Vec<_>>(), [("AM_API".to_owned(), -1)]);
+    }
+
+    #[test]
+    fn a_row_that_counted_as_merged_can_turn_out_unreadable() {
+        let mut ledger = Ledger::default();
+        ledger.rows("SCOPES", 3);
+        ledger.merged("SCOPES", 3);
+        ledger.failed_though_merged("SCOPES", "unreadable");
+        assert_eq!(ledger.unbalanced().count(), 0);
+        let account = ledger.of("SCOPES").unwrap();
+        assert_eq!((account.merged, account.failed.get("unreadable")), (2, Some(&1)));
     }
 
     #[test]

@@ -60,6 +60,7 @@ pub use names::Names;
 pub(crate) use policies::bare;
 pub(crate) use sequences::{HANDLER_CANNOT_RUN, STEP_CANNOT_RUN, is_stock as is_stock_sequence};
 pub use subscriptions::Subscriptions;
+pub(crate) use tables::is_merged_whole;
 
 use crate::environments::Destinations;
 use crate::old::{Installation, owners::Owners, people::SUPER_TENANT_ID, stores::OldUserStore};
@@ -469,6 +470,9 @@ fn list(text: Option<&str>) -> Vec<String> {
 
 /// What becomes of a cipher text nobody can open.
 const SEALED: &str = "It cannot be read: supply the old keystore and its password (TIDEGATE_SOURCE_KEYSTORE_PASSWORD), or say --leave-encrypted to go on without such clients and tokens, whose holders then need new ones.";
+
+/// What follows from a secret of which only a hash was kept.
+const HASHED: &str = "The old installation kept a hash of it and not its text, and hashed secrets are not carried yet: say --leave-encrypted to go on without such clients and tokens, whose holders then need new ones.";
 
 fn installation(desk: &mut Desk<'_>) {
     let encryption = &desk.old.encryption;

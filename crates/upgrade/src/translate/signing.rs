@@ -15,7 +15,7 @@ use crate::old::TenantPair;
 use crate::source::{keypairs::OldPair, keystore::KeyStoreFault};
 
 const NEW_KEY: &str =
-    "It does not sign here: a key is made on the first need. Backends and clients that check signatures need the new certificate.";
+    "The old key does not sign here: a key is made on the first need. Backends and clients that check signatures need the new certificate.";
 
 pub(super) fn translate(desk: &mut Desk<'_>) -> Vec<Carried<StoredKey>> {
     let mut carried = Vec::new();
@@ -76,8 +76,7 @@ pub(super) fn trusted(desk: &mut Desk<'_>) -> Vec<(String, String)> {
     match desk.old.keys.trusted.clone() {
         None => Vec::new(),
         Some(Err(fault)) => {
-            let consequence =
-                "Its certificates are not carried; name what must be trusted beside the usual in the gateway's configuration.";
+            let consequence = "The certificates that the old installation trusted are not carried; name what must be trusted beside the usual in the gateway's configuration.";
             desk.warn(About::Installation, consequence, "carbon.xml Security/TrustStore", fault.to_string());
             Vec::new()
         }

@@ -59,6 +59,11 @@ const BY_ROW: &[&str] = &[
     "SP_INBOUND_AUTH",
 ];
 
+/// Whether all rows of a table, in whatever case, count as part of other records.
+pub(crate) fn is_merged_whole(table: &str) -> bool {
+    matches!(fate(&table.to_ascii_uppercase()), Fate::Merged)
+}
+
 /// The fate of an upper-case table.
 pub(super) fn fate(table: &str) -> Fate {
     use Fate::{ByRow, Merged, NotNeeded, NotYet};

@@ -6,7 +6,7 @@ use model::{IssuedToken, OAuthClient, Secret, TenantId, Timestamp, TokenHolder, 
 
 use super::{About, Carried, Finding, Input, Names, Severity, at, said};
 use crate::digests::{sha256, short};
-use crate::old::oauth::{Token, looks_encrypted};
+use crate::old::oauth::{Token, looks_encrypted, looks_hashed};
 use crate::packed::Packed;
 
 /// What becomes of one old token.
@@ -94,6 +94,9 @@ impl<'a> TokenDesk<'a> {
         }
         if self.input.old.encryption.is_on() && looks_encrypted(access) {
             return Outcome::Failed { reason: "encrypted, and no key opens it" };
+        }
+        if looks_hashed(access) || old.refresh_token.as_ref().is_some_and(|text| looks_hashed(text.expose())) {
+            return Outcome::Failed { reason: "hashed, and no text was kept" };
         }
         let by_number = || old.consumer_key_id.and_then(|id| self.numbers.get(&id).map(|key| &**key));
         let Some(consumer_key) = old.consumer_key.as_deref().or_else(by_number).map(str::to_owned) else {

@@ -199,29 +199,12 @@ impl Drop for Scratch {
     }
 }
 
-/// Encrypts as kernel 4.2 did: bare RSA with the public half of the fixture's key.
-pub(crate) fn sealed(text: &str) -> String {
-    use base64::Engine as _;
-    const MODULUS: &[u8] = b"C1D8E43C35703CD740776D794C72CF28F43236C73364859A372C143EC905F458C2F4E15231E893B6670712749AAF667B048AD6BC5F5B4C3A132B320347C591EE50F524A350091F0ACB809A87685D1B9638FC4A2042FE8BFAD9D48C2944BEFC387D65F87E3B1A6D659550308A9F86B4F469F788B69964C6EAFB36A42516E1B6C7";
-    let modulus = num_bigint::BigUint::parse_bytes(MODULUS, 16).unwrap();
-    let cipher = num_bigint::BigUint::from_bytes_be(text.as_bytes()).modpow(&num_bigint::BigUint::from(65_537u32), &modulus).to_bytes_be();
-    let mut block = vec![0; 128 - cipher.len()];
-    block.extend(cipher);
-    base64::engine::general_purpose::STANDARD.encode(block)
-}
-
 #[tokio::test]
 async fn encrypted_clients_and_tokens_are_opened_with_the_old_key_or_left_when_told_to() {
     use crate::{roads, taking};
     use base64::Engine as _;
     let plain = roads::made_up();
-    let mut site = plain.clone();
-    let clients = site.applications.iter_mut().flat_map(|a| &mut a.keys).filter_map(|k| k.client.as_mut());
-    clients.for_each(|client| client.secret = sealed(&client.secret));
-    for token in &mut site.tokens {
-        token.access = sealed(&token.access);
-        token.refresh = token.refresh.as_deref().map(sealed);
-    }
+    let site = plain.clone().with_encrypted_tokens();
     let folder = tempfile::tempdir().unwrap();
     let written = roads::written(&site, oldsite::Dialect::MySql(oldsite::mysql::Blobs::Escaped), folder.path());
     let store = written.home.join("repository/resources/security/wso2carbon.jks");
@@ -282,10 +265,12 @@ async fn encrypted_clients_and_tokens_are_opened_with_the_old_key_or_left_when_t
     let field = |name: &str| artifact.get(name).unwrap().to_owned();
     let alias = format!("{}--{}{}", field("overview_provider"), field("overview_name"), field("overview_version"));
     let files = old.installation.tenant_files.iter_mut().find(|files| files.tenant_id == -1234).unwrap();
-    files.vault = vec![property("another", sealed("wrong")), property(&alias, sealed("backend's own"))];
+    files.vault = vec![property("another", oldsite::encrypted("wrong")), property(&alias, oldsite::encrypted("backend's own"))];
     let file = upgrade::old::apis::StoredFile { tenant_id: -1234, path: "/x.jks".to_owned(), media_type: None };
-    files.key_store =
-        Some((file, vec![property("password", sealed("of the store")), property("privatekeyPass", "no cipher text".to_owned())]));
+    files.key_store = Some((
+        file,
+        vec![property("password", oldsite::encrypted("of the store")), property("privatekeyPass", "no cipher text".to_owned())],
+    ));
     files.opened_key_store = Some(upgrade::old::TenantKeyStore {
         path: "/x.jks".to_owned(),
         bytes: model::Secret::new(vec![1]),
@@ -299,7 +284,7 @@ async fn encrypted_clients_and_tokens_are_opened_with_the_old_key_or_left_when_t
         key: Some("key".to_owned()),
         kind: "oauth2".to_owned(),
         property: Some("oauthConsumerSecret".to_owned()),
-        value: Some(model::Secret::new(sealed("the second copy"))),
+        value: Some(model::Secret::new(oldsite::encrypted("the second copy"))),
     });
     assert!(old.installation.has_sealed_files());
     old.installation.unseal(&key);

@@ -335,3 +335,25 @@ async fn an_index_that_says_another_thing_than_the_record_is_told() {
     let told: Vec<&str> = verification.differences.iter().map(|d| d.target.as_str()).collect();
     assert_eq!(told, ["another provider, context"]);
 }
+
+/// The scopes of a token are a table of their own from 1.10 on, which counts as part of the tokens.
+#[tokio::test]
+async fn a_row_of_a_tokens_scopes_that_does_not_read_is_counted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = made_up().of_version(oldsite::Version::V2_0_0);
+    let written = written(&site, Dialect::MySql(Blobs::Escaped), folder.path());
+    let text = std::fs::read(&written.am_sql).unwrap();
+    // The first scope of the first token: bytes that are no UTF-8.
+    let head = b"INSERT INTO `IDN_OAUTH2_ACCESS_TOKEN_SCOPE` VALUES (".as_slice();
+    let at = text.windows(head.len()).position(|window| window == head).unwrap() + head.len();
+    let scope = text[at..].windows(3).position(|window| window == b",'d" || window == b",'a").unwrap() + at + 2;
+    let broken = [&text[..scope], b"\xff\xfe", &text[scope..]].concat();
+    std::fs::write(&written.am_sql, broken).unwrap();
+    let taken = Taken::dumps(dumps(&written), NOW_MS).await;
+    let (translation, plan) = taken.planned(None).await;
+    let account = translation.ledger.of("IDN_OAUTH2_ACCESS_TOKEN_SCOPE").unwrap();
+    assert_eq!(account.failed.values().sum::<u64>(), 1, "{account:?}");
+    assert_eq!(account.merged, account.rows - 1);
+    crate::taking::balanced(&translation);
+    assert!(Report::new("plan", &taken.old, &translation, &plan).is_fine());
+}

@@ -144,7 +144,7 @@ async fn what_archives_cannot_hold_is_named() {
     for plan in translation.subscription_policies.iter().filter(|p| !stock.iter().any(|s| s.name == p.value.name)) {
         assert!(told.contains(&format!("- `{} (", plan.value.name)), "{}: {told}", plan.value.name);
     }
-    for words in ["### users with their passwords: ", "### live tokens", "### comments: "] {
+    for words in ["### users with their passwords: ", "### OAuth clients whose live tokens stay behind", "### comments: "] {
         assert!(told.contains(words), "{words}: {told}");
     }
 }

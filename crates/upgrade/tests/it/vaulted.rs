@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use model::{Secret, TenantId};
-use oldsite::{Dialect, Links, Written, mysql::Blobs};
+use oldsite::{Dialect, Links, Written, encrypted, mysql::Blobs};
 use upgrade::{
     Old, Place,
     environments::EnvironmentMap,
@@ -14,7 +14,6 @@ use upgrade::{
 };
 
 use crate::{
-    corners::sealed,
     roads::{NOW_MS, Scratch, dumps, made_up, written},
     taking::{Taken, balanced, equal, target},
 };
@@ -324,10 +323,10 @@ async fn a_source_half_of_which_is_encrypted_gives_the_same_tokens_in_the_same_o
     let plain = made_up();
     let mut site = plain.clone();
     let clients = site.applications.iter_mut().flat_map(|a| &mut a.keys).filter_map(|k| k.client.as_mut());
-    clients.step_by(2).for_each(|client| client.secret = sealed(&client.secret));
+    clients.step_by(2).for_each(|client| client.secret = encrypted(&client.secret));
     for token in site.tokens.iter_mut().step_by(2) {
-        token.access = sealed(&token.access);
-        token.refresh = token.refresh.as_deref().map(sealed);
+        token.access = encrypted(&token.access);
+        token.refresh = token.refresh.as_deref().map(encrypted);
     }
     let folder = tempfile::tempdir().unwrap();
     let written = written(&site, DIALECT, folder.path());

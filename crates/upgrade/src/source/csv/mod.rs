@@ -44,7 +44,7 @@ struct TableFile {
 
 /// A file that does not read, with the line to look at.
 #[derive(Debug, thiserror::Error)]
-#[error("{}, line {line}: {problem}", path.display())]
+#[error("{}{}: {problem}", path.display(), super::dump::at(*line))]
 pub struct CsvError {
     /// The file, or the folder.
     pub path: PathBuf,

@@ -4,15 +4,20 @@ use std::path::PathBuf;
 
 /// A dump that cannot be read, with the line to look at.
 #[derive(Debug, thiserror::Error)]
-#[error("{}, line {line}: {problem}", path.display())]
+#[error("{}{}: {problem}", path.display(), at(*line))]
 pub struct DumpError {
     /// The file.
     pub path: PathBuf,
-    /// Counted from 1.
+    /// Counted from 1; 0 where the fault is the file's as a whole.
     pub line: u64,
     /// What is wrong there.
     #[source]
     pub problem: Problem,
+}
+
+/// Where in a file; nothing for a fault of the whole.
+pub(in crate::source) fn at(line: u64) -> String {
+    if line == 0 { String::new() } else { format!(", line {line}") }
 }
 
 /// What is wrong with a dump. Never shows its data.

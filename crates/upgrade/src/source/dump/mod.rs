@@ -21,6 +21,7 @@ use std::{
 
 use chrono::{NaiveDateTime, TimeZone};
 use chrono_tz::Tz;
+pub(super) use error::at;
 pub use error::{DumpError, Problem};
 
 use self::{
