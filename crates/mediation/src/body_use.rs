@@ -86,6 +86,7 @@ fn action(program: &Program, action: &Action, open: &mut Vec<BlockId>) -> Ways {
         Action::Payload(factory) => Ways { reads: factory.reads_body(), writes: true, surely: true },
         Action::MakeFault(fault) => Ways { reads: fault.reads_body(), writes: true, surely: true },
         Action::Enrich(enrich) => Ways { reads: enrich.reads_body(), writes: enrich.writes_body(), surely: false },
+        Action::Xslt(xslt) => Ways { reads: true, writes: xslt.writes_body(), surely: false },
         Action::Script(_) => Ways { reads: true, writes: true, surely: false },
         Action::Loop(_) | Action::Clone(_) | Action::Aggregate(_) => Ways { reads: true, writes: true, surely: false },
         Action::Template(call) => {

@@ -69,6 +69,17 @@ impl Work<'_> {
         });
     }
 
+    /// Tries what may not run, and notes nothing of it then.
+    pub(crate) fn tried<T>(&mut self, tried: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        let (obstacles, notes) = (self.obstacles.len(), self.notes.len());
+        let made = tried(self);
+        if made.is_none() {
+            self.obstacles.truncate(obstacles);
+            self.notes.truncate(notes);
+        }
+        made
+    }
+
     /// Notes that something runs otherwise.
     pub(crate) fn note(&mut self, element: &Element, says: &str) {
         self.notes.push(Note { file: Arc::clone(&self.file), line: element.line, mediator: element.name.clone(), says: says.to_owned() });
@@ -132,10 +143,25 @@ impl Work<'_> {
     /// Opens a block for what a text holds; obstacles met while `filled` works are named with its file.
     pub(crate) fn in_file<T>(&mut self, source: &Source, filled: impl FnOnce(&mut Self, BlockId) -> T) -> T {
         let id = self.open_block();
-        let outer = std::mem::replace(&mut self.file, Arc::clone(&source.file));
+        let outer = self.enter(&source.file);
         let made = filled(self, id);
-        self.file = outer;
+        self.enter(&outer);
         made
+    }
+
+    /// Names the file that what is noted from now on stands in; gives the one before.
+    pub(crate) fn enter(&mut self, file: &Arc<str>) -> Arc<str> {
+        std::mem::replace(&mut self.file, Arc::clone(file))
+    }
+
+    /// The file that is being compiled.
+    pub(crate) fn file(&self) -> Arc<str> {
+        Arc::clone(&self.file)
+    }
+
+    /// How many obstacles were noted.
+    pub(crate) fn obstacles(&self) -> usize {
+        self.obstacles.len()
     }
 
     fn unread(&mut self, line: u32, reason: &str) {
@@ -304,6 +330,8 @@ impl Work<'_> {
             "clone" => ("clone", mediators::loops::compile_clone(self, element)),
             "call-template" => ("call-template", mediators::template::compile(self, element)),
             "aggregate" => ("aggregate", mediators::aggregate::compile(self, element)),
+            "xslt" => ("xslt", mediators::xslt::compile(self, element)),
+            "fastXSLT" | "fasterXSLT" => ("fastXSLT", mediators::xslt::compile(self, element)),
             "class" => ("class", mediators::class::compile(self, element)),
             "cache" => ("cache", unsupported::compile_cache(self, element)),
             "builder" => {

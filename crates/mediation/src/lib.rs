@@ -59,6 +59,7 @@ mod sequence;
 mod tree;
 mod xml;
 mod xpath;
+mod xslt;
 
 pub use compile::compile;
 pub use endpoint::{StandIn, Target};

@@ -124,6 +124,11 @@ impl Library {
         self.templates.get(name).or_else(|| self.entries.get(name))
     }
 
+    /// All entries by key.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &Source)> {
+        self.entries.iter().map(|(key, source)| (key.as_str(), source))
+    }
+
     /// Texts of all entries by key.
     pub(crate) fn texts(&self) -> BTreeMap<String, Arc<str>> {
         self.entries.iter().map(|(key, source)| (key.clone(), Arc::clone(&source.text))).collect()

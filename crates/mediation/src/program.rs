@@ -18,6 +18,7 @@ use crate::mediators::property::SetProperty;
 use crate::mediators::route::{Filter, Switch};
 use crate::mediators::script::Script;
 use crate::mediators::template::CallTemplate;
+use crate::mediators::xslt::Xslt;
 use crate::obstacle::Note;
 
 /// A sequence that can run. Cheap to share; holds no state of a run.
@@ -110,6 +111,7 @@ impl Action {
             | Self::MakeFault(_)
             | Self::Enrich(_)
             | Self::Script(_)
+            | Self::Xslt(_)
             | Self::Own(_)
             | Self::Nothing => Vec::new(),
         }
@@ -140,6 +142,7 @@ pub(crate) enum Action {
     MakeFault(Box<MakeFault>),
     Enrich(Box<Enrich>),
     Script(Script),
+    Xslt(Box<Xslt>),
     Loop(Loop),
     Clone(Clones),
     /// Makes one message of what the copies before it brought.

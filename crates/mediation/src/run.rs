@@ -415,6 +415,10 @@ impl Run {
                     Flow::End(End::Drop)
                 }
             }
+            Action::Xslt(xslt) => {
+                self.with_means(|means, log| xslt.run(message, means, log))?;
+                Flow::Next
+            }
             Action::Template(call) => {
                 self.with_means(|means, _| call.enter(message, means))?;
                 Flow::EnterTemplate(call.block)

@@ -23,7 +23,7 @@ fn what_cannot_run_is_named_with_its_place() {
         ),
         (
             "<filter xpath='true()'><then>\n<xslt key='conf:/x.xslt'/></then></filter>",
-            "3 xslt conf:/x.xslt: There is no engine for this transformation that is kept well enough to be exposed to callers' documents.",
+            "3 xslt conf:/x.xslt: No stylesheet of this name was found.",
         ),
         ("<throttle id='A'/>", "2 throttle : Counting calls inside a sequence does not run here."),
         ("<call-template target='none'/>", "2 call-template none: No template of this name was found."),

@@ -14,3 +14,4 @@ pub(crate) mod route;
 pub(crate) mod script;
 pub(crate) mod template;
 pub(crate) mod unsupported;
+pub(crate) mod xslt;

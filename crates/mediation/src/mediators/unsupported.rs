@@ -32,7 +32,7 @@ pub(crate) fn explain(work: &mut Work<'_>, element: &Element) {
             "Counting calls inside a sequence does not run here.",
             "Make it a throttling policy: advanced for the API or resource, subscription or application for its callers.",
         ),
-        "xslt" | "fasterXSLT" | "smooks" => (
+        "smooks" => (
             "There is no engine for this transformation that is kept well enough to be exposed to callers' documents.",
             "Transform with <payloadFactory>, <enrich> or <script>, or let the backend transform.",
         ),

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::limits::Limits;
 
 pub use headers::Headers;
-pub(crate) use payload::{Envelope, Format, Media, SOAP11, SOAP12, bounds, fits, fits_json, in_utf8, mime, soap_format};
+pub(crate) use payload::{Envelope, Format, Media, SOAP11, SOAP12, bounds, fits, fits_json, in_utf8, mime, soap_format, text_element};
 pub use payload::{Payload, Rewritten};
 pub use properties::{Properties, Scope, Value, Xml};
 

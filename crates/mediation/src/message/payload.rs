@@ -445,6 +445,15 @@ fn payload_tag(name: &str) -> Tag {
     tag
 }
 
+/// The element that text wears inside an envelope.
+pub(crate) fn text_element(text: &str) -> Tree {
+    let mut tree = Tree::empty();
+    let document = tree.document();
+    let element = tree.append_tag(document, payload_tag("text"));
+    tree.append_text(element, text);
+    tree
+}
+
 pub(crate) fn bounds(limits: &Limits) -> Bounds {
     Bounds { bytes: limits.body_bytes, elements: limits.elements, nesting: limits.nesting }
 }

@@ -14,12 +14,13 @@ const MAX_DEPTH: usize = 40;
 /// row.
 const MAX_CHAIN: usize = 200;
 
-pub(super) fn read(text: &str, prefixes: &[(String, Arc<str>)]) -> Result<Expression, String> {
+/// Reads an expression of a sequence, or of a `stylesheet`.
+pub(super) fn read(text: &str, prefixes: &[(String, Arc<str>)], stylesheet: bool) -> Result<Expression, String> {
     if text.len() > MAX_BYTES {
         return Err("the expression is too long".to_owned());
     }
     let tokens = tokens(text)?;
-    let mut reader = Reader { tokens, at: 0, prefixes, depth: 0, operators: 0 };
+    let mut reader = Reader { tokens, at: 0, prefixes, stylesheet, depth: 0, operators: 0 };
     let expression = reader.or()?;
     if reader.at < reader.tokens.len() {
         return Err(format!("{} is not expected there", reader.shown()));
@@ -110,6 +111,7 @@ struct Reader<'p> {
     tokens: Vec<Token>,
     at: usize,
     prefixes: &'p [(String, Arc<str>)],
+    stylesheet: bool,
     depth: usize,
     operators: usize,
 }
@@ -358,15 +360,16 @@ impl Reader<'_> {
             Some(Token::Sign("*")) => Test::Any,
             Some(Token::AnyOf(prefix)) => Test::AnyOf(self.namespace(&prefix)?),
             Some(Token::Name(None, name)) if self.tokens.get(self.at + 1) == Some(&Token::Sign("(")) => {
-                let test = match name.as_str() {
+                let mut test = match name.as_str() {
                     "node" => Test::Node,
                     "text" => Test::Text,
                     "comment" => Test::Comment,
-                    "processing-instruction" => Test::Instruction,
+                    "processing-instruction" => Test::Instruction(None),
                     _ => return Err(format!("the name '{name}' is not expected there")),
                 };
                 self.at += 2;
-                if test == Test::Instruction && matches!(self.peek(), Some(Token::Literal(_))) {
+                if let (Test::Instruction(target), Some(Token::Literal(text))) = (&mut test, self.peek()) {
+                    *target = Some(Arc::from(text.as_str()));
                     self.at += 1;
                 }
                 self.expect(")")?;
@@ -416,6 +419,10 @@ impl Reader<'_> {
         match token {
             Some(Token::Literal(text)) => Ok(Expression::Literal(text)),
             Some(Token::Number(number)) => Ok(Expression::Number(number)),
+            Some(Token::Variable(prefix, name)) if self.stylesheet => {
+                let namespace = prefix.map(|prefix| self.namespace(&prefix)).transpose()?;
+                Ok(Expression::Variable(Variable::Bound((namespace, Arc::from(name)))))
+            }
             Some(Token::Variable(prefix, name)) => variable(prefix.as_deref(), name).map(Expression::Variable),
             Some(Token::Sign("(")) => {
                 let inner = self.deeper(Self::or)?;
@@ -423,8 +430,8 @@ impl Reader<'_> {
                 Ok(inner)
             }
             // Sequences write core functions with a prefix (`fn:concat`), declared or not.
-            Some(Token::Name(_, name)) => {
-                let function = function(&name)?;
+            Some(Token::Name(prefix, name)) => {
+                let function = if self.stylesheet { function_of_stylesheet(prefix.as_deref(), &name)? } else { function(&name)? };
                 self.expect("(")?;
                 let mut arguments = Vec::new();
                 if !self.take(")") {
@@ -532,6 +539,41 @@ fn function(name: &str) -> Result<Function, String> {
     })
 }
 
+/// Whether a stylesheet has a function of this name.
+pub(super) fn has_function(name: &str) -> bool {
+    let (prefix, name) = name.split_once(':').map_or((None, name), |(prefix, name)| (Some(prefix), name));
+    function_of_stylesheet(prefix, name).is_ok()
+}
+
+fn function_of_stylesheet(prefix: Option<&str>, name: &str) -> Result<Function, String> {
+    Ok(match (prefix, name) {
+        (Some(_), "node-set" | "nodeset" | "nodeSet") => Function::NodeSet,
+        (Some(prefix), _) => return Err(format!("the extension function '{prefix}:{name}' does not run here")),
+        (None, "current") => Function::Current,
+        (None, "key") => Function::Key,
+        (None, "format-number") => Function::FormatNumber,
+        (None, "generate-id") => Function::GenerateId,
+        (None, "system-property") => Function::SystemProperty,
+        (None, "element-available") => Function::KnowsElement,
+        (None, "function-available") => Function::KnowsCall,
+        (None, "unparsed-entity-uri") => Function::UnparsedEntity,
+        (None, "id") => Function::Id,
+        (None, "document") => return Err("document() would read from elsewhere, which a stylesheet here cannot".to_owned()),
+        (None, name) => match function(name)? {
+            Function::EndsWith
+            | Function::UpperCase
+            | Function::LowerCase
+            | Function::GetProperty
+            | Function::Base64Encode
+            | Function::Base64Decode
+            | Function::UrlEncode
+            | Function::UrlDecode
+            | Function::HmacGenerate => return Err(format!("XSLT 1.0 has no function '{name}'")),
+            function => function,
+        },
+    })
+}
+
 fn check_arguments(function: Function, name: &str, arguments: &[Expression]) -> Result<(), String> {
     let (least, most) = match function {
         Function::Last | Function::Position | Function::True | Function::False => (0, 0),
@@ -562,6 +604,16 @@ fn check_arguments(function: Function, name: &str, arguments: &[Expression]) -> 
         Function::Substring | Function::HmacGenerate => (2, 3),
         Function::Translate => (3, 3),
         Function::GetProperty => (1, 3),
+        Function::Current => (0, 0),
+        Function::GenerateId => (0, 1),
+        Function::NodeSet
+        | Function::SystemProperty
+        | Function::KnowsElement
+        | Function::KnowsCall
+        | Function::UnparsedEntity
+        | Function::Id => (1, 1),
+        Function::Key => (2, 2),
+        Function::FormatNumber => (2, 3),
     };
     if (least..=most).contains(&arguments.len()) { Ok(()) } else { Err(format!("the function '{name}' has the wrong number of arguments")) }
 }
