@@ -333,7 +333,8 @@ impl Work<'_> {
             "xslt" => ("xslt", mediators::xslt::compile(self, element)),
             "fastXSLT" | "fasterXSLT" => ("fastXSLT", mediators::xslt::compile(self, element)),
             "class" => ("class", mediators::class::compile(self, element)),
-            "cache" => ("cache", unsupported::compile_cache(self, element)),
+            "throttle" => ("throttle", mediators::throttle::compile(self, element)),
+            "cache" => ("cache", mediators::cache::compile(self, element)),
             "builder" => {
                 self.note(element, "Bodies are read by their content type; builder classes are not needed.");
                 ("builder", Some(Action::Nothing))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::endpoint::Endpoint;
 use crate::expression::Text;
 use crate::mediators::aggregate::Aggregate;
+use crate::mediators::cache::Cache;
 use crate::mediators::call::CallOut;
 use crate::mediators::class::Own;
 use crate::mediators::enrich::Enrich;
@@ -18,6 +19,7 @@ use crate::mediators::property::SetProperty;
 use crate::mediators::route::{Filter, Switch};
 use crate::mediators::script::Script;
 use crate::mediators::template::CallTemplate;
+use crate::mediators::throttle::Throttle;
 use crate::mediators::xslt::Xslt;
 use crate::obstacle::Note;
 
@@ -100,6 +102,8 @@ impl Action {
             Self::Clone(clones) => clones.blocks.clone(),
             Self::Aggregate(aggregate) => vec![aggregate.then],
             Self::Call(call) => call.receive.into_iter().collect(),
+            Self::Throttle(throttle) => throttle.accepted.into_iter().chain(throttle.rejected).collect(),
+            Self::Cache(Cache::Finder(finder)) => finder.on_hit.into_iter().collect(),
             Self::Drop
             | Self::Respond
             | Self::Loopback
@@ -113,6 +117,7 @@ impl Action {
             | Self::Script(_)
             | Self::Xslt(_)
             | Self::Own(_)
+            | Self::Cache(Cache::Collector)
             | Self::Nothing => Vec::new(),
         }
     }
@@ -143,6 +148,8 @@ pub(crate) enum Action {
     Enrich(Box<Enrich>),
     Script(Script),
     Xslt(Box<Xslt>),
+    Throttle(Box<Throttle>),
+    Cache(Cache),
     Loop(Loop),
     Clone(Clones),
     /// Makes one message of what the copies before it brought.

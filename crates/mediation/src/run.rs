@@ -13,6 +13,8 @@ use crate::expression::Means;
 use crate::failure::Failure;
 use crate::limits::Limits;
 use crate::log::{Log, LogLine};
+use crate::mediators::cache::{self, Cache, Outcome};
+use crate::mediators::throttle::Verdict;
 use crate::message::{Direction, Fault, Headers, Message};
 use crate::program::{Action, BlockId, Program, Step};
 
@@ -180,6 +182,8 @@ impl Frame {
 enum Flow {
     Next,
     Enter(BlockId),
+    /// Runs a block in the place of all that was to follow.
+    Instead(BlockId),
     /// As [`Flow::Enter`], with parameters that were just given.
     EnterTemplate(BlockId),
     /// Runs copies or parts of the message, then goes on.
@@ -292,6 +296,11 @@ impl Run {
                     continue;
                 }
                 Ok(Flow::Enter(_) | Flow::EnterTemplate(_)) => Failure::new("Sequences are nested too deeply"),
+                Ok(Flow::Instead(block)) => {
+                    self.leave_all(message);
+                    self.stack.push(Frame::at(block));
+                    continue;
+                }
                 Ok(Flow::Copies(copies)) => match self.begin(copies, message) {
                     None => continue,
                     Some(end) => return Walked::Ended(end),
@@ -338,16 +347,21 @@ impl Run {
     /// Takes a fault to the nearest `onError`; without one it ends the run.
     fn caught(&mut self, fault: Fault, message: &mut Message) -> Option<End> {
         message.set_fault(&fault);
+        self.leave_all(message);
+        // A bound that is passed is passed for the handler too, but for a few steps to say so.
+        let Some(handler) = self.handlers.pop().filter(|_| self.steps <= self.limits.steps) else { return Some(End::Fault(fault)) };
+        self.stack.push(Frame::at(handler));
+        None
+    }
+
+    /// Lets go of all that was to follow; what handles failures of it stays.
+    fn leave_all(&mut self, message: &mut Message) {
         let program = Arc::clone(&self.program);
         let inner = self.stack.iter().filter_map(|frame| program.block(frame.block).and_then(|block| block.on_error));
         self.handlers.extend(inner);
         self.stack.clear();
         message.properties.leave_all_templates();
-        // A bound that is passed is passed for the handler too, but for a few steps to say so.
-        let Some(handler) = self.handlers.pop().filter(|_| self.steps <= self.limits.steps) else { return Some(End::Fault(fault)) };
         self.detached = true;
-        self.stack.push(Frame::at(handler));
-        None
     }
 
     fn step(&mut self, step: &Step, message: &mut Message) -> Result<Flow, Failure> {
@@ -415,6 +429,19 @@ impl Run {
                     Flow::End(End::Drop)
                 }
             }
+            Action::Throttle(throttle) => match throttle.admit(message) {
+                Verdict::Passed => Flow::Next,
+                Verdict::Accepted => throttle.accepted.map_or(Flow::Next, Flow::Enter),
+                Verdict::Rejected => throttle.rejected.map_or(Flow::End(End::Drop), Flow::Enter),
+            },
+            Action::Cache(Cache::Collector) => {
+                self.with_means(|means, _| cache::collect(message, means))?;
+                Flow::Next
+            }
+            Action::Cache(Cache::Finder(finder)) => match self.with_means(|means, _| finder.look(message, means))? {
+                Outcome::GoesOn => Flow::Next,
+                Outcome::Answered => finder.on_hit.map_or(Flow::End(End::Respond), Flow::Instead),
+            },
             Action::Xslt(xslt) => {
                 self.with_means(|means, log| xslt.run(message, means, log))?;
                 Flow::Next

@@ -171,8 +171,8 @@ impl CallOut {
             }
             return Ok(CallRequest { target, method: method.unwrap_or_else(|| "POST".to_owned()), headers, body: part.bytes() });
         }
-        message.payload.require()?;
         message.close_body(means.limits)?;
+        message.payload.require()?;
         let mut headers: Headers =
             message.headers.iter().filter(|(name, _)| !CONNECTION.iter().any(|own| own.eq_ignore_ascii_case(name))).collect();
         if let CallKind::Part { action: Some(action), .. } = &self.kind {

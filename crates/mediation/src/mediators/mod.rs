@@ -1,6 +1,7 @@
 //! The mediators: each file compiles one from its element and runs it over a message.
 
 pub(crate) mod aggregate;
+pub(crate) mod cache;
 pub(crate) mod call;
 pub(crate) mod class;
 pub(crate) mod enrich;
@@ -13,5 +14,6 @@ pub(crate) mod property;
 pub(crate) mod route;
 pub(crate) mod script;
 pub(crate) mod template;
+pub(crate) mod throttle;
 pub(crate) mod unsupported;
 pub(crate) mod xslt;

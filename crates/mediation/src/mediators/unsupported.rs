@@ -1,23 +1,7 @@
 //! Mediators that do not run here: why, and what to use instead.
 
 use crate::compile::Work;
-use crate::program::Action;
 use crate::xml::Element;
-
-/// A response cache: passing without one changes no answer, so the sequence runs and the difference is shown.
-pub(crate) fn compile_cache(work: &mut Work<'_>, element: &Element) -> Option<Action> {
-    if element.elements().any(|e| e.name == "onCacheHit" && e.elements().next().is_some()) {
-        work.obstacle(
-            element,
-            "onCacheHit",
-            "Mediators are to run when the cache has an answer, and the sequence has no cache here.",
-            "Switch response caching on in the API's settings, and move these mediators to the answer sequence.",
-        );
-        return None;
-    }
-    work.note(element, "The sequence keeps no answers; switch response caching on in the API's settings for that.");
-    Some(Action::Nothing)
-}
 
 /// Notes why a mediator does not run.
 pub(crate) fn explain(work: &mut Work<'_>, element: &Element) {
@@ -28,10 +12,6 @@ pub(crate) fn explain(work: &mut Work<'_>, element: &Element) {
         .unwrap_or_default()
         .to_owned();
     let (reason, suggestion) = match element.name.as_str() {
-        "throttle" => (
-            "Counting calls inside a sequence does not run here.",
-            "Make it a throttling policy: advanced for the API or resource, subscription or application for its callers.",
-        ),
         "smooks" => (
             "There is no engine for this transformation that is kept well enough to be exposed to callers' documents.",
             "Transform with <payloadFactory>, <enrich> or <script>, or let the backend transform.",

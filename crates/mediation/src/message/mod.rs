@@ -1,6 +1,7 @@
 //! The message that a sequence works on. The gateway fills it, runs programs over it and reads back what became of it.
 
 mod headers;
+mod held;
 mod payload;
 mod properties;
 
@@ -13,6 +14,7 @@ use crate::failure::Failure;
 use crate::limits::Limits;
 
 pub use headers::Headers;
+pub(crate) use held::{Held, Permit};
 pub(crate) use payload::{Envelope, Format, Media, SOAP11, SOAP12, bounds, fits, fits_json, in_utf8, mime, soap_format, text_element};
 pub use payload::{Payload, Rewritten};
 pub use properties::{Properties, Scope, Value, Xml};
@@ -76,6 +78,7 @@ pub struct Message {
     pub properties: Properties,
     /// The body.
     pub payload: Payload,
+    pub(crate) held: Held,
 }
 
 impl Message {
@@ -95,6 +98,7 @@ impl Message {
             status: None,
             properties: Properties::default(),
             payload: Payload::absent(),
+            held: Held::default(),
         }
     }
 
@@ -247,6 +251,7 @@ impl Message {
             status: self.status,
             properties: self.properties.clone(),
             payload: Payload::absent(),
+            held: self.held.clone(),
         }
     }
 }
