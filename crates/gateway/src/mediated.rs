@@ -47,7 +47,7 @@ pub(crate) struct Way<'c> {
 }
 
 /// An answer, from a backend or a sequence.
-type Answered = (Response<()>, Content);
+pub(crate) type Answered = (Response<()>, Content);
 
 /// Where a request goes.
 enum Goes {
@@ -77,23 +77,41 @@ impl Way<'_> {
             message.payload = Payload::unread();
         }
         let original = message.headers.clone();
-        let goes = match self.run_all(&self.programs.request, &mut message).await {
+        let ended = self.run_all(&self.programs.request, &mut message).await;
+        let sent = message.take_sent();
+        if !sent.is_empty() && !matches!(ended, Ended::Fault(_)) {
+            // Boxed, so that a call whose sequences send no copies carries no room for them.
+            return Box::pin(self.with_copies(call, message, &original, ended, sent, (body, held))).await;
+        }
+        self.onward(call, message, &original, ended, (body, held)).await
+    }
+
+    /// What becomes of a request whose sequences are through.
+    pub(crate) async fn onward(
+        &self,
+        call: &Call,
+        mut message: Message,
+        original: &Headers,
+        ended: Ended,
+        (body, held): (RequestBody, Option<Bytes>),
+    ) -> Result<Answered, Refusal> {
+        let goes = match ended {
             Ended::Continue | Ended::SendToBackend => Goes::ToBackend,
             Ended::Send(target) => Goes::To(target),
             Ended::Respond => Goes::Back { through_answer_sequences: false },
             Ended::Loopback => Goes::Back { through_answer_sequences: true },
             Ended::Drop => Goes::Nowhere,
-            Ended::Fault(fault) => return self.faulted(message, &original, fault).await,
+            Ended::Fault(fault) => return self.faulted(message, original, fault).await,
         };
         if message.direction == Direction::Response && matches!(goes, Goes::ToBackend) {
-            return self.own(&message, &original);
+            return self.own(&message, original);
         }
         match goes {
             Goes::Nowhere => Ok(nothing()),
-            Goes::Back { through_answer_sequences: false } => self.own(&message, &original),
+            Goes::Back { through_answer_sequences: false } => self.own(&message, original),
             Goes::Back { through_answer_sequences: true } => {
                 let status = message.status.unwrap_or(200);
-                let headers = set_by_sequence(&message.headers, &original);
+                let headers = set_by_sequence(&message.headers, original);
                 let payload = message.payload.bytes().or(held).map_or_else(Payload::absent, Payload::whole);
                 let bytes = payload.bytes();
                 message.begin_answer(status, headers, payload);
@@ -101,11 +119,11 @@ impl Way<'_> {
             }
             Goes::ToBackend => {
                 let body = outgoing(&message, held, body);
-                self.backend(call, message, &original, None, body).await
+                self.backend(call, message, original, None, body).await
             }
             Goes::To(target) => {
                 let body = outgoing(&message, held, body);
-                self.backend(call, message, &original, Some(target), body).await
+                self.backend(call, message, original, Some(target), body).await
             }
         }
     }
@@ -143,7 +161,7 @@ impl Way<'_> {
         message
     }
 
-    fn now(&self) -> Duration {
+    pub(crate) fn now(&self) -> Duration {
         Duration::from_millis(u64::try_from(self.gateway.clock.now().wall_ms).unwrap_or_default())
     }
 
@@ -201,13 +219,15 @@ impl Way<'_> {
                     End::Drop => return Ended::Drop,
                     End::Loopback => return Ended::Loopback,
                     End::Fault(fault) => return Ended::Fault(fault),
+                    // Only answers to copies end so, which do not come this way.
+                    End::Several(_) => return Ended::Drop,
                 }
             }
         }
         Ended::Continue
     }
 
-    fn log(&self, lines: &[mediation::LogLine]) {
+    pub(crate) fn log(&self, lines: &[mediation::LogLine]) {
         let api = &*self.api.name;
         for line in lines {
             match line.level {
@@ -221,7 +241,7 @@ impl Way<'_> {
     }
 
     /// A call that a sequence wants made.
-    async fn call_out(&self, wanted: CallRequest) -> Result<mediation::Answer, Fault> {
+    pub(crate) async fn call_out(&self, wanted: CallRequest) -> Result<mediation::Answer, Fault> {
         let elsewhere = wanted.target.as_ref().map(addressed).transpose()?;
         let backends = elsewhere.as_ref().unwrap_or(self.backends);
         let method = Method::from_bytes(wanted.method.as_bytes()).map_err(|_| wrong(&format!("'{}' is no verb", wanted.method)))?;
@@ -337,9 +357,19 @@ impl Way<'_> {
     }
 
     /// Takes an answer through the answer sequences. `content` is its body where no sequence makes another.
-    async fn answer(&self, mut message: Message, content: Content) -> Result<Answered, Refusal> {
+    async fn answer(&self, message: Message, content: Content) -> Result<Answered, Refusal> {
+        self.answer_through(&self.programs.response, message, content).await
+    }
+
+    /// The same, through those that are left.
+    pub(crate) async fn answer_through(
+        &self,
+        programs: &[Arc<Program>],
+        mut message: Message,
+        content: Content,
+    ) -> Result<Answered, Refusal> {
         message.now = self.now();
-        match self.run_all(&self.programs.response, &mut message).await {
+        match self.run_all(programs, &mut message).await {
             Ended::Drop => Ok(nothing()),
             Ended::Fault(fault) => self.faulted(message, &Headers::new(), fault).await,
             _ => {
@@ -370,7 +400,7 @@ impl Way<'_> {
     }
 
     /// What the fault sequence makes of a fault; without one, the gateway's own answer.
-    async fn faulted(&self, mut message: Message, original: &Headers, fault: Fault) -> Result<Answered, Refusal> {
+    pub(crate) async fn faulted(&self, mut message: Message, original: &Headers, fault: Fault) -> Result<Answered, Refusal> {
         tracing::warn!(target: "mediation", api = &*self.api.name, code = fault.code, detail = fault.detail, "{}", fault.message);
         let Some(program) = &self.programs.fault else { return Err(refused(&fault)) };
         message.set_fault(&fault);
@@ -443,7 +473,7 @@ impl NotWhole {
 }
 
 /// How the sequences of one direction ended, calls made.
-enum Ended {
+pub(crate) enum Ended {
     Continue,
     Respond,
     Send(Target),
@@ -539,7 +569,7 @@ fn response(status: StatusCode, headers: HeaderMap, content: Content) -> Answere
 }
 
 /// What a waiting client gets where nothing more happens.
-fn nothing() -> Answered {
+pub(crate) fn nothing() -> Answered {
     response(StatusCode::ACCEPTED, HeaderMap::new(), Content::Empty)
 }
 

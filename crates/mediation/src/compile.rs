@@ -190,8 +190,8 @@ impl Work<'_> {
         }
     }
 
-    /// Whether one of these blocks, or what they run in turn, makes a call outside.
-    pub(crate) fn calls(&self, blocks: &[BlockId]) -> bool {
+    /// Whether one of these blocks, or what they run in turn, does such a thing.
+    pub(crate) fn reaches(&self, blocks: &[BlockId], is: impl Fn(&Action) -> bool) -> bool {
         let mut seen = BTreeSet::new();
         let mut open = blocks.to_vec();
         while let Some(id) = open.pop() {
@@ -199,13 +199,45 @@ impl Work<'_> {
                 continue;
             }
             for step in self.blocks.get(id.0).map(|block| block.steps.as_slice()).unwrap_or_default() {
-                if matches!(step.action, Action::Call(_)) {
+                if is(&step.action) {
                     return true;
                 }
                 open.extend(step.action.blocks());
             }
         }
         false
+    }
+
+    /// Whether what these blocks run comes to an `aggregate` that no copies of its own are brought together by.
+    pub(crate) fn gathers(&self, blocks: &[BlockId]) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut open = blocks.to_vec();
+        while let Some(id) = open.pop() {
+            if !seen.insert(id.0) {
+                continue;
+            }
+            let steps = self.blocks.get(id.0).map(|block| block.steps.as_slice()).unwrap_or_default();
+            let taken: Vec<usize> = steps.iter().filter_map(|step| step.action.gathered_at()).collect();
+            for (at, step) in steps.iter().enumerate() {
+                match &step.action {
+                    Action::Aggregate(_) if !taken.contains(&at) => return true,
+                    Action::Aggregate(_) | Action::Loop(_) | Action::Clone(_) => {}
+                    action => open.extend(action.blocks()),
+                }
+            }
+        }
+        false
+    }
+
+    /// A block of steps that an element means.
+    pub(crate) fn block_of(&mut self, element: &Element, actions: Vec<(&'static str, Action)>) -> BlockId {
+        let id = self.open_block();
+        let file = Arc::clone(&self.file);
+        let step = |(mediator, action)| Step { file: Arc::clone(&file), line: element.line, mediator, action };
+        if let Some(block) = self.blocks.get_mut(id.0) {
+            block.steps = actions.into_iter().map(step).collect();
+        }
+        id
     }
 
     /// A block that does nothing.

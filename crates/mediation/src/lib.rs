@@ -72,6 +72,6 @@ pub use log::{LogLevel, LogLine};
 pub use message::{Direction, Fault, Headers, Message, Payload, Properties, Rewritten, Scope, UNREADABLE_BODY, Value, Xml};
 pub use obstacle::{Note, Obstacle};
 pub use program::{BodyUse, Program};
-pub use run::{Answer, Call, CallRequest, End, Ran, Suspended};
+pub use run::{Answer, Call, CallRequest, End, Ran, Sent, Suspended};
 pub use sequence::{Branch, Mediator, Sequence, SequenceFault, parse};
 pub use xml::{Attribute, Element, MAX_DEPTH, MAX_ELEMENTS, MAX_XML_BYTES, Node, XmlFault};

@@ -90,6 +90,15 @@ pub(crate) struct Step {
 }
 
 impl Action {
+    /// Step of the same block that brings copies together which this one makes.
+    pub(crate) fn gathered_at(&self) -> Option<usize> {
+        match self {
+            Self::Loop(looped) => looped.gathered_at,
+            Self::Clone(clones) => clones.gathered_at,
+            _ => None,
+        }
+    }
+
     /// Blocks that may run because of it.
     pub(crate) fn blocks(&self) -> Vec<BlockId> {
         match self {

@@ -6,7 +6,7 @@ mod copies;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use copies::{COPY_SENT, Copies, UnderWay};
+use copies::{Copies, UnderWay};
 
 use crate::endpoint::{Endpoint, Target, absolute_to};
 use crate::expression::Means;
@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::limits::Limits;
 use crate::log::{Log, LogLine};
 use crate::mediators::cache::{self, Cache, Outcome};
+use crate::mediators::call;
 use crate::mediators::throttle::Verdict;
 use crate::message::{Direction, Fault, Headers, Message};
 use crate::program::{Action, BlockId, Program, Step};
@@ -46,6 +47,19 @@ pub enum End {
     Call(Box<Call>),
     /// A mediator failed and no `onError` was there: run the API's fault sequence. [`Message::set_fault`] is done.
     Fault(Fault),
+    /// Of [`Program::gather`] only: nothing brought the answers together, and these came through to the end, the first first.
+    Several(Vec<Message>),
+}
+
+/// A copy of the message that was sent off.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// What to send.
+    pub request: CallRequest,
+    /// The copy without its body, for the answer to become: [`Message::begin_answer`].
+    pub message: Message,
+    /// Its answer matters to somebody; one that was sent `OUT_ONLY` is thrown away.
+    pub awaited: bool,
 }
 
 /// An outside call.
@@ -125,12 +139,36 @@ impl Suspended {
 impl Program {
     /// Runs it. `message` is changed in place.
     pub fn run(self: &Arc<Self>, message: &mut Message, limits: &Limits) -> Ran {
-        let content_type = message.content_type().map(str::to_owned);
-        message.payload.fix_type(content_type.as_deref());
-        message.properties.leave_all_templates();
-        let run = Run {
-            program: Arc::clone(self),
-            stack: vec![Frame::at(self.entry)],
+        message.open_way();
+        let mut run = Run::new(self, limits);
+        run.stack.push(Frame::at(self.entry));
+        run.go(message)
+    }
+
+    /// Runs it, an answer sequence, for the answers to copies of one request. An `aggregate` in it brings them together, and what follows
+    /// runs for the whole, which becomes `message`. The first that answers by itself is the answer.
+    pub fn gather(self: &Arc<Self>, answers: Vec<Message>, message: &mut Message, limits: &Limits) -> Ran {
+        let mut run = Run::new(self, limits);
+        match run.begin(Copies::given(answers, self.entry), message) {
+            None => run.go(message),
+            Some(end) => run.ended(end, message),
+        }
+    }
+}
+
+impl Message {
+    fn open_way(&mut self) {
+        let content_type = self.content_type().map(str::to_owned);
+        self.payload.fix_type(content_type.as_deref());
+        self.properties.leave_all_templates();
+    }
+}
+
+impl Run {
+    fn new(program: &Arc<Program>, limits: &Limits) -> Self {
+        Self {
+            program: Arc::clone(program),
+            stack: Vec::new(),
             handlers: Vec::new(),
             detached: false,
             steps: 0,
@@ -140,8 +178,8 @@ impl Program {
             sent: None,
             calls: 0,
             copies: Vec::new(),
-        };
-        run.go(message)
+            scattered: Vec::new(),
+        }
     }
 }
 
@@ -162,6 +200,8 @@ struct Run {
     calls: u32,
     /// Copies that run in the place of their message, the innermost last.
     copies: Vec<UnderWay>,
+    /// Copies that were sent off.
+    scattered: Vec<Sent>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -204,6 +244,7 @@ fn placed(failure: Failure, step: &Step) -> Fault {
 
 impl Run {
     fn ended(self, end: End, message: &mut Message) -> Ran {
+        let scattered = self.scattered;
         // What was sent stays as it was sent; nothing after it can call it back but a fault.
         let end = match (end, self.sent) {
             (End::Continue | End::Drop | End::Respond | End::SendToBackend | End::Loopback, Some((sent, how))) => {
@@ -212,6 +253,7 @@ impl Run {
             }
             (end, _) => end,
         };
+        message.held.sent = scattered;
         Ran { end, log: self.log.lines }
     }
 
@@ -230,7 +272,7 @@ impl Run {
         match self.walk(message) {
             Walked::Ended(end) => {
                 let end = match end {
-                    End::Call(_) | End::Fault(_) => end,
+                    End::Call(_) | End::Fault(_) | End::Several(_) => end,
                     // The body is only made into bytes once, when all is done.
                     end => match message.close_body(&self.limits) {
                         Ok(()) => end,
@@ -309,7 +351,14 @@ impl Run {
                     None => continue,
                     Some(end) => return Walked::Ended(end),
                 },
-                Ok(Flow::Sent(_)) if !self.copies.is_empty() => Failure::new(COPY_SENT),
+                Ok(Flow::Sent(end)) if !self.copies.is_empty() => match self.send_off(end, message) {
+                    Ok(None) => continue,
+                    Ok(Some(end)) => match self.after(end, message) {
+                        None => continue,
+                        Some(end) => return Walked::Ended(end),
+                    },
+                    Err(failure) => failure,
+                },
                 Ok(Flow::Sent(end)) => match self.keep(&program, message, end) {
                     Ok(None) => continue,
                     Ok(Some(end)) => return Walked::Ended(end),
@@ -323,6 +372,29 @@ impl Run {
                 return Walked::Ended(end);
             }
         }
+    }
+
+    /// Puts a copy that was sent off by. `Some` when it is an answer, which ends its way.
+    fn send_off(&mut self, end: End, message: &mut Message) -> Result<Option<End>, Failure> {
+        let target = match end {
+            End::Send(target) => Some(target),
+            End::SendToBackend => None,
+            other => return Ok(Some(other)),
+        };
+        if self.calls >= self.limits.calls {
+            return Err(Failure::new("The sequence made too many calls"));
+        }
+        self.calls += 1;
+        let request = call::whole_request(target, message, &self.limits)?;
+        let bytes = |sent: &Sent| sent.request.body.as_ref().map_or(0, Bytes::len);
+        let all = self.scattered.iter().map(bytes).sum::<usize>() + request.body.as_ref().map_or(0, Bytes::len);
+        if all > self.limits.body_bytes {
+            return Err(Failure::new("The sequence made too long a body"));
+        }
+        let only_out =
+            message.properties.get(crate::Scope::Default, "OUT_ONLY").is_some_and(|v| v.to_string().eq_ignore_ascii_case("true"));
+        self.scattered.push(Sent { request, message: message.without_body(), awaited: !only_out });
+        Ok(None)
     }
 
     /// Keeps a message that was sent, if anything but dropping follows. `Some` when nothing does.
@@ -456,6 +528,8 @@ impl Run {
             },
             Action::Loop(looped) => Flow::Copies(self.parts(looped, message)?),
             Action::Clone(clones) => Flow::Copies(Copies::of(clones)),
+            // A message that is no copy has nothing to wait for, and goes on as it did.
+            Action::Aggregate(_) if self.copies.is_empty() => Flow::Next,
             Action::Aggregate(aggregate) => {
                 self.gather(aggregate, message)?;
                 Flow::End(End::Drop)

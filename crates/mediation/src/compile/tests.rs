@@ -27,10 +27,6 @@ fn what_cannot_run_is_named_with_its_place() {
         ),
         ("<throttle id='A'/>", "2 throttle : A throttle needs a policy."),
         ("<call-template target='none'/>", "2 call-template none: No template of this name was found."),
-        (
-            "<aggregate><onComplete expression='//a'/></aggregate>",
-            "2 aggregate : There are no copies in this sequence whose answers it could bring together.",
-        ),
         ("<aggregate/>", "2 aggregate : An aggregate needs an onComplete."),
         (
             "<iterate expression='//a'><target><sequence><call/></sequence></target></iterate>",
@@ -99,8 +95,12 @@ fn what_cannot_run_is_named_with_its_place() {
             "2 script : The script calls mc.getEnvironment, which reaches into the old product.",
         ),
         (
-            "<iterate expression='//a'><target><sequence><send/></sequence></target></iterate>",
-            "2 iterate send: Copies of a message are sent off, and their answers come one by one to the answer sequence, which does not run here.",
+            "<iterate expression='//a'><target><sequence><respond/></sequence></target></iterate>",
+            "2 iterate respond: A copy of the message answers the client by itself, and the others are to go on.",
+        ),
+        (
+            "<foreach expression='//a'><sequence><send/></sequence></foreach>",
+            "2 foreach send: What comes of each part goes back to its place, and is not to be sent.",
         ),
         ("<enrich><source type='body'/></enrich>", "2 enrich : An enrich needs a source and a target."),
         ("<makefault version='soap11'><code value='x'/></makefault>", "2 makefault : A SOAP fault needs a code and a reason."),
@@ -157,8 +157,7 @@ fn what_is_no_sequence_is_an_obstacle() {
 
 #[test]
 fn what_tidegate_does_itself_is_a_note() {
-    let text =
-        "<sequence><class name='org.wso2.carbon.apimgt.usage.publisher.APIMgtFaultHandler'/><builder/></sequence>";
+    let text = "<sequence><class name='org.wso2.carbon.apimgt.usage.publisher.APIMgtFaultHandler'/><builder/></sequence>";
     let program = compile(&Source::new("s.xml", text), &Library::new()).unwrap();
     let notes: Vec<String> = program.notes().iter().map(ToString::to_string).collect();
     assert_eq!(notes.len(), 2);

@@ -12,6 +12,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::failure::Failure;
 use crate::limits::Limits;
+use crate::run::Sent;
 
 pub use headers::Headers;
 pub(crate) use held::{Held, Permit};
@@ -119,6 +120,13 @@ impl Message {
         self.properties.set(Scope::Default, "ERROR_MESSAGE", fault.message.as_str());
         self.properties.set(Scope::Default, "ERROR_DETAIL", fault.detail.as_str());
         self.properties.set(Scope::Default, "ERROR_EXCEPTION", fault.message.as_str());
+    }
+
+    /// Copies that the program which just ended sent off, to be sent whatever became of the message itself. When nothing became of it
+    /// ([`End::Drop`](crate::End::Drop)), the answers to these go through the answer sequences: [`Program::gather`](crate::Program::gather).
+    #[must_use]
+    pub fn take_sent(&mut self) -> Vec<Sent> {
+        std::mem::take(&mut self.held.sent)
     }
 
     /// Content type of the body as it stands.
@@ -251,7 +259,7 @@ impl Message {
             status: self.status,
             properties: self.properties.clone(),
             payload: Payload::absent(),
-            held: self.held.clone(),
+            held: Held { sent: Vec::new(), ..self.held.clone() },
         }
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::message::Scope;
-use crate::{Library, Rewritten, Source, Value, compile};
+use crate::{Library, Payload, Rewritten, Source, Value, compile};
 
 fn program(sequence: &str, library: &Library) -> Arc<Program> {
     let source = Source::new("s.xml", sequence);
