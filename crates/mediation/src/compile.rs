@@ -362,6 +362,7 @@ impl Work<'_> {
             "clone" => ("clone", mediators::loops::compile_clone(self, element)),
             "call-template" => ("call-template", mediators::template::compile(self, element)),
             "aggregate" => ("aggregate", mediators::aggregate::compile(self, element)),
+            "validate" => ("validate", mediators::validate::compile(self, element)),
             "xslt" => ("xslt", mediators::xslt::compile(self, element)),
             "fastXSLT" | "fasterXSLT" => ("fastXSLT", mediators::xslt::compile(self, element)),
             "class" => ("class", mediators::class::compile(self, element)),

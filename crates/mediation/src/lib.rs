@@ -66,7 +66,7 @@ pub use endpoint::{StandIn, Target};
 pub use findings::{Finding, KNOWN_MEDIATORS, Standing, findings};
 pub use hash::normalised_hash;
 pub use json::{Json, JsonFault};
-pub use library::{Dialect, Library, Source};
+pub use library::{Dialect, Library, Source, beside};
 pub use limits::Limits;
 pub use log::{LogLevel, LogLine};
 pub use message::{Direction, Fault, Headers, Message, Payload, Properties, Rewritten, Scope, UNREADABLE_BODY, Value, Xml};

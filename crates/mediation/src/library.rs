@@ -141,6 +141,21 @@ impl Library {
     }
 }
 
+/// Key of what lies at a path beside the document of a key.
+#[must_use]
+pub fn beside(key: &str, path: &str) -> Option<String> {
+    let (folder, _) = key.rsplit_once('/')?;
+    let mut parts: Vec<&str> = folder.split('/').collect();
+    for part in path.split('/') {
+        match part {
+            "." | "" => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
 fn template_name(document: &str) -> Option<String> {
     xml::read(document).ok().filter(|root| root.name == "template")?.attribute("name").map(|name| name.trim().to_owned())
 }

@@ -20,6 +20,7 @@ use crate::mediators::route::{Filter, Switch};
 use crate::mediators::script::Script;
 use crate::mediators::template::CallTemplate;
 use crate::mediators::throttle::Throttle;
+use crate::mediators::validate::Validate;
 use crate::mediators::xslt::Xslt;
 use crate::obstacle::Note;
 
@@ -110,6 +111,7 @@ impl Action {
             Self::Loop(looped) => vec![looped.block],
             Self::Clone(clones) => clones.blocks.clone(),
             Self::Aggregate(aggregate) => vec![aggregate.then],
+            Self::Validate(validate) => vec![validate.on_fail],
             Self::Call(call) => call.receive.into_iter().collect(),
             Self::Throttle(throttle) => throttle.accepted.into_iter().chain(throttle.rejected).collect(),
             Self::Cache(Cache::Finder(finder)) => finder.on_hit.into_iter().collect(),
@@ -157,6 +159,7 @@ pub(crate) enum Action {
     Enrich(Box<Enrich>),
     Script(Script),
     Xslt(Box<Xslt>),
+    Validate(Box<Validate>),
     Throttle(Box<Throttle>),
     Cache(Cache),
     Loop(Loop),

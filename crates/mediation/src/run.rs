@@ -501,6 +501,13 @@ impl Run {
                     Flow::End(End::Drop)
                 }
             }
+            Action::Validate(validate) => {
+                if self.with_means(|means, _| validate.fits(message, means))? {
+                    Flow::Next
+                } else {
+                    Flow::Enter(validate.on_fail)
+                }
+            }
             Action::Throttle(throttle) => match throttle.admit(message) {
                 Verdict::Passed => Flow::Next,
                 Verdict::Accepted => throttle.accepted.map_or(Flow::Next, Flow::Enter),

@@ -63,6 +63,8 @@ const ONLY_BY: &[(&str, &[&str])] = &[
     ("fancy-regex", &["mediation"]),
     ("rquickjs", &["mediation"]),
     ("stacker", &["mediation"]),
+    ("jsonschema", &["mediation"]),
+    ("uppsala", &["mediation"]),
     ("reqwest", &["publisher", "upgrade", "testkit", "xtask"]),
     ("axum", &["rest", "keys", "publisher", "portal", "admin", "server"]),
 ];

@@ -16,4 +16,5 @@ pub(crate) mod script;
 pub(crate) mod template;
 pub(crate) mod throttle;
 pub(crate) mod unsupported;
+pub(crate) mod validate;
 pub(crate) mod xslt;

@@ -17,10 +17,6 @@ pub(crate) fn explain(work: &mut Work<'_>, element: &Element) {
             "Transform with <payloadFactory>, <enrich> or <script>, or let the backend transform.",
         ),
         "xquery" => ("XQuery does not run here.", "Use <payloadFactory>, <enrich> or <script>."),
-        "validate" => (
-            "Bodies are not checked against a schema inside a sequence.",
-            "Switch schema validation on for the API, which checks bodies against its OpenAPI definition; for XML check in the backend.",
-        ),
         "datamapper" | "jsontransform" => {
             ("The mapping's own language does not run here.", "Write the mapping as <payloadFactory> or <script>.")
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::compile::Work;
 use crate::expression::{Expression, Means, Text, find};
 use crate::failure::Failure;
-use crate::library::{Library, Source};
+use crate::library::{self, Library, Source};
 use crate::log::{Log, LogLevel};
 use crate::message::{Envelope, Message, Scope, Value, Xml, bounds, soap_format, text_element};
 use crate::program::Action;
@@ -127,7 +127,7 @@ fn stylesheet(work: &mut Work<'_>, element: &Element, key: &str, source: &Source
     let library = work.library;
     let finder = |href: &str, by: &str| {
         let named = resources.get(href).copied();
-        let beside = by.rsplit_once('/').map(|(folder, _)| joined(folder, href));
+        let beside = library::beside(by, href);
         named.map(str::to_owned).into_iter().chain([href.to_owned()]).chain(beside).find_map(|key| found(library, key))
     };
     xslt::read(work, element, key, source, &finder)
@@ -135,19 +135,6 @@ fn stylesheet(work: &mut Work<'_>, element: &Element, key: &str, source: &Source
 
 fn found(library: &Library, key: String) -> Option<(String, Source)> {
     library.entry(&key).cloned().map(|source| (key, source))
-}
-
-/// A path beside the documents of a folder.
-fn joined(folder: &str, href: &str) -> String {
-    let mut parts: Vec<&str> = folder.split('/').collect();
-    for part in href.split('/') {
-        match part {
-            "." | "" => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    parts.join("/")
 }
 
 impl Xslt {

@@ -151,7 +151,7 @@ pub(super) fn want_what_is_referred_to(desk: &mut Desk<'_>, all: &mut Sequences)
         let (tenant, by, own) = (candidate.stored.tenant, candidate.key.clone(), candidate.stored.name.clone());
         let text = decoded(candidate.stored.content.expose());
         // What stylesheets and schemas import is named by the path beside them.
-        let beside = imported(&text).filter_map(|href| beside(&own, href)).collect::<Vec<_>>();
+        let beside = imported(&text).filter(|_| is_registry_key(&own)).filter_map(|href| mediation::beside(&own, href)).collect::<Vec<_>>();
         for name in quoted(&text).chain(beside.iter().map(String::as_str)) {
             let named = (tenant, name.to_owned());
             for other in by_name.remove(&named).unwrap_or_default() {
@@ -200,18 +200,4 @@ fn imported(text: &str) -> impl Iterator<Item = &str> {
     quoted(text).filter(move |word| {
         imports && !word.contains(':') && [".xsl", ".xslt", ".xsd"].iter().any(|end| word.to_ascii_lowercase().ends_with(end))
     })
-}
-
-/// Key of what lies at a path beside a resource of the registry.
-fn beside(key: &str, href: &str) -> Option<String> {
-    let (folder, _) = Some(key).filter(|key| is_registry_key(key))?.rsplit_once('/')?;
-    let mut parts: Vec<&str> = folder.split('/').collect();
-    for part in href.split('/') {
-        match part {
-            "." | "" => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
 }
