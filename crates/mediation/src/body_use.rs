@@ -87,6 +87,7 @@ fn action(program: &Program, action: &Action, open: &mut Vec<BlockId>) -> Ways {
         Action::Payload(factory) => Ways { reads: factory.reads_body(), writes: true, surely: true },
         Action::MakeFault(fault) => Ways { reads: fault.reads_body(), writes: true, surely: true },
         Action::Enrich(enrich) => Ways { reads: enrich.reads_body(), writes: enrich.writes_body(), surely: false },
+        Action::Rewrite(rewrite) => plain(rewrite.reads_body()),
         Action::Validate(validate) => either([block(program, validate.on_fail, open), Ways::default()], true),
         Action::Throttle(throttle) => {
             let way = |id: Option<BlockId>, open: &mut Vec<BlockId>| id.map(|id| block(program, id, open)).unwrap_or_default();

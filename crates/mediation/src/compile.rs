@@ -362,6 +362,8 @@ impl Work<'_> {
             "clone" => ("clone", mediators::loops::compile_clone(self, element)),
             "call-template" => ("call-template", mediators::template::compile(self, element)),
             "aggregate" => ("aggregate", mediators::aggregate::compile(self, element)),
+            "rewrite" => ("rewrite", mediators::rewrite::compile(self, element)),
+            "conditionalRouter" => ("conditionalRouter", mediators::route::compile_router(self, element)),
             "validate" => ("validate", mediators::validate::compile(self, element)),
             "xslt" => ("xslt", mediators::xslt::compile(self, element)),
             "fastXSLT" | "fasterXSLT" => ("fastXSLT", mediators::xslt::compile(self, element)),

@@ -16,6 +16,7 @@ use crate::mediators::loops::{Clones, Loop};
 use crate::mediators::make_fault::MakeFault;
 use crate::mediators::payload_factory::PayloadFactory;
 use crate::mediators::property::SetProperty;
+use crate::mediators::rewrite::Rewrite;
 use crate::mediators::route::{Filter, Switch};
 use crate::mediators::script::Script;
 use crate::mediators::template::CallTemplate;
@@ -127,6 +128,7 @@ impl Action {
             | Self::Enrich(_)
             | Self::Script(_)
             | Self::Xslt(_)
+            | Self::Rewrite(_)
             | Self::Own(_)
             | Self::Cache(Cache::Collector)
             | Self::Nothing => Vec::new(),
@@ -159,6 +161,7 @@ pub(crate) enum Action {
     Enrich(Box<Enrich>),
     Script(Script),
     Xslt(Box<Xslt>),
+    Rewrite(Box<Rewrite>),
     Validate(Box<Validate>),
     Throttle(Box<Throttle>),
     Cache(Cache),

@@ -501,6 +501,10 @@ impl Run {
                     Flow::End(End::Drop)
                 }
             }
+            Action::Rewrite(rewrite) => {
+                self.with_means(|means, _| rewrite.run(message, means))?;
+                Flow::Next
+            }
             Action::Validate(validate) => {
                 if self.with_means(|means, _| validate.fits(message, means))? {
                     Flow::Next

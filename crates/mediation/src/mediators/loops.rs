@@ -77,7 +77,7 @@ pub(crate) fn compile_foreach(work: &mut Work<'_>, element: &Element) -> Option<
 }
 
 /// What a copy runs: a sequence, and where it is sent after that.
-fn target(work: &mut Work<'_>, target: &Element) -> Option<BlockId> {
+pub(crate) fn target(work: &mut Work<'_>, target: &Element) -> Option<BlockId> {
     if let Some(to) = target.attribute("to") {
         work.obstacle(target, to, "The target names an address by 'to'.", "Write an <endpoint> with the address into the target.");
         return None;

@@ -30,16 +30,12 @@ pub(crate) fn explain(work: &mut Work<'_>, element: &Element) {
             "Sequences do not publish events here.",
             "Tidegate records every call; for events of your own <call> a service that takes them.",
         ),
-        "rewrite" => (
-            "Rules of the rewrite mediator do not run here.",
-            "Set the axis2 property REST_URL_POSTFIX or the header To from an expression.",
-        ),
         "entitlementService" => {
             ("There is no entitlement service (XACML) here.", "Protect the resource with scopes, or <call> the service.")
         }
         "oauthService" => ("Tokens are checked before sequences run.", "Take the mediator out: the API's own security does this."),
         "ntlm" => ("NTLM towards backends does not run here.", "Put a proxy that speaks NTLM in front of the backend."),
-        "router" | "conditionalRouter" => ("Routers do not run here.", "Use <switch> or <filter>."),
+        "router" => ("Routers do not run here.", "Use <switch> or <filter>."),
         "ejb" | "bean" | "pojoCommand" | "annotatedCommand" | "spring" => (
             "The mediator is Java code, which does not run here.",
             "Write what it does as mediators or a <script>, or move it into a service that the sequence calls.",

@@ -926,3 +926,32 @@ fn templates_run_with_their_parameters() {
     assert!(matches!(run(text, &mut broken), End::Drop));
     assert_eq!(property(&broken, "p"), "()");
 }
+
+#[test]
+fn a_conditional_router_takes_the_routes_that_hold() {
+    let library = Library::new().with_sequence("b", Source::new("b.xml", sequence("<property name='b' value='1'/>")));
+    let route = |attributes: &str, value: &str, target: &str| {
+        format!(
+            "<conditionalRoute {attributes}><condition><equal type='header' source='X' value='{value}'/></condition>{target}</conditionalRoute>"
+        )
+    };
+    let routes = [
+        route("breakRoute='false'", "1", "<target><sequence><property name='a' value='1'/></sequence></target>"),
+        route("", "1", "<target sequence='b'/>"),
+        route("", "1", "<target><sequence><property name='c' value='1'/></sequence></target>"),
+    ]
+    .concat();
+    for (continues, header, seen, ends) in
+        [("true", "1", "11--", "Continue"), ("true", "2", "----", "Continue"), ("false", "1", "11--", "Drop")]
+    {
+        let inner =
+            format!("<conditionalRouter continueAfter='{continues}'>{routes}</conditionalRouter><property name='d' value='{header}'/>");
+        let mut one = message("", "");
+        one.headers.set("X", header);
+        let ran = program(&sequence(&inner), &library).run(&mut one, &Limits::default());
+        assert!(format!("{:?}", ran.end).starts_with(ends), "{:?}", ran.end);
+        let got: String = ["a", "b", "c"].map(|name| if property(&one, name) == "1" { '1' } else { '-' }).iter().collect();
+        assert_eq!(got, seen[..3], "{continues} {header}");
+        assert_eq!(property(&one, "d") == header, continues == "true");
+    }
+}
