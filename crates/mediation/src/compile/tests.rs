@@ -76,11 +76,21 @@ fn what_cannot_run_is_named_with_its_place() {
             "2 payloadFactory freemarker: Templates in FreeMarker do not run here.",
         ),
         ("<script language='groovy'>1</script>", "2 script groovy: Only JavaScript runs here."),
-        ("<script language='js'>importPackage(java.util);</script>", "2 script : The script uses Java classes, which do not run here."),
-        ("<script language='js'>var x = new java.util.Date();</script>", "2 script : The script uses Java classes, which do not run here."),
+        (
+            "<script language='js'>importPackage(java.util);</script>",
+            "2 script : The script uses Java classes, which do not run here (line 1 of the script).",
+        ),
+        (
+            "<script language='js'>var x = new java.util.Date();</script>",
+            "2 script : The script uses Java classes, which do not run here (line 1 of the script).",
+        ),
+        (
+            "<script language='js'>/* one\ntwo */ var a = 1; // java.util.Date\nvar s = mc.getPayloadXML().price;</script>",
+            "2 script : The script walks through XML as code (E4X), which only the old engine knew (line 3 of the script).",
+        ),
         (
             "<script language='js'>var s = mc.getPayloadXML()..symbol;</script>",
-            "2 script : The script walks through XML as code (E4X), which only the old engine knew.",
+            "2 script : The script walks through XML as code (E4X), which only the old engine knew (line 1 of the script).",
         ),
         (
             "<script language='js'><![CDATA[mc.setPayloadXML(<a>{1}</a>);]]></script>",
@@ -88,7 +98,7 @@ fn what_cannot_run_is_named_with_its_place() {
         ),
         (
             "<script language='js'>if (mc.getProperty('a').length() > 3) { print(1); }</script>",
-            "2 script : The script asks a text for its length or letters as Java does.",
+            "2 script : The script asks a text for its length or letters as Java does (line 1 of the script).",
         ),
         (
             "<script language='js'>mc.getEnvironment().x();</script>",

@@ -1,7 +1,9 @@
 //! The message that a sequence works on. The gateway fills it, runs programs over it and reads back what became of it.
 
+mod envelope;
 mod headers;
 mod held;
+mod media;
 mod payload;
 mod properties;
 
@@ -14,10 +16,12 @@ use crate::failure::Failure;
 use crate::limits::Limits;
 use crate::run::Sent;
 
+pub(crate) use envelope::{Envelope, Format, SOAP11, SOAP12, soap_format, text_element};
 pub use headers::Headers;
 pub(crate) use held::{Held, Permit};
-pub(crate) use payload::{Envelope, Format, Media, SOAP11, SOAP12, bounds, fits, fits_json, in_utf8, mime, soap_format, text_element};
+pub(crate) use media::{Media, in_utf8, mime};
 pub use payload::{Payload, Rewritten};
+pub(crate) use payload::{bounds, fits, fits_json};
 pub use properties::{Properties, Scope, Value, Xml};
 
 /// What cannot stand in an address; everything else stays as the sequence wrote it.

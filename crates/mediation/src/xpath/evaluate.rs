@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::{Arc, LazyLock};
 
-use super::{Axis, Calculation, Comparison, Expression, QName, Start, Step, Test, Variable, functions};
+use super::found::Found;
+use super::{Axis, Calculation, Comparison, Expression, QName, Start, Step, Variable, functions};
 use crate::json::Json;
 use crate::message::{Scope, Value};
 use crate::tree::{Kind, NodeId, Tree};
@@ -60,92 +61,6 @@ pub(crate) struct At {
     pub(crate) id: NodeId,
     /// One of its attributes.
     pub(crate) attribute: Option<u16>,
-}
-
-/// What an expression found.
-#[derive(Debug, Clone)]
-pub(crate) enum Found {
-    /// Nodes in document order, and the trees they are of; the envelope first.
-    Nodes(Vec<At>, Vec<Arc<Tree>>),
-    Text(String),
-    Number(f64),
-    Integer(i64),
-    Bool(bool),
-    Json(Json),
-    /// A property that is not set.
-    Nothing,
-}
-
-impl Found {
-    /// As the old product made text of it: `None` for a property that is not set. A single element gives its own text, or itself as XML
-    /// when it has none; several give their XML. A number reads as Java prints a double.
-    pub(crate) fn text(&self) -> Option<String> {
-        match self {
-            Self::Nodes(nodes, trees) => {
-                let mut out = String::new();
-                for at in nodes {
-                    let Some(tree) = trees.get(usize::from(at.tree)) else { continue };
-                    if at.attribute.is_some() {
-                        out.push_str(&string_value(tree, *at));
-                        continue;
-                    }
-                    match tree.kind(at.id) {
-                        Kind::Element(_) if nodes.len() == 1 => {
-                            let own = tree.own_text(at.id);
-                            if own.trim().is_empty() { out.push_str(&element_text(tree, at.id)) } else { out.push_str(&own) }
-                        }
-                        Kind::Element(_) | Kind::Document(_) => out.push_str(&element_text(tree, at.id)),
-                        Kind::Text(text) => out.push_str(text),
-                        Kind::Comment(_) | Kind::Instruction(_) => {}
-                    }
-                }
-                Some(out)
-            }
-            Self::Text(text) => Some(text.clone()),
-            Self::Number(number) => Some(java_double(*number)),
-            Self::Integer(number) => Some(number.to_string()),
-            Self::Bool(truth) => Some(truth.to_string()),
-            Self::Json(json) => Some(json.bare()),
-            Self::Nothing => None,
-        }
-    }
-
-    pub(crate) fn truth(&self) -> bool {
-        match self {
-            Self::Nodes(nodes, _) => !nodes.is_empty(),
-            Self::Text(text) => !text.is_empty(),
-            Self::Number(number) => *number != 0.0 && !number.is_nan(),
-            Self::Integer(number) => *number != 0,
-            Self::Bool(truth) => *truth,
-            Self::Json(_) => true,
-            Self::Nothing => false,
-        }
-    }
-}
-
-/// An element as XML that can stand alone.
-fn element_text(tree: &Tree, id: NodeId) -> String {
-    let cut = tree.cut(&[id]);
-    cut.text(cut.document())
-}
-
-/// As Java's `Double.toString`.
-pub(crate) fn java_double(number: f64) -> String {
-    if number.is_nan() {
-        return "NaN".to_owned();
-    }
-    if number.is_infinite() {
-        return if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
-    }
-    let size = number.abs();
-    if size == 0.0 || (1e-3..1e7).contains(&size) {
-        return format!("{number:?}");
-    }
-    let text = format!("{number:E}");
-    match text.split_once('E') {
-        Some((digits, exponent)) if !digits.contains('.') => format!("{digits}.0E{exponent}"),
-        _ => text,
-    }
 }
 
 /// A value on its way.
@@ -349,100 +264,6 @@ impl Run<'_> {
         Ok(nodes)
     }
 
-    pub(super) fn step(&self, step: &Step, from: At) -> Result<Vec<At>, Stopped> {
-        let tree = self.tree(from);
-        let tree = &*tree;
-        let here = |id: NodeId| At { tree: from.tree, id, attribute: None };
-        let mut out = Vec::new();
-        let mut add = |at: At| -> Result<(), Stopped> {
-            self.pay(1)?;
-            if passes(tree, at, &step.test, step.axis) {
-                out.push(at);
-            }
-            Ok(())
-        };
-        // An attribute has a parent and itself, nothing else.
-        if from.attribute.is_some() {
-            match step.axis {
-                Axis::Itself | Axis::DescendantOrSelf => add(from)?,
-                Axis::Parent => add(here(from.id))?,
-                Axis::Ancestor | Axis::AncestorOrSelf => {
-                    if step.axis == Axis::AncestorOrSelf {
-                        add(from)?;
-                    }
-                    let mut at = Some(from.id);
-                    while let Some(id) = at {
-                        add(here(id))?;
-                        at = tree.parent(id);
-                    }
-                }
-                _ => {}
-            }
-            return Ok(out);
-        }
-        match step.axis {
-            Axis::Itself => add(from)?,
-            Axis::Child => tree.children(from.id).iter().try_for_each(|id| add(here(*id)))?,
-            Axis::Attribute => {
-                let count = tree.tag(from.id).map_or(0, |tag| tag.attributes.len());
-                for i in 0..count {
-                    add(At { attribute: u16::try_from(i).ok(), ..from })?;
-                }
-            }
-            Axis::Parent => tree.parent(from.id).map_or(Ok(()), |id| add(here(id)))?,
-            Axis::Ancestor | Axis::AncestorOrSelf => {
-                let mut at = if step.axis == Axis::Ancestor { tree.parent(from.id) } else { Some(from.id) };
-                while let Some(id) = at {
-                    add(here(id))?;
-                    at = tree.parent(id);
-                }
-            }
-            Axis::Descendant => within(tree, from.id, &mut |id| if id == from.id { Ok(()) } else { add(here(id)) })?,
-            Axis::DescendantOrSelf => within(tree, from.id, &mut |id| add(here(id)))?,
-            Axis::FollowingSibling | Axis::PrecedingSibling => {
-                let siblings = tree.parent(from.id).map(|parent| tree.children(parent)).unwrap_or_default();
-                let place = siblings.iter().position(|id| *id == from.id).unwrap_or(0);
-                self.pay(place)?;
-                if step.axis == Axis::FollowingSibling {
-                    siblings.iter().skip(place + 1).try_for_each(|id| add(here(*id)))?;
-                } else {
-                    siblings.iter().take(place).rev().try_for_each(|id| add(here(*id)))?;
-                }
-            }
-            Axis::Following => {
-                let mut at = from.id;
-                while let Some(parent) = tree.parent(at) {
-                    let siblings = tree.children(parent);
-                    let place = siblings.iter().position(|id| *id == at).unwrap_or(0);
-                    self.pay(place)?;
-                    for sibling in siblings.iter().skip(place + 1) {
-                        within(tree, *sibling, &mut |id| add(here(id)))?;
-                    }
-                    at = parent;
-                }
-            }
-            Axis::Preceding => {
-                let mut at = from.id;
-                while let Some(parent) = tree.parent(at) {
-                    let siblings = tree.children(parent);
-                    let place = siblings.iter().position(|id| *id == at).unwrap_or(0);
-                    self.pay(place)?;
-                    for sibling in siblings.iter().take(place).rev() {
-                        let mut inner = Vec::new();
-                        within(tree, *sibling, &mut |id| {
-                            self.pay(1)?;
-                            inner.push(id);
-                            Ok(())
-                        })?;
-                        inner.into_iter().rev().try_for_each(|id| add(here(id)))?;
-                    }
-                    at = parent;
-                }
-            }
-        }
-        Ok(out)
-    }
-
     /// Makes XML of a property's nodes to walk in.
     fn enter(&self, tree: &Arc<Tree>) -> Result<Vec<At>, Stopped> {
         let document = self.add(Arc::clone(tree))?;
@@ -577,34 +398,6 @@ pub(crate) fn truth(item: &Item) -> bool {
         Item::Bool(truth) => *truth,
         Item::Json(_) => true,
         Item::Nothing => false,
-    }
-}
-
-/// A node and all under it, in document order. Depth is bounded by the reader.
-fn within(tree: &Tree, id: NodeId, see: &mut dyn FnMut(NodeId) -> Result<(), Stopped>) -> Result<(), Stopped> {
-    see(id)?;
-    tree.children(id).iter().try_for_each(|child| within(tree, *child, see))
-}
-
-pub(super) fn passes(tree: &Tree, at: At, test: &Test, axis: Axis) -> bool {
-    if let Some(number) = at.attribute {
-        let Some(attribute) = tree.tag(at.id).and_then(|tag| tag.attributes.get(usize::from(number))) else { return false };
-        // Only the attribute axis has attributes for its principal kind.
-        return match test {
-            Test::Node => true,
-            Test::Any => axis == Axis::Attribute,
-            Test::AnyOf(uri) => axis == Axis::Attribute && attribute.namespace.as_ref() == Some(uri),
-            Test::Name(namespace, name) => axis == Axis::Attribute && attribute.name == *name && attribute.namespace == *namespace,
-            Test::Text | Test::Comment | Test::Instruction(_) => false,
-        };
-    }
-    match (test, tree.kind(at.id)) {
-        (Test::Node, _) | (Test::Text, Kind::Text(_)) | (Test::Comment, Kind::Comment(_)) => true,
-        (Test::Instruction(wanted), Kind::Instruction(text)) => wanted.as_deref().is_none_or(|wanted| wanted == instruction(text).0),
-        (Test::Any, Kind::Element(_)) => true,
-        (Test::AnyOf(uri), Kind::Element(tag)) => tag.namespace.as_ref() == Some(uri),
-        (Test::Name(namespace, name), Kind::Element(tag)) => tag.name == *name && tag.namespace == *namespace,
-        _ => false,
     }
 }
 

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::evaluate::{At, Context, Item, Run, Stopped, instruction, string_value, truth};
-use super::{Expression, Function, read};
+use super::{Expression, Function, names};
 use crate::tree::Kind;
 
 /// What Java's `URLEncoder` leaves as it is.
@@ -152,7 +152,7 @@ pub(super) fn call(run: &Run<'_>, function: Function, arguments: &[Expression], 
             let name = text(0)?;
             Item::Bool(name.split_once(':').is_some_and(|(_, name)| crate::xslt::INSTRUCTIONS.contains(&name)))
         }
-        Function::KnowsCall => Item::Bool(read::has_function(&text(0)?)),
+        Function::KnowsCall => Item::Bool(names::has_function(&text(0)?)),
         // Without a document type there are neither entities nor identities.
         Function::UnparsedEntity => Item::Text(String::new()),
         Function::Id => Item::Nodes(Vec::new()),

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::evaluate::{At, Context, Item, Run, Stopped, passes, truth};
+use super::axes::passes;
+use super::evaluate::{At, Context, Item, Run, Stopped, truth};
 use super::{Axis, Expression, Function, Start, Step, Test, read};
 use crate::tree::{Kind, Tree};
 

@@ -2,9 +2,12 @@
 //!
 //! Compiled once, names resolved to namespaces; evaluated against a [`Host`], which is where the message comes in.
 
+mod axes;
 mod evaluate;
+mod found;
 mod functions;
 mod match_pattern;
+mod names;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -14,7 +17,8 @@ use std::sync::Arc;
 use crate::message::Scope;
 use crate::tree::Tree;
 
-pub(crate) use evaluate::{At, Context, Found, Host, Item, Run, Stopped, number_text, string_value, truth};
+pub(crate) use evaluate::{At, Context, Host, Item, Run, Stopped, number_text, string_value, truth};
+pub(crate) use found::Found;
 pub(crate) use match_pattern::MatchPattern;
 
 /// A name of a stylesheet's own things, with its namespace.

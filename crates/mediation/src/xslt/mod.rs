@@ -7,12 +7,15 @@
 //! Where it is less than the standard: texts are sorted by their letters, capitals behind small ones, whatever language is named; results
 //! are XML or text, and what is to be HTML is XML too; there is no namespace axis.
 
+mod body;
 mod build;
 mod format;
+mod make;
 mod number;
 mod read;
 mod run;
 mod scope;
+mod sort;
 #[cfg(test)]
 mod tests;
 

@@ -4,15 +4,10 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use super::number::{Level, Number};
-use super::{
-    Apply, AttributeSet, Avt, Body, DecimalFormat, Escaping, Global, Instruction, Key, Literal, MadeName, Part, Rule, Sort, Space,
-    SpaceTest, Stylesheet, Template, Value, Variable, XSL,
-};
+use super::{AttributeSet, Avt, Body, DecimalFormat, Global, Key, Part, Rule, Space, SpaceTest, Stylesheet, Template, XSL};
 use crate::compile::Work;
 use crate::library::Source;
-use crate::tree::TagAttribute;
-use crate::xml::{self, Element, Node};
+use crate::xml::{self, Element};
 use crate::xpath::{MatchPattern, QName, XPath};
 
 /// Most documents of one stylesheet.
@@ -73,8 +68,8 @@ pub(crate) fn read(work: &mut Work<'_>, by: &Element, key: &str, source: &Source
     Some(sheet)
 }
 
-struct Reader<'r, 'l> {
-    work: &'r mut Work<'l>,
+pub(super) struct Reader<'r, 'l> {
+    pub(super) work: &'r mut Work<'l>,
     finder: Finder<'r>,
     sheet: Stylesheet,
     /// Import precedence of the next module that is read to its end.
@@ -83,9 +78,9 @@ struct Reader<'r, 'l> {
     /// Keys of the documents that are being read, the outermost first.
     open: Vec<String>,
     /// Variables in force where the reading is.
-    scope: Vec<QName>,
+    pub(super) scope: Vec<QName>,
     /// Namespaces that do not go into the result.
-    excluded: Arc<[Arc<str>]>,
+    pub(super) excluded: Arc<[Arc<str>]>,
     /// Precedence of the templates with names.
     named: BTreeMap<QName, u32>,
     /// Names used before all that can be named was read.
@@ -103,7 +98,7 @@ struct Unproved {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Used {
+pub(super) enum Used {
     Variable,
     Template,
     AttributeSet,
@@ -116,12 +111,12 @@ struct Top {
     element: Element,
 }
 
-fn is_xsl(element: &Element) -> bool {
+pub(super) fn is_xsl(element: &Element) -> bool {
     element.namespace.as_deref() == Some(XSL)
 }
 
 impl Reader<'_, '_> {
-    fn wrong(&mut self, element: &Element, reason: &str) {
+    pub(super) fn wrong(&mut self, element: &Element, reason: &str) {
         self.wrong_but(element, reason, "Write it with what XSLT 1.0 has, or transform with <payloadFactory>, <enrich> or <script>.");
     }
 
@@ -346,235 +341,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn body(&mut self, holder: &Element, preserve: bool) -> Body {
-        let space = holder.attributes.iter().find(|a| a.prefix.as_deref() == Some("xml") && a.name == "space");
-        let preserve = space.map_or(preserve, |a| a.value == "preserve");
-        let mark = self.scope.len();
-        let mut body = Vec::new();
-        for node in &holder.children {
-            match node {
-                Node::Text(text) if preserve || !text.trim_matches([' ', '\t', '\r', '\n']).is_empty() => {
-                    body.push(Instruction::Text(text.clone(), Escaping::On));
-                }
-                Node::Text(_) => {}
-                Node::Element(element) if is_xsl(element) => body.extend(self.instruction(element, preserve)),
-                Node::Element(element) => body.extend(self.literal(element, preserve)),
-            }
-        }
-        self.scope.truncate(mark);
-        body
-    }
-
-    fn literal(&mut self, element: &Element, preserve: bool) -> Option<Instruction> {
-        let own = excluded(element);
-        let declarations = element
-            .prefixes
-            .iter()
-            .filter(|(_, uri)| !uri.is_empty() && **uri != *XSL && !self.excluded.contains(uri) && !own.contains(uri))
-            .map(|(prefix, uri)| (Arc::from(prefix.as_str()), Arc::clone(uri)))
-            .collect();
-        let outer = if own.is_empty() {
-            None
-        } else {
-            let all = self.excluded.iter().cloned().chain(own).collect();
-            Some(std::mem::replace(&mut self.excluded, all))
-        };
-        let mut attributes = Vec::new();
-        let mut uses = Vec::new();
-        for attribute in &element.attributes {
-            if attribute.namespace.as_deref() == Some(XSL) {
-                if attribute.name == "use-attribute-sets" {
-                    uses = self.uses(element, Some(&attribute.value));
-                }
-                continue;
-            }
-            let made = TagAttribute {
-                prefix: attribute.prefix.clone(),
-                name: Arc::from(attribute.name.as_str()),
-                namespace: attribute.namespace.clone(),
-                value: String::new(),
-            };
-            attributes.push((made, self.avt(element, &attribute.value)?));
-        }
-        let body = self.body(element, preserve);
-        if let Some(outer) = outer {
-            self.excluded = outer;
-        }
-        Some(Instruction::Literal(Box::new(Literal {
-            prefix: element.prefix.clone(),
-            name: Arc::from(element.name.as_str()),
-            namespace: element.namespace.clone(),
-            declarations,
-            attributes,
-            uses,
-            body,
-        })))
-    }
-
-    fn instruction(&mut self, element: &Element, preserve: bool) -> Option<Instruction> {
-        let escaping = match element.attribute("disable-output-escaping").map(str::trim) {
-            Some("yes") => Escaping::Off,
-            _ => Escaping::On,
-        };
-        Some(match element.name.as_str() {
-            "text" => Instruction::Text(element.text(), escaping),
-            "value-of" => Instruction::ValueOf(self.select(element)?, escaping),
-            "copy-of" => Instruction::CopyOf(self.select(element)?),
-            "copy" => {
-                let uses = self.uses(element, element.attribute("use-attribute-sets"));
-                Instruction::Copy(uses, self.body(element, preserve))
-            }
-            "element" => {
-                let name = self.made_name(element);
-                let uses = self.uses(element, element.attribute("use-attribute-sets"));
-                let body = self.body(element, preserve);
-                Instruction::Element(Box::new(name?), uses, body)
-            }
-            "attribute" => {
-                let name = self.made_name(element);
-                let body = self.body(element, preserve);
-                Instruction::Attribute(Box::new(name?), body)
-            }
-            "comment" => Instruction::Comment(self.body(element, preserve)),
-            "processing-instruction" => {
-                let name = self.needed(element, "name").and_then(|name| self.avt(element, &name));
-                let body = self.body(element, preserve);
-                Instruction::Processing(name?, body)
-            }
-            "if" => {
-                let test = self.test(element);
-                let body = self.body(element, preserve);
-                Instruction::If(test?, body)
-            }
-            "choose" => self.choose(element, preserve)?,
-            "for-each" => {
-                let select = self.select(element);
-                let sorts = self.sorts(element);
-                let body = self.body(element, preserve);
-                Instruction::ForEach(select?, sorts, body)
-            }
-            "apply-templates" => {
-                let select = match element.attribute("select") {
-                    Some(text) => Some(self.expression(element, text)?),
-                    None => None,
-                };
-                let mode = element.attribute("mode").and_then(|mode| self.qname(element, mode));
-                let (sorts, parameters) = (self.sorts(element), self.with_params(element));
-                Instruction::Apply(Box::new(Apply { select, mode, sorts, parameters }))
-            }
-            "apply-imports" => Instruction::ApplyImports,
-            "call-template" => {
-                let name = self.needed(element, "name").and_then(|name| self.qname(element, &name))?;
-                self.used(element, Used::Template, &name);
-                Instruction::Call(name, self.with_params(element))
-            }
-            "variable" | "param" => {
-                let variable = self.variable(element)?;
-                self.scope.push(variable.name.clone());
-                if element.name == "param" { Instruction::Parameter(variable) } else { Instruction::Variable(variable) }
-            }
-            "number" => Instruction::Number(Box::new(self.number(element)?)),
-            "message" => {
-                let ends = element.attribute("terminate").is_some_and(|v| v.trim() == "yes");
-                Instruction::Message(self.body(element, preserve), ends)
-            }
-            // Of the instruction around it, read there; `fallback` is for those that are not known.
-            "sort" | "with-param" | "fallback" => return None,
-            name => {
-                let reason = format!("'{}' is not of XSLT 1.0", xml::shortened(name));
-                self.wrong(element, &reason);
-                return None;
-            }
-        })
-    }
-
-    fn choose(&mut self, element: &Element, preserve: bool) -> Option<Instruction> {
-        let mut cases = Vec::new();
-        let mut otherwise = Vec::new();
-        for inner in element.elements().filter(|inner| is_xsl(inner)) {
-            match inner.name.as_str() {
-                "when" => {
-                    let test = self.test(inner);
-                    let body = self.body(inner, preserve);
-                    cases.push((test?, body));
-                }
-                "otherwise" => otherwise = self.body(inner, preserve),
-                _ => self.wrong(inner, "a choose has when and otherwise only"),
-            }
-        }
-        Some(Instruction::Choose(cases, otherwise))
-    }
-
-    fn sorts(&mut self, element: &Element) -> Vec<Sort> {
-        let inner: Vec<&Element> = element.elements().filter(|e| is_xsl(e) && e.name == "sort").collect();
-        let mut sorts = Vec::new();
-        for sort in inner {
-            let avt = |reader: &mut Self, name: &str| sort.attribute(name).and_then(|text| reader.avt(sort, text));
-            let (kind, order) = (avt(self, "data-type"), avt(self, "order"));
-            sorts.extend(self.expression(sort, sort.attribute("select").unwrap_or(".")).map(|by| Sort { by, kind, order }));
-        }
-        sorts
-    }
-
-    fn with_params(&mut self, element: &Element) -> Vec<Variable> {
-        let inner: Vec<&Element> = element.elements().filter(|e| is_xsl(e) && e.name == "with-param").collect();
-        inner.into_iter().filter_map(|parameter| self.variable(parameter)).collect()
-    }
-
-    fn variable(&mut self, element: &Element) -> Option<Variable> {
-        let name = self.needed(element, "name").and_then(|name| self.qname(element, &name))?;
-        let value = match element.attribute("select") {
-            Some(text) => Value::Select(self.expression(element, text)?),
-            None => Value::Body(self.body(element, false)),
-        };
-        Some(Variable { name, value })
-    }
-
-    fn number(&mut self, element: &Element) -> Option<Number> {
-        let level = match element.attribute("level").map_or("single", str::trim) {
-            "single" => Level::Single,
-            "multiple" => Level::Multiple,
-            "any" => Level::Any,
-            _ => {
-                self.wrong(element, "a number has level single, multiple or any");
-                return None;
-            }
-        };
-        let value = match element.attribute("value") {
-            Some(text) => Some(self.expression(element, text)?),
-            None => None,
-        };
-        let count = element.attribute("count").and_then(|text| self.pattern(element, text));
-        let from = element.attribute("from").and_then(|text| self.pattern(element, text));
-        let format = element.attribute("format").and_then(|text| self.avt(element, text));
-        let grouping = match (element.attribute("grouping-separator"), element.attribute("grouping-size")) {
-            (Some(sign), Some(size)) => Some((self.avt(element, sign)?, self.avt(element, size)?)),
-            _ => None,
-        };
-        Some(Number { value, level, count, from, format, grouping })
-    }
-
-    fn made_name(&mut self, element: &Element) -> Option<MadeName> {
-        let name = self.needed(element, "name").and_then(|name| self.avt(element, &name))?;
-        let namespace = match element.attribute("namespace") {
-            Some(text) => Some(self.avt(element, text)?),
-            None => None,
-        };
-        Some(MadeName { name, namespace, prefixes: Arc::clone(&element.prefixes) })
-    }
-
-    fn uses(&mut self, element: &Element, names: Option<&str>) -> Vec<QName> {
-        let mut uses = Vec::new();
-        for name in names.unwrap_or_default().split_ascii_whitespace() {
-            if let Some(name) = self.qname(element, name) {
-                self.used(element, Used::AttributeSet, &name);
-                uses.push(name);
-            }
-        }
-        uses
-    }
-
-    fn needed(&mut self, element: &Element, name: &str) -> Option<String> {
+    pub(super) fn needed(&mut self, element: &Element, name: &str) -> Option<String> {
         let value = element.attribute(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         if value.is_none() {
             self.wrong(element, &format!("the attribute '{name}' is missing"));
@@ -582,17 +349,7 @@ impl Reader<'_, '_> {
         value
     }
 
-    fn select(&mut self, element: &Element) -> Option<XPath> {
-        let text = self.needed(element, "select")?;
-        self.expression(element, &text)
-    }
-
-    fn test(&mut self, element: &Element) -> Option<XPath> {
-        let text = self.needed(element, "test")?;
-        self.expression(element, &text)
-    }
-
-    fn expression(&mut self, element: &Element, text: &str) -> Option<XPath> {
+    pub(super) fn expression(&mut self, element: &Element, text: &str) -> Option<XPath> {
         match XPath::of_stylesheet(text, &element.prefixes) {
             Ok(path) => {
                 let unknown: Vec<QName> = path.bound().into_iter().filter(|name| !self.scope.contains(name)).cloned().collect();
@@ -606,13 +363,13 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn pattern(&mut self, element: &Element, text: &str) -> Option<MatchPattern> {
+    pub(super) fn pattern(&mut self, element: &Element, text: &str) -> Option<MatchPattern> {
         MatchPattern::compile(text, &element.prefixes)
             .map_err(|why| self.wrong(element, &format!("in '{}' {why}", xml::shortened(text))))
             .ok()
     }
 
-    fn avt(&mut self, element: &Element, text: &str) -> Option<Avt> {
+    pub(super) fn avt(&mut self, element: &Element, text: &str) -> Option<Avt> {
         let mut parts = Vec::new();
         let mut plain = String::new();
         let mut rest = text;
@@ -649,14 +406,14 @@ impl Reader<'_, '_> {
         found
     }
 
-    fn qname(&mut self, element: &Element, text: &str) -> Option<QName> {
+    pub(super) fn qname(&mut self, element: &Element, text: &str) -> Option<QName> {
         match text.trim().split_once(':') {
             Some((prefix, name)) => Some((Some(self.namespace(element, prefix)?), Arc::from(name))),
             None => Some((None, Arc::from(text.trim()))),
         }
     }
 
-    fn used(&mut self, element: &Element, what: Used, name: &QName) {
+    pub(super) fn used(&mut self, element: &Element, what: Used, name: &QName) {
         let mut bare = element.clone();
         bare.children.clear();
         self.unproved.push(Unproved { file: self.work.file(), element: bare, what, name: name.clone() });
@@ -694,7 +451,7 @@ fn closing(text: &str) -> Option<usize> {
 }
 
 /// Namespaces that an element keeps out of the result.
-fn excluded(element: &Element) -> Vec<Arc<str>> {
+pub(super) fn excluded(element: &Element) -> Vec<Arc<str>> {
     let names = |name: &str| {
         let wanted = if is_xsl(element) { None } else { Some(XSL) };
         element.attributes.iter().find(|a| a.name == name && a.namespace.as_deref() == wanted).map_or("", |a| a.value.as_str())
