@@ -32,10 +32,7 @@ fn what_cannot_run_is_named_with_its_place() {
             "<iterate expression='//a'><target><sequence><call/></sequence></target></iterate>",
             "2 iterate : Copies make calls, and nothing brings the answers together.",
         ),
-        (
-            "<iterate expression='//a' preservePayload='true' attachPath='//b'><target/></iterate>",
-            "2 iterate preservePayload: The rest of the body is to go along with each part.",
-        ),
+        ("<iterate expression='//a'><target to='http://x'/></iterate>", "2 target http://x: The target names an address by 'to'."),
         (
             "<clone continueParent='true'><target><sequence><call/></sequence></target></clone><aggregate><onComplete expression='//a'/></aggregate>",
             "2 clone continueParent: The message goes on to the aggregate as well as its copies.",

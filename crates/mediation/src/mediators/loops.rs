@@ -17,10 +17,20 @@ pub(crate) struct Loop {
     pub(crate) block: BlockId,
     /// What comes of a part goes back to its place.
     pub(crate) puts_back: bool,
+    pub(crate) keeps: Keeps,
     /// The message itself goes on behind it.
     pub(crate) goes_on: bool,
     /// Step of the same block that brings the copies together. They run up to it, and the message goes on behind it.
     pub(crate) gathered_at: Option<usize>,
+}
+
+/// What the body of a part's copy is.
+#[derive(Debug)]
+pub(crate) enum Keeps {
+    /// The part alone.
+    Part,
+    /// The whole without the parts, and the part put in it: at a place, or else in the envelope's body.
+    Rest(Option<Expression>),
 }
 
 /// `clone`.
@@ -73,7 +83,7 @@ pub(crate) fn compile_foreach(work: &mut Work<'_>, element: &Element) -> Option<
         work.obstacle(element, text, "A foreach goes over the body only.", "Name a place in the body.");
         return None;
     }
-    Some(Action::Loop(Loop { over, block: block?, puts_back: true, goes_on: true, gathered_at: None }))
+    Some(Action::Loop(Loop { over, block: block?, puts_back: true, keeps: Keeps::Part, goes_on: true, gathered_at: None }))
 }
 
 /// What a copy runs: a sequence, and where it is sent after that.
@@ -109,11 +119,6 @@ fn goes_on(element: &Element) -> bool {
 
 pub(crate) fn compile_iterate(work: &mut Work<'_>, element: &Element) -> Option<Action> {
     check_copies(work, element)?;
-    if element.attribute("preservePayload").is_some_and(|v| v.trim().eq_ignore_ascii_case("true")) {
-        let reason = "The rest of the body is to go along with each part.";
-        work.obstacle(element, "preservePayload", reason, "Keep the body in a property with <enrich> and build each part's body from it.");
-        return None;
-    }
     let text = work.needed(element, "expression")?;
     let over = work.expression(element, text);
     let block = match element.elements().find(|e| e.name == "target") {
@@ -125,7 +130,25 @@ pub(crate) fn compile_iterate(work: &mut Work<'_>, element: &Element) -> Option<
         work.obstacle(element, text, "An iterate goes over the body only.", "Name a place in the body.");
         return None;
     }
-    Some(Action::Loop(Loop { over, block: block?, puts_back: false, goes_on: goes_on(element), gathered_at: None }))
+    let preserves = element.attribute("preservePayload").is_some_and(|v| v.trim().eq_ignore_ascii_case("true"));
+    let keeps = match element.attribute("attachPath").filter(|_| preserves) {
+        Some(path) => {
+            let attach = work.expression(element, path)?;
+            if std::mem::discriminant(&attach) != std::mem::discriminant(&over) || matches!(attach, Expression::Json(_, Some(_))) {
+                work.obstacle(
+                    element,
+                    path,
+                    "The attachPath and the expression are of different kinds.",
+                    "Write both as XPath, or both as JSON paths.",
+                );
+                return None;
+            }
+            Keeps::Rest(Some(attach))
+        }
+        None if preserves => Keeps::Rest(None),
+        None => Keeps::Part,
+    };
+    Some(Action::Loop(Loop { over, block: block?, puts_back: false, keeps, goes_on: goes_on(element), gathered_at: None }))
 }
 
 pub(crate) fn compile_clone(work: &mut Work<'_>, element: &Element) -> Option<Action> {

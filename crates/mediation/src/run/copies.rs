@@ -10,9 +10,9 @@ use crate::failure::Failure;
 use crate::json::Json;
 use crate::jsonpath::{self, Key};
 use crate::mediators::aggregate::{Aggregate, Gathered};
-use crate::mediators::loops::{Clones, Loop};
-use crate::message::Message;
-use crate::program::{Action, BlockId, Program};
+use crate::mediators::loops::{Clones, Keeps, Loop};
+use crate::message::{Message, Payload};
+use crate::program::{Action, BlockId, Program, Step};
 use crate::run::End;
 use crate::tree::{NodeId, Tree};
 use crate::xpath::Found;
@@ -24,6 +24,8 @@ const COPY_ANSWERS: &str = "A copy of the message cannot answer by itself";
 pub(super) struct Copies {
     left: std::vec::IntoIter<(Part, BlockId)>,
     source: Source,
+    /// The body without the parts, where it goes along with each.
+    rest: Option<Box<Payload>>,
     puts_back: bool,
     goes_on: bool,
     gathered_at: Option<usize>,
@@ -82,13 +84,20 @@ struct Met {
 impl Copies {
     pub(super) fn given(answers: Vec<Message>, entry: BlockId) -> Self {
         let left: Vec<_> = answers.iter().map(|_| (Part::Whole, entry)).collect();
-        Self { left: left.into_iter(), source: Source::Given(answers.into()), puts_back: false, goes_on: false, gathered_at: None }
+        Self {
+            left: left.into_iter(),
+            source: Source::Given(answers.into()),
+            rest: None,
+            puts_back: false,
+            goes_on: false,
+            gathered_at: None,
+        }
     }
 
     pub(super) fn of(clones: &Clones) -> Self {
         let left: Vec<_> = clones.blocks.iter().map(|block| (Part::Whole, *block)).collect();
         let (goes_on, gathered_at) = (clones.goes_on, clones.gathered_at);
-        Self { left: left.into_iter(), source: Source::Message, puts_back: false, goes_on, gathered_at }
+        Self { left: left.into_iter(), source: Source::Message, rest: None, puts_back: false, goes_on, gathered_at }
     }
 }
 
@@ -132,9 +141,72 @@ impl Run {
                 }
             },
         };
+        let rest = match &looped.keeps {
+            Keeps::Rest(_) => Some(Box::new(self.rest(&parts, message)?)),
+            Keeps::Part => None,
+        };
         let left: Vec<_> = parts.into_iter().map(|part| (part, looped.block)).collect();
         let (puts_back, goes_on, gathered_at) = (looped.puts_back, looped.goes_on, looped.gathered_at);
-        Ok(Copies { left: left.into_iter(), source, puts_back, goes_on, gathered_at })
+        Ok(Copies { left: left.into_iter(), source, rest, puts_back, goes_on, gathered_at })
+    }
+
+    /// The body without its parts.
+    fn rest(&mut self, parts: &[Part], message: &Message) -> Result<Payload, Failure> {
+        let mut rest = message.payload.clone();
+        // From the end, so that places of array items stay what they are.
+        for part in parts.iter().rev() {
+            match part {
+                Part::Whole => {}
+                Part::Element(id) => rest.xml_mut(&self.limits)?.tree_mut().detach(*id),
+                Part::Value(place) => {
+                    if let Some(root) = rest.json_mut(&self.limits)? {
+                        jsonpath::remove(root, place);
+                    }
+                }
+            }
+        }
+        Ok(rest)
+    }
+
+    /// Puts a part into the rest of the body, which `message` has.
+    fn attach(&mut self, keeps: &Keeps, part: &Part, message: &mut Message) -> Result<(), Failure> {
+        let Keeps::Rest(at) = keeps else { return Ok(()) };
+        let Some(under_way) = self.copies.last() else { return Ok(()) };
+        match (part, &under_way.copies.source) {
+            (Part::Element(id), Source::Xml(tree)) => {
+                let cut = tree.cut(&[*id]);
+                let place = match at {
+                    Some(Expression::XPath(path)) => match self.with_means(|means, _| find(path, message, means))? {
+                        Found::Nodes(nodes, _) => nodes.first().filter(|at| at.tree == 0 && at.attribute.is_none()).map(|at| at.id),
+                        _ => None,
+                    },
+                    _ => message.payload.xml(&self.limits)?.body(),
+                };
+                let tree = message.payload.xml_mut(&self.limits)?.tree_mut();
+                if let (Some(place), Some(root)) = (place.filter(|id| tree.tag(*id).is_some()), cut.root()) {
+                    let copy = tree.graft(&cut, root);
+                    tree.append(place, copy);
+                }
+            }
+            (Part::Value(own), Source::Json(root)) => {
+                let value = jsonpath::at(root, own).cloned().unwrap_or(Json::Null);
+                let too_much = |_| Failure::new("The expressions of the sequence looked at too much");
+                let place = match (at, message.payload.json(&self.limits)?) {
+                    (Some(Expression::Json(path, _)), Some(rest)) => {
+                        path.paths(&rest, &mut self.visits).map_err(too_much)?.into_iter().next()
+                    }
+                    _ => None,
+                };
+                if let Some(root) = message.payload.json_mut(&self.limits)? {
+                    match place.and_then(|place| jsonpath::at_mut(root, &place)) {
+                        Some(there) => *there = value,
+                        None => *root = value,
+                    }
+                }
+            }
+            _ => {}
+        }
+        message.payload.fits(&self.limits)
     }
 
     /// Puts the first copy in the message's place; `Some` when the run ends instead.
@@ -250,12 +322,17 @@ impl Run {
         let Some(under_way) = self.copies.last_mut() else { return Ok(None) };
         let late = patience.is_some_and(|patience| message.now.saturating_sub(under_way.since) >= patience);
         let Some((part, block)) = under_way.copies.left.next().filter(|_| !late) else { return self.all_ran(&program, message) };
+        let loop_step = under_way.stack.last().and_then(|frame| program.block(frame.block)?.steps.get(frame.next.checked_sub(1)?));
         let now = message.now;
         *message = under_way.copy(&part, &self.limits)?;
         message.now = now;
         if matches!(under_way.copies.source, Source::Given(_)) {
             message.open_way();
         }
+        if let Some(Step { action: Action::Loop(Loop { keeps, .. }), .. }) = loop_step {
+            self.attach(keeps, &part, message)?;
+        }
+        let Some(under_way) = self.copies.last_mut() else { return Ok(None) };
         under_way.part = part;
         self.stack.clear();
         // Copies whose answers are gathered go on behind the step that made them, up to the aggregate.
@@ -366,6 +443,11 @@ impl UnderWay {
             copy.payload.fix_type(content_type.as_deref());
             copy
         };
+        if let Some(rest) = &self.copies.rest {
+            let mut copy = without();
+            copy.payload = (**rest).clone();
+            return Ok(copy);
+        }
         match (part, &self.copies.source) {
             (Part::Element(id), Source::Xml(tree)) => {
                 let mut copy = without();

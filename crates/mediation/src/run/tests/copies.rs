@@ -258,3 +258,31 @@ fn the_message_goes_on_beside_what_was_sent_off() {
     let End::Fault(fault) = run(each, &mut two).end else { panic!() };
     assert_eq!(fault.message, "The sequence made too many calls");
 }
+
+#[test]
+fn the_rest_of_the_body_may_go_along_with_each_part() {
+    let bodies = |attributes: &str, kind: (&str, &str)| {
+        let each = format!("<iterate preservePayload='true' {attributes}><target><sequence><send/></sequence></target></iterate>");
+        let mut one = message(kind.0, kind.1);
+        assert!(matches!(run(&each, &mut one).end, End::Drop));
+        let body = |sent: &Sent| String::from_utf8(sent.request.body.clone().unwrap().to_vec()).unwrap();
+        one.take_sent().iter().map(body).collect::<Vec<_>>()
+    };
+    let xml = ("application/xml", "<r><head>h</head><list><i>1</i><i>2</i></list></r>");
+    assert_eq!(
+        bodies("expression='//i' attachPath='//list'", xml),
+        ["<r><head>h</head><list><i>1</i></list></r>", "<r><head>h</head><list><i>2</i></list></r>"]
+    );
+    let json = ("application/json", "{\"head\":\"h\",\"list\":[1,2]}");
+    assert_eq!(
+        bodies("expression='json-eval($.list)' attachPath='json-eval($.list)'", json),
+        ["{\"head\":\"h\",\"list\":1}", "{\"head\":\"h\",\"list\":2}"]
+    );
+    let soap =
+        ("text/xml", "<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/'><s:Body><r><i>1</i></r></s:Body></s:Envelope>");
+    assert!(bodies("expression='//i'", soap)[0].contains("<s:Body><r/><i>1</i></s:Body>"));
+    let text = sequence("<iterate preservePayload='true' expression='//i' attachPath='json-eval($)'><target sequence='x'/></iterate>");
+    let library = Library::new().with_sequence("x", Source::new("x", "<sequence/>"));
+    let found = compile(&Source::new("s.xml", text), &library).unwrap_err();
+    assert!(found[0].reason.contains("different kinds"), "{found:?}");
+}
