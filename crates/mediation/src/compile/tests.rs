@@ -176,6 +176,27 @@ fn mediators() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("<log level='full'/>"),
         Just("<property name='a' expression='//a/b'/>"),
+        Just(
+            "<rewrite><rewriterule><condition><match type='url' regex='.*'/></condition><action value='/x' type='append' fragment='path'/></rewriterule></rewrite>"
+        ),
+        Just(
+            "<throttle id='t'><policy><p><ID type='IP'>other</ID><MaximumCount>1</MaximumCount><UnitTime>5</UnitTime></p></policy><onReject><log level='full'/></onReject></throttle>"
+        ),
+        Just("<cache collector='false'><onCacheHit><log level='full'/></onCacheHit></cache>"),
+        Just("<cache collector='true'/>"),
+        Just("<iterate expression='//a'><target><sequence><send/></sequence></target></iterate>"),
+        Just(
+            "<iterate expression='json-eval($.a)' continueParent='true' preservePayload='true'><target><sequence><send/><drop/></sequence></target></iterate>"
+        ),
+        Just("<aggregate><onComplete expression='//a'/></aggregate>"),
+        Just(
+            "<conditionalRouter continueAfter='true'><conditionalRoute><condition><equal type='soap' source='//a' value='1'/></condition><target/></conditionalRoute></conditionalRouter>"
+        ),
+        Just("<xslt key='x'/>"),
+        Just("<xslt key='x' target='t'/>"),
+        Just(
+            "<validate><schema key='s'/><on-fail><makefault version='soap12'><code value='a'/><reason value='b'/></makefault></on-fail></validate>"
+        ),
         Just("<property name='a' expression='json-eval($..a)'/>"),
         Just("<property name='messageType' value='application/xml' scope='axis2'/>"),
         Just("<property name='messageType' value='application/json' scope='axis2'/>"),
@@ -216,7 +237,10 @@ proptest! {
         body in prop_oneof![Just(("application/json", "{\"a\":[1,{\"a\":2}]}")), Just(("application/xml", "<r><a>1</a><a><b/></a></r>")), Just(("text/xml", "<a")), Just(("", "")), Just(("text/plain", "a"))],
     ) {
         let text = format!("<sequence>{}</sequence>", steps.concat());
-        let program = std::sync::Arc::new(compile(&Source::new("s.xml", text), &Library::new()).unwrap());
+        let sheet = "<xsl:stylesheet version='1.0' xmlns:xsl='http://www.w3.org/1999/XSL/Transform'><xsl:template match='/'><r><xsl:copy-of select='.'/></r></xsl:template></xsl:stylesheet>";
+        let schema = "<xs:schema xmlns:xs='http://www.w3.org/2001/XMLSchema'><xs:element name='r'/></xs:schema>";
+        let library = Library::new().with_entry("x", Source::new("x", sheet)).with_entry("s", Source::new("s", schema));
+        let program = std::sync::Arc::new(compile(&Source::new("s.xml", text), &library).unwrap());
         let mut message = Message::request("POST", "/a?b=c");
         if !body.0.is_empty() {
             message.headers.append("Content-Type", body.0);

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use proptest::prelude::*;
+
 use crate::{Direction, End, Library, Limits, Message, Payload, Scope, Source};
 
 const HEAD: &str = "<xsl:stylesheet version='1.0' xmlns:xsl='http://www.w3.org/1999/XSL/Transform'>";
@@ -333,4 +335,52 @@ fn a_deep_document_fits_the_stack_of_a_thread() {
 fn what_is_no_single_document_is_a_failure() {
     assert_eq!(made("<xsl:template match='/'>words</xsl:template>", "<a/>"), "fault: Unable to create an OMElement using XSLT result");
     assert_eq!(made("<xsl:template match='/'><a/><b/></xsl:template>", "<a/>"), "fault: Unable to create an OMElement using XSLT result");
+}
+
+fn instructions() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        Just("<xsl:value-of select='.'/>"),
+        Just("<xsl:copy-of select='//a | @*'/>"),
+        Just("<xsl:attribute name='{local-name()}x'><xsl:value-of select='position()'/></xsl:attribute>"),
+        Just("<xsl:apply-templates/>"),
+        Just("<xsl:apply-templates select='@*|node()' mode='m'/>"),
+        Just("<xsl:apply-imports/>"),
+        Just("<xsl:call-template name='t'><xsl:with-param name='p' select='..'/></xsl:call-template>"),
+        Just("<xsl:number level='any' count='*' format='i'/>"),
+        Just("<xsl:comment>a--</xsl:comment>"),
+        Just("<xsl:text disable-output-escaping='yes'>&lt;x/&gt;</xsl:text>"),
+        Just("<xsl:value-of select=\"format-number(key('k', .) * 2, '#,##0.0;(#)')\"/>"),
+        Just("<b c='{generate-id(current())}'/>"),
+        Just("words"),
+    ]
+    .prop_map(str::to_owned);
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        let several = prop::collection::vec(inner, 0..4).prop_map(|all| all.concat());
+        prop_oneof![
+            several.clone().prop_map(|inner| format!("<xsl:for-each select='ancestor-or-self::*|following::*'><xsl:sort select='name()' order='descending'/>{inner}</xsl:for-each>")),
+            several.clone().prop_map(|inner| format!("<xsl:copy>{inner}</xsl:copy>")),
+            several.clone().prop_map(|inner| format!("<xsl:variable name='v'>{inner}</xsl:variable><xsl:copy-of select='$v'/>")),
+            several.clone().prop_map(|inner| format!("<xsl:if test='count(preceding::*) &lt; 3'>{inner}</xsl:if>")),
+            several.prop_map(|inner| format!("<xsl:element name='p:e' namespace='urn:{{name()}}'>{inner}</xsl:element>")),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_stylesheet_comes_to_an_end(root in instructions(), element in instructions(), named in instructions()) {
+        let sheet = format!(
+            "<xsl:key name='k' match='*' use='.'/><xsl:template match='/'><r>{root}</r></xsl:template><xsl:template match='*' mode='m'>{element}</xsl:template>\
+             <xsl:template match='b'>{element}</xsl:template><xsl:template name='t'><xsl:param name='p'/>{named}</xsl:template>"
+        );
+        // What it makes is XML, or it says what went wrong.
+        let library = library(&sheet);
+        let limits = Limits { visits: 20_000, ..Limits::default() };
+        let (message, end, _) = run_in(&library, "<xslt key='gov:/t/main.xsl'/>", "<a x='1'>t<b y='2'><a/>3</b><!-- c --><b/></a>", &limits);
+        if matches!(end, End::Continue) {
+            let body = message.payload.bytes().unwrap();
+            let text = std::str::from_utf8(&body).unwrap();
+            prop_assert!(crate::tree::Tree::read(text, &crate::message::bounds(&Limits::default())).is_ok(), "{}", text);
+        }
+    }
 }
