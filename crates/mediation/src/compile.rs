@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::body_use;
 use crate::expression::{Expression, Text};
-use crate::library::{Library, Source};
+use crate::library::{Library, Once, Source};
 use crate::mediators::template::Template;
 use crate::mediators::{self, unsupported};
 use crate::message::Direction;
@@ -78,6 +78,14 @@ impl Work<'_> {
             self.notes.truncate(notes);
         }
         made
+    }
+
+    /// Makes something that other programs of the library may have made, with the notes that belong to it.
+    pub(crate) fn once<T>(&mut self, of: &Once<T>, name: &str, make: impl FnOnce(&mut Self) -> Option<T>) -> Option<Arc<T>> {
+        let before = self.notes.len();
+        let (made, notes) = of.get(name, || make(self).map(|made| (made, self.notes.split_off(before))))?;
+        self.notes.extend(notes);
+        Some(made)
     }
 
     /// Notes that something runs otherwise.

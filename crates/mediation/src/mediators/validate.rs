@@ -31,13 +31,14 @@ const STACK: usize = 4 * 1024 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Validate {
-    schemas: Schemas,
+    schemas: Arc<Schemas>,
     source: Option<Expression>,
     keys: String,
     pub(crate) on_fail: BlockId,
 }
 
-enum Schemas {
+/// What bodies are checked against.
+pub(crate) enum Schemas {
     /// By the namespace that each is for.
     Xml(Vec<(Option<String>, uppsala::XsdValidator)>),
     Json(Box<jsonschema::Validator>),
@@ -93,23 +94,29 @@ pub(crate) fn compile(work: &mut Work<'_>, element: &Element) -> Option<Action> 
     }
     let keys: Vec<&str> = documents.iter().map(|(key, _)| key.as_str()).collect();
     let keys = format!("[{}]", keys.join(", "));
-    let schemas = match documents.as_slice() {
-        [] => {
-            work.obstacle(element, "", "A validate needs a schema.", "Name one by a <schema> with a key.");
-            None
-        }
+    if documents.is_empty() {
+        work.obstacle(element, "", "A validate needs a schema.", "Name one by a <schema> with a key.");
+    }
+    let name = format!("{keys}\n{resources:?}");
+    let library = work.library;
+    let schemas = work.once(&library.made().schemas, &name, |work| schemas(work, element, &documents, &resources));
+    Some(Action::Validate(Box::new(Validate { schemas: schemas?, source, keys, on_fail: on_fail? })))
+}
+
+fn schemas(work: &mut Work<'_>, element: &Element, documents: &[(String, Source)], resources: &BTreeMap<&str, &str>) -> Option<Schemas> {
+    match documents {
+        [] => None,
         [(key, source)] if !source.text.trim_start_matches('\u{feff}').trim_start().starts_with('<') => {
             json_schema(work, element, key, source)
         }
         several => {
             let mut made = Vec::new();
             for (key, source) in several {
-                made.push(xml_schema(work, element, key, source, &resources)?);
+                made.push(xml_schema(work, element, key, source, resources)?);
             }
             Some(Schemas::Xml(made))
         }
-    };
-    Some(Action::Validate(Box::new(Validate { schemas: schemas?, source, keys, on_fail: on_fail? })))
+    }
 }
 
 fn json_schema(work: &mut Work<'_>, element: &Element, key: &str, source: &Source) -> Option<Schemas> {
@@ -213,7 +220,7 @@ fn whole(key: &str, source: &Source, found: Finder<'_>, seen: &mut Vec<String>) 
 impl Validate {
     /// Whether it fits; what does not is told by the message's error properties.
     pub(crate) fn fits(&self, message: &mut Message, means: &mut Means<'_>) -> Result<bool, Failure> {
-        let errors = match &self.schemas {
+        let errors = match &*self.schemas {
             Schemas::Json(validator) => self.json_errors(validator, message, means)?,
             Schemas::Xml(validators) => match self.document(message, means)? {
                 Some(document) => stacker::maybe_grow(STACK / 2, STACK, || xml_errors(validators, &document)),
@@ -232,11 +239,11 @@ impl Validate {
         if errors.is_empty() {
             return Ok(true);
         }
-        let detail = match &self.schemas {
+        let detail = match &*self.schemas {
             Schemas::Json(_) => format!("Error while validating Json message {}", errors.join("\n")),
             Schemas::Xml(_) => errors.join("\n"),
         };
-        let text = match &self.schemas {
+        let text = match &*self.schemas {
             Schemas::Json(_) => errors.into_iter().next().unwrap_or_default(),
             Schemas::Xml(_) => errors.join("\n"),
         };

@@ -28,9 +28,9 @@ pub(crate) struct Xslt {
 
 #[derive(Debug)]
 enum Sheet {
-    One(Box<Stylesheet>),
+    One(Arc<Stylesheet>),
     /// The one of the name that the text gives.
-    Chosen(Text, BTreeMap<String, Stylesheet>),
+    Chosen(Text, BTreeMap<String, Arc<Stylesheet>>),
 }
 
 #[derive(Debug)]
@@ -89,7 +89,7 @@ fn one(work: &mut Work<'_>, element: &Element, key: &str, resources: &BTreeMap<&
         work.obstacle(element, key, "No stylesheet of this name was found.", "Add it to the registry or as a local entry.");
         return None;
     };
-    stylesheet(work, element, key, &source, resources).map(|sheet| Sheet::One(Box::new(sheet)))
+    stylesheet(work, element, key, &source, resources).map(Sheet::One)
 }
 
 /// All stylesheets there are; one that cannot run is not there to be chosen, and the note says so.
@@ -123,14 +123,22 @@ fn looks_like_one(text: &str) -> bool {
     text.contains("http://www.w3.org/1999/XSL/Transform")
 }
 
-fn stylesheet(work: &mut Work<'_>, element: &Element, key: &str, source: &Source, resources: &BTreeMap<&str, &str>) -> Option<Stylesheet> {
+fn stylesheet(
+    work: &mut Work<'_>,
+    element: &Element,
+    key: &str,
+    source: &Source,
+    resources: &BTreeMap<&str, &str>,
+) -> Option<Arc<Stylesheet>> {
     let library = work.library;
     let finder = |href: &str, by: &str| {
         let named = resources.get(href).copied();
         let beside = library::beside(by, href);
         named.map(str::to_owned).into_iter().chain([href.to_owned()]).chain(beside).find_map(|key| found(library, key))
     };
-    xslt::read(work, element, key, source, &finder)
+    // What a resource's location means is the mediator's own.
+    let name = format!("{key}\n{resources:?}");
+    work.once(&library.made().sheets, &name, |work| xslt::read(work, element, key, source, &finder))
 }
 
 fn found(library: &Library, key: String) -> Option<(String, Source)> {

@@ -384,3 +384,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_stylesheet_is_made_once_for_all_sequences_that_name_it() {
+    let library = library(
+        "<xsl:stylesheet version='2.0' xmlns:xsl='http://www.w3.org/1999/XSL/Transform'><xsl:template match='/'><r/></xsl:template></xsl:stylesheet>",
+    );
+    let compiled = || crate::compile(&Source::new("s.xml", "<sequence><xslt key='gov:/t/main.xsl'/></sequence>"), &library).unwrap();
+    let sheets = || library.made().sheets.get("gov:/t/main.xsl\n{}", || None).unwrap().0;
+    let (first, second) = (compiled(), compiled());
+    assert_eq!(Arc::strong_count(&sheets()), 4, "two programs, the library and what is asked here");
+    assert_eq!((first.notes().len(), first.notes()), (1, second.notes()));
+    drop((first, second));
+    let other = library.clone().with_entry("x", Source::new("x", "<a/>"));
+    assert!(other.made().sheets.get("gov:/t/main.xsl\n{}", || None).is_none());
+}
