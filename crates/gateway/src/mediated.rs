@@ -249,7 +249,10 @@ impl Way<'_> {
         let body = wanted.body.filter(|b| !b.is_empty()).map_or(RequestBody::Empty, RequestBody::Whole);
         let (rest, query) = match elsewhere {
             Some(_) => ("", None),
-            None => (self.rest, self.parts.uri.query()),
+            None => match wanted.postfix.split_once('?') {
+                Some((rest, query)) => (rest, Some(query)),
+                None => (&*wanted.postfix, None),
+            },
         };
         let (head, link) = self.exchange(backends, &method, rest, query, &headers, body).await.map_err(fault_of)?;
         let (answer, content) = self.held_back(head, link);

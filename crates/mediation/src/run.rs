@@ -76,6 +76,8 @@ pub struct Call {
 pub struct CallRequest {
     /// Where to; `None` is the API's own backend.
     pub target: Option<Target>,
+    /// Path below the API's own backend, query included, where that is meant.
+    pub postfix: String,
     /// Verb.
     pub method: String,
     /// Headers, `Content-Type` included; `Host`, `Content-Length` and hop headers are the sender's business.

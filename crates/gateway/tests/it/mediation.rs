@@ -208,6 +208,13 @@ async fn copies_are_sent_off_and_gathered_in_the_answer_sequence() {
     gateway.change(&[sequences(&[&into], &["<property name=\"X-Out\" value=\"1\" scope=\"transport\"/>"], None)]);
     let first = ask().await;
     assert_eq!((first.status, first.header("x-out"), first.body.as_str()), (200, Some("1"), "{\"is\":\"/item/7\"}"));
+    // Copies to the API's own backend, each with a path of its own.
+    let own = "<iterate expression=\"json-eval($.ids)\"><target><sequence><property name=\"REST_URL_POSTFIX\" expression=\"json-eval($)\" scope=\"axis2\"/>\
+               <send/></sequence></target></iterate>";
+    gateway.change(&[sequences(&[own], &[out], None)]);
+    let paths =
+        gateway.ask("POST", "/shop/1.0.0/x", &[("Content-Type", "application/json")], "{\"ids\":[\"/own/1\",\"/own/2?a=b\"]}").await;
+    assert_eq!(paths.body, "[\"/own/1\",\"/own/2?a=b\"]", "{paths:?}");
     // A copy beside the message, which goes on.
     let before = backend.got().len();
     let beside = format!(

@@ -147,7 +147,7 @@ pub(crate) fn whole_request(target: Option<Target>, message: &mut Message, limit
     } else {
         message.payload.bytes()
     };
-    Ok(CallRequest { target, method, headers, body })
+    Ok(CallRequest { target, postfix: message.url_postfix.clone(), method, headers, body })
 }
 
 impl CallOut {
@@ -184,7 +184,7 @@ impl CallOut {
                 headers.set("SOAPAction", format!("\"{action}\""));
             }
             let method = target.as_ref().and_then(|target| target.method.clone()).unwrap_or_else(|| "POST".to_owned());
-            return Ok(CallRequest { target, method, headers, body: part.bytes() });
+            return Ok(CallRequest { target, postfix: message.url_postfix.clone(), method, headers, body: part.bytes() });
         }
         let mut request = whole_request(target, message, means.limits)?;
         if let CallKind::Part { action: Some(action), .. } = &self.kind {
