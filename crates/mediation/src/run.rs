@@ -143,6 +143,8 @@ impl Program {
     pub fn run(self: &Arc<Self>, message: &mut Message, limits: &Limits) -> Ran {
         message.open_way();
         let mut run = Run::new(self, limits);
+        // Of a program before this one, whose caller has not sent them yet.
+        run.scattered = message.take_sent();
         run.stack.push(Frame::at(self.entry));
         run.go(message)
     }

@@ -13,7 +13,7 @@ use crate::run::Sent;
 pub(crate) struct Held {
     pub(crate) permits: Vec<Arc<Permit>>,
     pub(crate) awaited: Option<Arc<Awaited>>,
-    /// Copies that the program which just ended sent off.
+    /// Copies that the programs which ran sent off.
     pub(crate) sent: Vec<Sent>,
 }
 

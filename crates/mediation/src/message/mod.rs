@@ -126,7 +126,7 @@ impl Message {
         self.properties.set(Scope::Default, "ERROR_EXCEPTION", fault.message.as_str());
     }
 
-    /// Copies that the program which just ended sent off, to be sent whatever became of the message itself. When nothing became of it
+    /// Copies that the programs which ran sent off, to be sent whatever became of the message itself. When nothing became of it
     /// ([`End::Drop`](crate::End::Drop)), the answers to these go through the answer sequences: [`Program::gather`](crate::Program::gather).
     #[must_use]
     pub fn take_sent(&mut self) -> Vec<Sent> {

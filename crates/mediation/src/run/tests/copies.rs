@@ -252,6 +252,11 @@ fn the_message_goes_on_beside_what_was_sent_off() {
     assert_eq!((sent.len(), sent[0].request.body.clone().unwrap()), (1, Bytes::from("{\"seen\":1}")));
     assert_eq!((body(&one).as_str(), property(&one, "on").as_str()), ("(untouched)", "1"));
     assert!(one.take_sent().is_empty());
+    // Of programs that run one after the other.
+    let again = program(&sequence(beside), &Library::new());
+    assert!(matches!(again.run(&mut one, &Limits::default()).end, End::Continue));
+    assert!(matches!(again.run(&mut one, &Limits::default()).end, End::Continue));
+    assert_eq!(one.take_sent().len(), 2);
     let many: String = (0..101).map(|i| format!("{{\"i\":{i}}},")).collect();
     let mut two = message("application/json", &format!("{{\"items\":[{}]}}", many.trim_end_matches(',')));
     let each = "<iterate expression='json-eval($.items)'><target><sequence><send/></sequence></target></iterate>";
