@@ -372,7 +372,12 @@ impl Way<'_> {
         content: Content,
     ) -> Result<Answered, Refusal> {
         message.now = self.now();
-        match self.run_all(programs, &mut message).await {
+        let ended = self.run_all(programs, &mut message).await;
+        let sent = message.take_sent();
+        if !sent.is_empty() {
+            Box::pin(self.beside(sent)).await;
+        }
+        match ended {
             Ended::Drop => Ok(nothing()),
             Ended::Fault(fault) => self.faulted(message, &Headers::new(), fault).await,
             _ => {

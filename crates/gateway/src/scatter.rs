@@ -28,15 +28,19 @@ impl Way<'_> {
         body: (RequestBody, Option<Bytes>),
     ) -> Result<Answered, Refusal> {
         if !matches!(ended, Ended::Drop) {
-            let (answers, answered) = join(self.scatter(sent), self.onward(call, message, original, ended, body)).await;
-            if let Err(fault) = answers {
-                tracing::warn!(target: "mediation", api = &*self.api.name, code = fault.code, detail = fault.detail, "a copy of a request failed: {}", fault.message);
-            }
-            return answered;
+            return join(self.beside(sent), self.onward(call, message, original, ended, body)).await.1;
         }
         match self.scatter(sent).await {
             Ok(answers) => self.gather(answers).await,
             Err(fault) => self.faulted(message, original, fault).await,
+        }
+    }
+
+    /// Sends copies whose answers nobody waits for but to know that they came.
+    pub(crate) async fn beside(&self, sent: Vec<Sent>) {
+        if let Err(fault) = self.scatter(sent).await {
+            let api = &*self.api.name;
+            tracing::warn!(target: "mediation", api, code = fault.code, detail = fault.detail, "a copy of a message failed: {}", fault.message);
         }
     }
 

@@ -389,6 +389,10 @@ impl Run {
             return Err(Failure::new("The sequence made too many calls"));
         }
         self.calls += 1;
+        if message.direction == Direction::Response {
+            // The verb was the request's.
+            "POST".clone_into(&mut message.method);
+        }
         let request = call::whole_request(target, message, &self.limits)?;
         let bytes = |sent: &Sent| sent.request.body.as_ref().map_or(0, Bytes::len);
         let all = self.scattered.iter().map(bytes).sum::<usize>() + request.body.as_ref().map_or(0, Bytes::len);
@@ -469,7 +473,7 @@ impl Run {
                 Flow::End(End::Respond)
             }
             Action::Loopback => Flow::End(End::Loopback),
-            Action::Send(endpoint) => Flow::Sent(sent_to(endpoint.as_ref(), message)?),
+            Action::Send(endpoint) => Flow::Sent(sent_to(endpoint.as_ref(), message, self.is_copy())?),
             // The loop itself stops at calls.
             Action::Call(_) => Flow::Next,
             Action::Property(properties) => {
@@ -558,8 +562,9 @@ enum Walked {
     Call(CallRequest),
 }
 
-fn sent_to(endpoint: Option<&Endpoint>, message: &Message) -> Result<End, Failure> {
-    if message.direction == Direction::Response {
+fn sent_to(endpoint: Option<&Endpoint>, message: &Message, is_copy: bool) -> Result<End, Failure> {
+    // A copy of an answer may go elsewhere; the answer itself is the client's.
+    if message.direction == Direction::Response && !(is_copy && endpoint.is_some()) {
         return Ok(End::Respond);
     }
     let target = match endpoint {

@@ -226,6 +226,10 @@ async fn copies_are_sent_off_and_gathered_in_the_answer_sequence() {
     let mut got: Vec<String> = backend.got()[before..].iter().map(|r| r.split(' ').nth(1).unwrap().to_owned()).collect();
     got.sort();
     assert_eq!(got, ["/audit", "/y"]);
+    // A copy of the answer.
+    gateway.change(&[sequences(&[], &[&beside.replace("audit", "audit-out")], None)]);
+    assert_eq!(gateway.get("/shop/1.0.0/z", &[]).await.body, "{\"is\":\"/z\"}");
+    assert!(backend.got().last().unwrap().contains(" /audit-out "), "{:?}", backend.got().last());
     // One that fails is the fault sequence's.
     let closed = Backend::start(|_, _, _| Deed::SendAndClose(Vec::new())).await;
     let down = format!("<clone><target><endpoint><address uri=\"{}\"/></endpoint></target></clone>", closed.url());

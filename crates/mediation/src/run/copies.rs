@@ -268,6 +268,11 @@ impl Run {
         self.after(end, message)
     }
 
+    /// Whether what runs is a copy, and not one of the answers that go through a sequence together.
+    pub(super) fn is_copy(&self) -> bool {
+        self.copies.len() > usize::from(self.copies.first().is_some_and(|outermost| matches!(outermost.copies.source, Source::Given(_))))
+    }
+
     fn are_given(&self) -> bool {
         self.copies.last().is_some_and(|under_way| matches!(under_way.copies.source, Source::Given(_)))
     }

@@ -252,6 +252,14 @@ fn the_message_goes_on_beside_what_was_sent_off() {
     assert_eq!((sent.len(), sent[0].request.body.clone().unwrap()), (1, Bytes::from("{\"seen\":1}")));
     assert_eq!((body(&one).as_str(), property(&one, "on").as_str()), ("(untouched)", "1"));
     assert!(one.take_sent().is_empty());
+    // Of an answer too, which is the client's all the same.
+    let mut answer = message(JSON.0, JSON.1);
+    answer.begin_answer(200, [("Content-Type", "application/json")].into_iter().collect(), Payload::whole("{\"a\":1}".into()));
+    answer.method = "GET".to_owned();
+    let beside_answer = "<clone continueParent='true'><target><sequence><send><endpoint><address uri='http://log'/></endpoint></send></sequence></target></clone>";
+    assert!(matches!(run(beside_answer, &mut answer).end, End::Continue));
+    let sent = answer.take_sent();
+    assert_eq!((sent[0].request.method.as_str(), sent[0].request.body.clone().unwrap()), ("POST", Bytes::from("{\"a\":1}")));
     // Of programs that run one after the other.
     let again = program(&sequence(beside), &Library::new());
     assert!(matches!(again.run(&mut one, &Limits::default()).end, End::Continue));
