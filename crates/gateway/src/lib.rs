@@ -20,6 +20,7 @@ mod path;
 mod pipeline;
 mod record;
 mod respond;
+mod scatter;
 mod sign_in;
 mod snapshot;
 mod steps;

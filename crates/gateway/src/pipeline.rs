@@ -136,7 +136,7 @@ async fn run(
     let config = &gateway.config;
     if let Some(programs) = &plan.programs {
         let rest = plan.path.get(plan.rest_at..).unwrap_or_default();
-        let reach = Reach::Backend(backends, rest);
+        let reach = Reach::Backend(backends);
         let way = mediated::Way {
             runner: Runner { gateway, peer, parts, owner: &plan.api.name, reach, limits: Limits::default() },
             api: &plan.api,

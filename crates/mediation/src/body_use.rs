@@ -2,6 +2,7 @@
 //!
 //! A mediator that reads after another body was surely made reads that one, not the one that came.
 
+use crate::mediators::cache::Cache;
 use crate::program::{Action, BlockId, BodyUse, Program};
 
 /// What a way through a block does.
@@ -86,6 +87,19 @@ fn action(program: &Program, action: &Action, open: &mut Vec<BlockId>) -> Ways {
         Action::Payload(factory) => Ways { reads: factory.reads_body(), writes: true, surely: true },
         Action::MakeFault(fault) => Ways { reads: fault.reads_body(), writes: true, surely: true },
         Action::Enrich(enrich) => Ways { reads: enrich.reads_body(), writes: enrich.writes_body(), surely: false },
+        Action::Rewrite(rewrite) => plain(rewrite.reads_body()),
+        Action::Validate(validate) => either([block(program, validate.on_fail, open), Ways::default()], true),
+        Action::Throttle(throttle) => {
+            let way = |id: Option<BlockId>, open: &mut Vec<BlockId>| id.map(|id| block(program, id, open)).unwrap_or_default();
+            either([way(throttle.accepted, open), way(throttle.rejected, open)], false)
+        }
+        // The body tells requests apart; a kept answer is one that nothing else in this program made.
+        Action::Cache(Cache::Finder(finder)) => {
+            let hit = finder.on_hit.map(|id| block(program, id, open)).unwrap_or_default();
+            either([hit, Ways { writes: true, ..Ways::default() }], true)
+        }
+        Action::Cache(Cache::Collector) => plain(true),
+        Action::Xslt(xslt) => Ways { reads: true, writes: xslt.writes_body(), surely: false },
         Action::Script(_) => Ways { reads: true, writes: true, surely: false },
         Action::Loop(_) | Action::Clone(_) | Action::Aggregate(_) => Ways { reads: true, writes: true, surely: false },
         Action::Template(call) => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::body_use;
 use crate::expression::{Expression, Text};
-use crate::library::{Library, Source};
+use crate::library::{Library, Once, Source};
 use crate::mediators::template::Template;
 use crate::mediators::{self, unsupported};
 use crate::message::Direction;
@@ -75,6 +75,25 @@ impl Work<'_> {
         });
     }
 
+    /// Tries what may not run, and notes nothing of it then.
+    pub(crate) fn tried<T>(&mut self, tried: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        let (obstacles, notes) = (self.obstacles.len(), self.notes.len());
+        let made = tried(self);
+        if made.is_none() {
+            self.obstacles.truncate(obstacles);
+            self.notes.truncate(notes);
+        }
+        made
+    }
+
+    /// Makes something that other programs of the library may have made, with the notes that belong to it.
+    pub(crate) fn once<T>(&mut self, of: &Once<T>, name: &str, make: impl FnOnce(&mut Self) -> Option<T>) -> Option<Arc<T>> {
+        let before = self.notes.len();
+        let (made, notes) = of.get(name, || make(self).map(|made| (made, self.notes.split_off(before))))?;
+        self.notes.extend(notes);
+        Some(made)
+    }
+
     /// Notes that something runs otherwise.
     pub(crate) fn note(&mut self, element: &Element, says: &str) {
         self.notes.push(Note { file: Arc::clone(&self.file), line: element.line, mediator: element.name.clone(), says: says.to_owned() });
@@ -138,10 +157,25 @@ impl Work<'_> {
     /// Opens a block for what a text holds; obstacles met while `filled` works are named with its file.
     pub(crate) fn in_file<T>(&mut self, source: &Source, filled: impl FnOnce(&mut Self, BlockId) -> T) -> T {
         let id = self.open_block();
-        let outer = std::mem::replace(&mut self.file, Arc::clone(&source.file));
+        let outer = self.enter(&source.file);
         let made = filled(self, id);
-        self.file = outer;
+        self.enter(&outer);
         made
+    }
+
+    /// Names the file that what is noted from now on stands in; gives the one before.
+    pub(crate) fn enter(&mut self, file: &Arc<str>) -> Arc<str> {
+        std::mem::replace(&mut self.file, Arc::clone(file))
+    }
+
+    /// The file that is being compiled.
+    pub(crate) fn file(&self) -> Arc<str> {
+        Arc::clone(&self.file)
+    }
+
+    /// How many obstacles were noted.
+    pub(crate) fn obstacles(&self) -> usize {
+        self.obstacles.len()
     }
 
     fn unread(&mut self, line: u32, reason: &str) {
@@ -170,8 +204,8 @@ impl Work<'_> {
         }
     }
 
-    /// Whether one of these blocks, or what they run in turn, makes a call outside.
-    pub(crate) fn calls(&self, blocks: &[BlockId]) -> bool {
+    /// Whether one of these blocks, or what they run in turn, does such a thing.
+    pub(crate) fn reaches(&self, blocks: &[BlockId], is: impl Fn(&Action) -> bool) -> bool {
         let mut seen = BTreeSet::new();
         let mut open = blocks.to_vec();
         while let Some(id) = open.pop() {
@@ -179,13 +213,45 @@ impl Work<'_> {
                 continue;
             }
             for step in self.blocks.get(id.0).map(|block| block.steps.as_slice()).unwrap_or_default() {
-                if matches!(step.action, Action::Call(_)) {
+                if is(&step.action) {
                     return true;
                 }
                 open.extend(step.action.blocks());
             }
         }
         false
+    }
+
+    /// Whether what these blocks run comes to an `aggregate` that no copies of its own are brought together by.
+    pub(crate) fn gathers(&self, blocks: &[BlockId]) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut open = blocks.to_vec();
+        while let Some(id) = open.pop() {
+            if !seen.insert(id.0) {
+                continue;
+            }
+            let steps = self.blocks.get(id.0).map(|block| block.steps.as_slice()).unwrap_or_default();
+            let taken: Vec<usize> = steps.iter().filter_map(|step| step.action.gathered_at()).collect();
+            for (at, step) in steps.iter().enumerate() {
+                match &step.action {
+                    Action::Aggregate(_) if !taken.contains(&at) => return true,
+                    Action::Aggregate(_) | Action::Loop(_) | Action::Clone(_) => {}
+                    action => open.extend(action.blocks()),
+                }
+            }
+        }
+        false
+    }
+
+    /// A block of steps that an element means.
+    pub(crate) fn block_of(&mut self, element: &Element, actions: Vec<(&'static str, Action)>) -> BlockId {
+        let id = self.open_block();
+        let file = Arc::clone(&self.file);
+        let step = |(mediator, action)| Step { file: Arc::clone(&file), line: element.line, mediator, action };
+        if let Some(block) = self.blocks.get_mut(id.0) {
+            block.steps = actions.into_iter().map(step).collect();
+        }
+        id
     }
 
     /// A block that does nothing.
@@ -321,8 +387,14 @@ impl Work<'_> {
             "clone" => ("clone", mediators::loops::compile_clone(self, element)),
             "call-template" => ("call-template", mediators::template::compile(self, element)),
             "aggregate" => ("aggregate", mediators::aggregate::compile(self, element)),
+            "rewrite" => ("rewrite", mediators::rewrite::compile(self, element)),
+            "conditionalRouter" => ("conditionalRouter", mediators::route::compile_router(self, element)),
+            "validate" => ("validate", mediators::validate::compile(self, element)),
+            "xslt" => ("xslt", mediators::xslt::compile(self, element)),
+            "fastXSLT" | "fasterXSLT" => ("fastXSLT", mediators::xslt::compile(self, element)),
             "class" => ("class", mediators::class::compile(self, element)),
-            "cache" => ("cache", unsupported::compile_cache(self, element)),
+            "throttle" => ("throttle", mediators::throttle::compile(self, element)),
+            "cache" => ("cache", mediators::cache::compile(self, element)),
             "builder" => {
                 self.note(element, "Bodies are read by their content type; builder classes are not needed.");
                 ("builder", Some(Action::Nothing))

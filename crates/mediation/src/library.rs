@@ -1,12 +1,15 @@
 //! The texts that a sequence refers to by name. Who compiles gathers them; nothing is fetched here.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
+use crate::mediators::validate::Schemas;
+use crate::obstacle::Note;
 use crate::xml;
+use crate::xslt::Stylesheet;
 
 /// A text and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +48,46 @@ pub struct Library {
     endpoints: BTreeMap<String, Source>,
     entries: BTreeMap<String, Source>,
     templates: BTreeMap<String, Source>,
+    made: Made,
+}
+
+/// What entries were compiled to. Sequences of many APIs name the same ones, and a stylesheet or schema is dear to make and to hold.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Made {
+    pub(crate) sheets: Once<Stylesheet>,
+    pub(crate) schemas: Once<Schemas>,
+}
+
+/// Values made once for all programs of a library.
+#[derive(Debug)]
+pub(crate) struct Once<T>(Arc<Mutex<ByName<T>>>);
+
+type ByName<T> = BTreeMap<String, (Arc<T>, Vec<Note>)>;
+
+impl<T> Clone for Once<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Default for Once<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T> Once<T> {
+    /// The value of a name with the notes that belong to it; made by `make` the first time. One that cannot be made is tried again.
+    pub(crate) fn get(&self, name: &str, make: impl FnOnce() -> Option<(T, Vec<Note>)>) -> Option<(Arc<T>, Vec<Note>)> {
+        // A map that a thread left behind in the middle of an insertion is whole: values go in as one.
+        if let Some((value, notes)) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return Some((Arc::clone(value), notes.clone()));
+        }
+        let (value, notes) = make()?;
+        let value = Arc::new(value);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), (Arc::clone(&value), notes.clone()));
+        Some((value, notes))
+    }
 }
 
 impl Library {
@@ -85,6 +128,7 @@ impl Library {
     #[must_use]
     pub fn with_entry(mut self, key: impl Into<String>, source: Source) -> Self {
         self.entries.insert(key.into(), source);
+        self.made = Made::default();
         self
     }
 
@@ -124,9 +168,18 @@ impl Library {
         self.templates.get(name).or_else(|| self.entries.get(name))
     }
 
+    /// All entries by key.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &Source)> {
+        self.entries.iter().map(|(key, source)| (key.as_str(), source))
+    }
+
     /// Texts of all entries by key.
     pub(crate) fn texts(&self) -> BTreeMap<String, Arc<str>> {
         self.entries.iter().map(|(key, source)| (key.clone(), Arc::clone(&source.text))).collect()
+    }
+
+    pub(crate) fn made(&self) -> &Made {
+        &self.made
     }
 
     /// An entry.
@@ -134,6 +187,21 @@ impl Library {
     pub fn entry(&self, key: &str) -> Option<&Source> {
         self.entries.get(key)
     }
+}
+
+/// Key of what lies at a path beside the document of a key.
+#[must_use]
+pub fn beside(key: &str, path: &str) -> Option<String> {
+    let (folder, _) = key.rsplit_once('/')?;
+    let mut parts: Vec<&str> = folder.split('/').collect();
+    for part in path.split('/') {
+        match part {
+            "." | "" => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
 }
 
 fn template_name(document: &str) -> Option<String> {

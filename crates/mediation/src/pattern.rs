@@ -55,6 +55,46 @@ impl Pattern {
         Ok(Self { whole: build(&translated(java), true)?, text: java.to_owned() })
     }
 
+    /// A pattern that may match inside, as written.
+    pub(crate) fn inside(java: &str) -> Result<Self, String> {
+        if java.len() > MAX_BYTES {
+            return Err("the pattern is too long".to_owned());
+        }
+        Ok(Self { whole: build(&translated(java), false)?, text: java.to_owned() })
+    }
+
+    /// A text with every match replaced, as Java's `replaceAll` does: `$1` is a group, `\\` takes a sign's meaning away.
+    pub(crate) fn replaced(&self, text: &str, by: &str) -> Result<String, Failure> {
+        let mut out = String::new();
+        let mut after = 0;
+        for found in self.whole.captures_iter(text) {
+            let found = found.map_err(|_| self.too_long())?;
+            let Some(whole) = found.get(0) else { continue };
+            out.push_str(text.get(after..whole.start()).unwrap_or_default());
+            after = whole.end();
+            let mut signs = by.chars().peekable();
+            while let Some(sign) = signs.next() {
+                match sign {
+                    '\\' => out.extend(signs.next()),
+                    '$' => {
+                        let mut group = signs.next().and_then(|c| c.to_digit(10)).ok_or_else(|| Failure::new("Illegal group reference"))?;
+                        // As many digits as name a group that is there.
+                        while let Some(more) =
+                            signs.peek().and_then(|c| c.to_digit(10)).filter(|d| ((group * 10 + d) as usize) < found.len())
+                        {
+                            group = group * 10 + more;
+                            signs.next();
+                        }
+                        out.push_str(found.get(group as usize).map(|m| m.as_str()).unwrap_or_default());
+                    }
+                    sign => out.push(sign),
+                }
+            }
+        }
+        out.push_str(text.get(after..).unwrap_or_default());
+        Ok(out)
+    }
+
     fn too_long(&self) -> Failure {
         Failure { detail: self.text.clone(), ..Failure::new("A regular expression took too many steps") }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::endpoint::Endpoint;
 use crate::expression::Text;
 use crate::mediators::aggregate::Aggregate;
+use crate::mediators::cache::Cache;
 use crate::mediators::call::CallOut;
 use crate::mediators::class::Own;
 use crate::mediators::enrich::Enrich;
@@ -15,9 +16,13 @@ use crate::mediators::loops::{Clones, Loop};
 use crate::mediators::make_fault::MakeFault;
 use crate::mediators::payload_factory::PayloadFactory;
 use crate::mediators::property::SetProperty;
+use crate::mediators::rewrite::Rewrite;
 use crate::mediators::route::{Filter, Switch};
 use crate::mediators::script::Script;
 use crate::mediators::template::CallTemplate;
+use crate::mediators::throttle::Throttle;
+use crate::mediators::validate::Validate;
+use crate::mediators::xslt::Xslt;
 use crate::obstacle::Note;
 
 /// A sequence that can run. Cheap to share; holds no state of a run.
@@ -87,6 +92,15 @@ pub(crate) struct Step {
 }
 
 impl Action {
+    /// Step of the same block that brings copies together which this one makes.
+    pub(crate) fn gathered_at(&self) -> Option<usize> {
+        match self {
+            Self::Loop(looped) => looped.gathered_at,
+            Self::Clone(clones) => clones.gathered_at,
+            _ => None,
+        }
+    }
+
     /// Blocks that may run because of it.
     pub(crate) fn blocks(&self) -> Vec<BlockId> {
         match self {
@@ -98,7 +112,10 @@ impl Action {
             Self::Loop(looped) => vec![looped.block],
             Self::Clone(clones) => clones.blocks.clone(),
             Self::Aggregate(aggregate) => vec![aggregate.then],
+            Self::Validate(validate) => vec![validate.on_fail],
             Self::Call(call) => call.receive.into_iter().collect(),
+            Self::Throttle(throttle) => throttle.accepted.into_iter().chain(throttle.rejected).collect(),
+            Self::Cache(Cache::Finder(finder)) => finder.on_hit.into_iter().collect(),
             Self::Drop
             | Self::Respond
             | Self::Loopback
@@ -110,7 +127,10 @@ impl Action {
             | Self::MakeFault(_)
             | Self::Enrich(_)
             | Self::Script(_)
+            | Self::Xslt(_)
+            | Self::Rewrite(_)
             | Self::Own(_)
+            | Self::Cache(Cache::Collector)
             | Self::Nothing => Vec::new(),
         }
     }
@@ -140,6 +160,11 @@ pub(crate) enum Action {
     MakeFault(Box<MakeFault>),
     Enrich(Box<Enrich>),
     Script(Script),
+    Xslt(Box<Xslt>),
+    Rewrite(Box<Rewrite>),
+    Validate(Box<Validate>),
+    Throttle(Box<Throttle>),
+    Cache(Cache),
     Loop(Loop),
     Clone(Clones),
     /// Makes one message of what the copies before it brought.

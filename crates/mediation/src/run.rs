@@ -6,13 +6,16 @@ mod copies;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use copies::{COPY_SENT, Copies, UnderWay};
+use copies::{Copies, UnderWay};
 
 use crate::endpoint::{Endpoint, Target, absolute_to};
 use crate::expression::Means;
 use crate::failure::Failure;
 use crate::limits::Limits;
 use crate::log::{Log, LogLine};
+use crate::mediators::cache::{self, Cache, Outcome};
+use crate::mediators::call;
+use crate::mediators::throttle::Verdict;
 use crate::message::{Direction, Fault, Headers, Message};
 use crate::program::{Action, BlockId, Program, Step};
 
@@ -44,6 +47,19 @@ pub enum End {
     Call(Box<Call>),
     /// A mediator failed and no `onError` was there: run the API's fault sequence. [`Message::set_fault`] is done.
     Fault(Fault),
+    /// Of [`Program::gather`] only: nothing brought the answers together, and these came through to the end, the first first.
+    Several(Vec<Message>),
+}
+
+/// A copy of the message that was sent off.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// What to send.
+    pub request: CallRequest,
+    /// The copy without its body, for the answer to become: [`Message::begin_answer`].
+    pub message: Message,
+    /// Its answer matters to somebody; one that was sent `OUT_ONLY` is thrown away.
+    pub awaited: bool,
 }
 
 /// An outside call.
@@ -60,6 +76,8 @@ pub struct Call {
 pub struct CallRequest {
     /// Where to; `None` is the API's own backend.
     pub target: Option<Target>,
+    /// Path below the API's own backend, query included, where that is meant.
+    pub postfix: String,
     /// Verb.
     pub method: String,
     /// Headers, `Content-Type` included; `Host`, `Content-Length` and hop headers are the sender's business.
@@ -123,12 +141,38 @@ impl Suspended {
 impl Program {
     /// Runs it. `message` is changed in place.
     pub fn run(self: &Arc<Self>, message: &mut Message, limits: &Limits) -> Ran {
-        let content_type = message.content_type().map(str::to_owned);
-        message.payload.fix_type(content_type.as_deref());
-        message.properties.leave_all_templates();
-        let run = Run {
-            program: Arc::clone(self),
-            stack: vec![Frame::at(self.entry)],
+        message.open_way();
+        let mut run = Run::new(self, limits);
+        // Of a program before this one, whose caller has not sent them yet.
+        run.scattered = message.take_sent();
+        run.stack.push(Frame::at(self.entry));
+        run.go(message)
+    }
+
+    /// Runs it, an answer sequence, for the answers to copies of one request. An `aggregate` in it brings them together, and what follows
+    /// runs for the whole, which becomes `message`. The first that answers by itself is the answer.
+    pub fn gather(self: &Arc<Self>, answers: Vec<Message>, message: &mut Message, limits: &Limits) -> Ran {
+        let mut run = Run::new(self, limits);
+        match run.begin(Copies::given(answers, self.entry), message) {
+            None => run.go(message),
+            Some(end) => run.ended(end, message),
+        }
+    }
+}
+
+impl Message {
+    fn open_way(&mut self) {
+        let content_type = self.content_type().map(str::to_owned);
+        self.payload.fix_type(content_type.as_deref());
+        self.properties.leave_all_templates();
+    }
+}
+
+impl Run {
+    fn new(program: &Arc<Program>, limits: &Limits) -> Self {
+        Self {
+            program: Arc::clone(program),
+            stack: Vec::new(),
             handlers: Vec::new(),
             detached: false,
             steps: 0,
@@ -138,8 +182,8 @@ impl Program {
             sent: None,
             calls: 0,
             copies: Vec::new(),
-        };
-        run.go(message)
+            scattered: Vec::new(),
+        }
     }
 }
 
@@ -160,6 +204,8 @@ struct Run {
     calls: u32,
     /// Copies that run in the place of their message, the innermost last.
     copies: Vec<UnderWay>,
+    /// Copies that were sent off.
+    scattered: Vec<Sent>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -180,6 +226,8 @@ impl Frame {
 enum Flow {
     Next,
     Enter(BlockId),
+    /// Runs a block in the place of all that was to follow.
+    Instead(BlockId),
     /// As [`Flow::Enter`], with parameters that were just given.
     EnterTemplate(BlockId),
     /// Runs copies or parts of the message, then goes on.
@@ -200,6 +248,7 @@ fn placed(failure: Failure, step: &Step) -> Fault {
 
 impl Run {
     fn ended(self, end: End, message: &mut Message) -> Ran {
+        let scattered = self.scattered;
         // What was sent stays as it was sent; nothing after it can call it back but a fault.
         let end = match (end, self.sent) {
             (End::Continue | End::Drop | End::Respond | End::SendToBackend | End::Loopback, Some((sent, how))) => {
@@ -208,6 +257,7 @@ impl Run {
             }
             (end, _) => end,
         };
+        message.held.sent = scattered;
         Ran { end, log: self.log.lines }
     }
 
@@ -226,7 +276,7 @@ impl Run {
         match self.walk(message) {
             Walked::Ended(end) => {
                 let end = match end {
-                    End::Call(_) | End::Fault(_) => end,
+                    End::Call(_) | End::Fault(_) | End::Several(_) => end,
                     // The body is only made into bytes once, when all is done.
                     end => match message.close_body(&self.limits) {
                         Ok(()) => end,
@@ -292,6 +342,11 @@ impl Run {
                     continue;
                 }
                 Ok(Flow::Enter(_) | Flow::EnterTemplate(_)) => Failure::new("Sequences are nested too deeply"),
+                Ok(Flow::Instead(block)) => {
+                    self.leave_all(message);
+                    self.stack.push(Frame::at(block));
+                    continue;
+                }
                 Ok(Flow::Copies(copies)) => match self.begin(copies, message) {
                     None => continue,
                     Some(end) => return Walked::Ended(end),
@@ -300,7 +355,14 @@ impl Run {
                     None => continue,
                     Some(end) => return Walked::Ended(end),
                 },
-                Ok(Flow::Sent(_)) if !self.copies.is_empty() => Failure::new(COPY_SENT),
+                Ok(Flow::Sent(end)) if !self.copies.is_empty() => match self.send_off(end, message) {
+                    Ok(None) => continue,
+                    Ok(Some(end)) => match self.after(end, message) {
+                        None => continue,
+                        Some(end) => return Walked::Ended(end),
+                    },
+                    Err(failure) => failure,
+                },
                 Ok(Flow::Sent(end)) => match self.keep(&program, message, end) {
                     Ok(None) => continue,
                     Ok(Some(end)) => return Walked::Ended(end),
@@ -314,6 +376,33 @@ impl Run {
                 return Walked::Ended(end);
             }
         }
+    }
+
+    /// Puts a copy that was sent off by. `Some` when it is an answer, which ends its way.
+    fn send_off(&mut self, end: End, message: &mut Message) -> Result<Option<End>, Failure> {
+        let target = match end {
+            End::Send(target) => Some(target),
+            End::SendToBackend => None,
+            other => return Ok(Some(other)),
+        };
+        if self.calls >= self.limits.calls {
+            return Err(Failure::new("The sequence made too many calls"));
+        }
+        self.calls += 1;
+        if message.direction == Direction::Response {
+            // The verb was the request's.
+            "POST".clone_into(&mut message.method);
+        }
+        let request = call::whole_request(target, message, &self.limits)?;
+        let bytes = |sent: &Sent| sent.request.body.as_ref().map_or(0, Bytes::len);
+        let all = self.scattered.iter().map(bytes).sum::<usize>() + request.body.as_ref().map_or(0, Bytes::len);
+        if all > self.limits.body_bytes {
+            return Err(Failure::new("The sequence made too long a body"));
+        }
+        let only_out =
+            message.properties.get(crate::Scope::Default, "OUT_ONLY").is_some_and(|v| v.to_string().eq_ignore_ascii_case("true"));
+        self.scattered.push(Sent { request, message: message.without_body(), awaited: !only_out });
+        Ok(None)
     }
 
     /// Keeps a message that was sent, if anything but dropping follows. `Some` when nothing does.
@@ -338,16 +427,21 @@ impl Run {
     /// Takes a fault to the nearest `onError`; without one it ends the run.
     fn caught(&mut self, fault: Fault, message: &mut Message) -> Option<End> {
         message.set_fault(&fault);
+        self.leave_all(message);
+        // A bound that is passed is passed for the handler too, but for a few steps to say so.
+        let Some(handler) = self.handlers.pop().filter(|_| self.steps <= self.limits.steps) else { return Some(End::Fault(fault)) };
+        self.stack.push(Frame::at(handler));
+        None
+    }
+
+    /// Lets go of all that was to follow; what handles failures of it stays.
+    fn leave_all(&mut self, message: &mut Message) {
         let program = Arc::clone(&self.program);
         let inner = self.stack.iter().filter_map(|frame| program.block(frame.block).and_then(|block| block.on_error));
         self.handlers.extend(inner);
         self.stack.clear();
         message.properties.leave_all_templates();
-        // A bound that is passed is passed for the handler too, but for a few steps to say so.
-        let Some(handler) = self.handlers.pop().filter(|_| self.steps <= self.limits.steps) else { return Some(End::Fault(fault)) };
         self.detached = true;
-        self.stack.push(Frame::at(handler));
-        None
     }
 
     fn step(&mut self, step: &Step, message: &mut Message) -> Result<Flow, Failure> {
@@ -379,7 +473,7 @@ impl Run {
                 Flow::End(End::Respond)
             }
             Action::Loopback => Flow::End(End::Loopback),
-            Action::Send(endpoint) => Flow::Sent(sent_to(endpoint.as_ref(), message)?),
+            Action::Send(endpoint) => Flow::Sent(sent_to(endpoint.as_ref(), message, self.is_copy())?),
             // The loop itself stops at calls.
             Action::Call(_) => Flow::Next,
             Action::Property(properties) => {
@@ -415,6 +509,34 @@ impl Run {
                     Flow::End(End::Drop)
                 }
             }
+            Action::Rewrite(rewrite) => {
+                self.with_means(|means, _| rewrite.run(message, means))?;
+                Flow::Next
+            }
+            Action::Validate(validate) => {
+                if self.with_means(|means, _| validate.fits(message, means))? {
+                    Flow::Next
+                } else {
+                    Flow::Enter(validate.on_fail)
+                }
+            }
+            Action::Throttle(throttle) => match throttle.admit(message) {
+                Verdict::Passed => Flow::Next,
+                Verdict::Accepted => throttle.accepted.map_or(Flow::Next, Flow::Enter),
+                Verdict::Rejected => throttle.rejected.map_or(Flow::End(End::Drop), Flow::Enter),
+            },
+            Action::Cache(Cache::Collector) => {
+                self.with_means(|means, _| cache::collect(message, means))?;
+                Flow::Next
+            }
+            Action::Cache(Cache::Finder(finder)) => match self.with_means(|means, _| finder.look(message, means))? {
+                Outcome::GoesOn => Flow::Next,
+                Outcome::Answered => finder.on_hit.map_or(Flow::End(End::Respond), Flow::Instead),
+            },
+            Action::Xslt(xslt) => {
+                self.with_means(|means, log| xslt.run(message, means, log))?;
+                Flow::Next
+            }
             Action::Template(call) => {
                 self.with_means(|means, _| call.enter(message, means))?;
                 Flow::EnterTemplate(call.block)
@@ -425,6 +547,8 @@ impl Run {
             },
             Action::Loop(looped) => Flow::Copies(self.parts(looped, message)?),
             Action::Clone(clones) => Flow::Copies(Copies::of(clones)),
+            // A message that is no copy has nothing to wait for, and goes on as it did.
+            Action::Aggregate(_) if self.copies.is_empty() => Flow::Next,
             Action::Aggregate(aggregate) => {
                 self.gather(aggregate, message)?;
                 Flow::End(End::Drop)
@@ -438,8 +562,9 @@ enum Walked {
     Call(CallRequest),
 }
 
-fn sent_to(endpoint: Option<&Endpoint>, message: &Message) -> Result<End, Failure> {
-    if message.direction == Direction::Response {
+fn sent_to(endpoint: Option<&Endpoint>, message: &Message, is_copy: bool) -> Result<End, Failure> {
+    // A copy of an answer may go elsewhere; the answer itself is the client's.
+    if message.direction == Direction::Response && !(is_copy && endpoint.is_some()) {
         return Ok(End::Respond);
     }
     let target = match endpoint {

@@ -62,6 +62,9 @@ const ONLY_BY: &[(&str, &[&str])] = &[
     ("quick-xml", &["upgrade", "mediation"]),
     ("fancy-regex", &["mediation"]),
     ("rquickjs", &["mediation"]),
+    ("stacker", &["mediation"]),
+    ("jsonschema", &["mediation"]),
+    ("uppsala", &["mediation"]),
     ("reqwest", &["publisher", "upgrade", "testkit", "xtask"]),
     ("axum", &["rest", "keys", "publisher", "portal", "admin", "server"]),
 ];

@@ -12,10 +12,12 @@ mod headers;
 mod request;
 mod runner;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use mediation::{Direction, Fault, Headers, Message, Payload, Rewritten, Target};
+use mediation::{Direction, Fault, Headers, Message, Payload, Program, Rewritten, Target};
 use model::KeyType;
 
 use crate::body::{Content, RequestBody};
@@ -43,7 +45,7 @@ pub(crate) struct Way<'c> {
 }
 
 /// An answer, from a backend or a sequence.
-type Answered = (Response<()>, Content);
+pub(crate) type Answered = (Response<()>, Content);
 
 /// Where a request goes.
 enum Goes {
@@ -77,24 +79,42 @@ impl Way<'_> {
             message.payload = Payload::unread();
         }
         let original = message.headers.clone();
-        let goes = match self.runner.run_all(&self.programs.request, &mut message).await {
+        let ended = self.runner.run_all(&self.programs.request, &mut message).await;
+        let sent = message.take_sent();
+        if !sent.is_empty() && !matches!(ended, Ended::Fault(_)) {
+            // Boxed, so that a call whose sequences send no copies carries no room for them.
+            return Box::pin(self.with_copies(call, message, &original, ended, sent, (body, held))).await;
+        }
+        self.onward(call, message, &original, ended, (body, held)).await
+    }
+
+    /// What becomes of a request whose sequences are through.
+    pub(crate) async fn onward(
+        &self,
+        call: &mut Call,
+        mut message: Message,
+        original: &Headers,
+        ended: Ended,
+        (body, held): (RequestBody, Option<Bytes>),
+    ) -> Result<Answered, Refusal> {
+        let goes = match ended {
             Ended::Continue | Ended::SendToBackend => Goes::ToBackend,
             Ended::Send(target) => Goes::To(target),
             Ended::Respond => Goes::Back { through_answer_sequences: false },
             Ended::Loopback => Goes::Back { through_answer_sequences: true },
             Ended::Drop => Goes::Nowhere,
-            Ended::Fault(fault) => return self.faulted(call, message, &original, fault).await,
+            Ended::Fault(fault) => return self.faulted(call, message, original, fault).await,
         };
         if message.direction == Direction::Response && matches!(goes, Goes::ToBackend) {
-            return own(&message, &original);
+            return own(&message, original);
         }
         bodies::forget_coding(&mut message, original.get(bodies::CODING));
         match goes {
             Goes::Nowhere => Ok(nothing()),
-            Goes::Back { through_answer_sequences: false } => own(&message, &original),
+            Goes::Back { through_answer_sequences: false } => own(&message, original),
             Goes::Back { through_answer_sequences: true } => {
                 let status = message.status.unwrap_or(200);
-                let headers = set_by_sequence(&message.headers, &original);
+                let headers = set_by_sequence(&message.headers, original);
                 let payload = message.payload.bytes().map_or_else(Payload::absent, Payload::whole);
                 let content = payload.bytes().map_or(Content::Empty, Content::Text);
                 message.begin_answer(status, headers, payload);
@@ -102,11 +122,11 @@ impl Way<'_> {
             }
             Goes::ToBackend => {
                 let body = outgoing(&message, held, body);
-                self.backend(call, message, &original, None, body).await
+                self.backend(call, message, original, None, body).await
             }
             Goes::To(target) => {
                 let body = outgoing(&message, held, body);
-                self.backend(call, message, &original, Some(target), body).await
+                self.backend(call, message, original, Some(target), body).await
             }
         }
     }
@@ -183,16 +203,27 @@ impl Way<'_> {
 
     /// Takes an answer through the answer sequences. `content` is its body where no sequence makes another, and `length` what was said of
     /// that body's length, which is all there is of it in an answer to HEAD.
-    async fn answer(
+    async fn answer(&self, call: &mut Call, message: Message, content: Content, length: Option<HeaderValue>) -> Result<Answered, Refusal> {
+        self.answer_through(call, &self.programs.response, message, content, length).await
+    }
+
+    /// The same, through those that are left.
+    pub(crate) async fn answer_through(
         &self,
         call: &mut Call,
+        programs: &[Arc<Program>],
         mut message: Message,
         content: Content,
         length: Option<HeaderValue>,
     ) -> Result<Answered, Refusal> {
         message.now = self.runner.now();
         let coding = message.headers.get(bodies::CODING).map(str::to_owned);
-        match self.runner.run_all(&self.programs.response, &mut message).await {
+        let ended = self.runner.run_all(programs, &mut message).await;
+        let sent = message.take_sent();
+        if !sent.is_empty() {
+            Box::pin(self.beside(sent)).await;
+        }
+        match ended {
             Ended::Drop => Ok(nothing()),
             Ended::Fault(fault) => self.faulted(call, message, &Headers::new(), fault).await,
             _ => {
@@ -212,7 +243,13 @@ impl Way<'_> {
     }
 
     /// What the API's fault sequence makes of a fault; without one, a refusal.
-    async fn faulted(&self, call: &mut Call, mut message: Message, original: &Headers, fault: Fault) -> Result<Answered, Refusal> {
+    pub(crate) async fn faulted(
+        &self,
+        call: &mut Call,
+        mut message: Message,
+        original: &Headers,
+        fault: Fault,
+    ) -> Result<Answered, Refusal> {
         tracing::warn!(target: "mediation", api = &*self.api.name, code = fault.code, detail = fault.detail, "{}", fault.message);
         message.set_fault(&fault);
         let Some(program) = &self.programs.fault else {
@@ -297,7 +334,7 @@ fn response(status: StatusCode, headers: HeaderMap, content: Content) -> Answere
 }
 
 /// What a waiting client gets where nothing more happens.
-fn nothing() -> Answered {
+pub(crate) fn nothing() -> Answered {
     response(StatusCode::ACCEPTED, HeaderMap::new(), Content::Empty)
 }
 

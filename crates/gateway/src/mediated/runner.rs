@@ -34,8 +34,8 @@ pub(crate) struct Runner<'c> {
 /// Where calls outside may go.
 #[derive(Clone, Copy)]
 pub(crate) enum Reach<'c> {
-    /// Anywhere; those without an address to the API's backend, with this path and the call's query.
-    Backend(&'c Backends, &'c str),
+    /// Anywhere; those without an address to the API's backend, with the path and query that the message has by then.
+    Backend(&'c Backends),
     /// The call was refused: anywhere but to the backends of its API.
     Refused(Option<&'c ApiEntry>),
 }
@@ -72,6 +72,8 @@ impl Runner<'_> {
                     End::Drop => return Ended::Drop,
                     End::Loopback => return Ended::Loopback,
                     End::Fault(fault) => return Ended::Fault(fault),
+                    // Only answers to copies end so, which do not come this way.
+                    End::Several(_) => return Ended::Drop,
                 }
             }
         }
@@ -83,7 +85,7 @@ impl Runner<'_> {
         Duration::from_millis(u64::try_from(self.gateway.clock.now().wall_ms).unwrap_or_default())
     }
 
-    fn log(&self, lines: &[LogLine]) {
+    pub(crate) fn log(&self, lines: &[LogLine]) {
         let api = self.owner;
         for line in lines {
             match line.level {
@@ -97,12 +99,15 @@ impl Runner<'_> {
     }
 
     /// A call that a sequence wants made.
-    async fn call_out(&self, wanted: CallRequest) -> Result<mediation::Answer, Fault> {
+    pub(crate) async fn call_out(&self, wanted: CallRequest) -> Result<mediation::Answer, Fault> {
         let elsewhere = wanted.target.as_ref().map(addressed).transpose()?;
         let (backends, rest, query) = match (&elsewhere, self.reach) {
             (Some(place), Reach::Refused(Some(api))) if api.is_served_at(place) => return Err(out_of_reach()),
             (Some(place), _) => (place, "", None),
-            (None, Reach::Backend(backends, rest)) => (backends, rest, self.parts.uri.query()),
+            (None, Reach::Backend(backends)) => match wanted.postfix.split_once('?') {
+                Some((rest, query)) => (backends, rest, Some(query)),
+                None => (backends, &*wanted.postfix, None),
+            },
             (None, Reach::Refused(_)) => return Err(out_of_reach()),
         };
         let method = Method::from_bytes(wanted.method.as_bytes()).map_err(|_| wrong(&format!("'{}' is no verb", wanted.method)))?;

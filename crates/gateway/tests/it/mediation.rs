@@ -274,3 +274,86 @@ async fn answers_to_head_keep_what_they_say_of_their_length() {
         assert_eq!(gateway.get("/shop/1.0.0/x", &[]).await.header("content-length"), Some("13"));
     }
 }
+
+#[tokio::test]
+async fn copies_are_sent_off_and_gathered_in_the_answer_sequence() {
+    let backend = Backend::start(|request, _, _| {
+        let body = format!("{{\"is\":\"{}\"}}", request.split(' ').nth(1).unwrap());
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-From: backend\r\nContent-Length: {}\r\n\r\n", body.len());
+        Deed::Send((head + &body).into_bytes())
+    })
+    .await;
+    let to = |path: &str| format!("<endpoint><http method=\"get\" uri-template=\"{}/{path}\"/></endpoint>", backend.url());
+    let into = format!(
+        "<iterate expression=\"json-eval($.ids)\"><target><sequence><property name=\"uri.var.id\" expression=\"json-eval($)\"/>\
+         <send>{}</send></sequence></target></iterate>",
+        to("item/{uri.var.id}")
+    );
+    let out = "<aggregate><completeCondition><messageCount min=\"-1\" max=\"-1\"/></completeCondition>\
+               <onComplete expression=\"json-eval($.is)\"><property name=\"X-Whole\" value=\"1\" scope=\"transport\"/><send/></onComplete></aggregate>";
+    let gateway = mediated(&backend, sequences(&[&into], &[out], None)).await;
+    let ask = || gateway.ask("POST", "/shop/1.0.0/x", &[("Content-Type", "application/json")], "{\"ids\":[7,8,9]}");
+    let answer = ask().await;
+    let got: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!((answer.status, got), (200, serde_json::json!(["/item/7", "/item/8", "/item/9"])), "{answer:?}");
+    assert_eq!((answer.header("x-whole"), answer.header("x-from")), (Some("1"), Some("backend")));
+    // An answer sequence before it, and none that brings them together: the first answer is the client's.
+    gateway.change(&[sequences(&[&into], &["<property name=\"X-Out\" value=\"1\" scope=\"transport\"/>", out], None)]);
+    let whole = ask().await;
+    assert_eq!((whole.header("x-out"), whole.header("x-whole")), (Some("1"), Some("1")), "{whole:?}");
+    gateway.change(&[sequences(&[&into], &["<property name=\"X-Out\" value=\"1\" scope=\"transport\"/>"], None)]);
+    let first = ask().await;
+    assert_eq!((first.status, first.header("x-out"), first.body.as_str()), (200, Some("1"), "{\"is\":\"/item/7\"}"));
+    // Copies to the API's own backend, each with a path of its own.
+    let own = "<iterate expression=\"json-eval($.ids)\"><target><sequence><property name=\"REST_URL_POSTFIX\" expression=\"json-eval($)\" scope=\"axis2\"/>\
+               <send/></sequence></target></iterate>";
+    gateway.change(&[sequences(&[own], &[out], None)]);
+    let paths =
+        gateway.ask("POST", "/shop/1.0.0/x", &[("Content-Type", "application/json")], "{\"ids\":[\"/own/1\",\"/own/2?a=b\"]}").await;
+    assert_eq!(paths.body, "[\"/own/1\",\"/own/2?a=b\"]", "{paths:?}");
+    // A copy beside the message, which goes on.
+    let before = backend.got().len();
+    let beside = format!(
+        "<clone continueParent=\"true\"><target><sequence><property name=\"OUT_ONLY\" value=\"true\"/><send>{}</send></sequence></target></clone>",
+        to("audit")
+    );
+    gateway.change(&[sequences(&[&beside], &[], None)]);
+    assert_eq!(gateway.get("/shop/1.0.0/y", &[]).await.body, "{\"is\":\"/y\"}");
+    let mut got: Vec<String> = backend.got()[before..].iter().map(|r| r.split(' ').nth(1).unwrap().to_owned()).collect();
+    got.sort();
+    assert_eq!(got, ["/audit", "/y"]);
+    // A copy of the answer.
+    gateway.change(&[sequences(&[], &[&beside.replace("audit", "audit-out")], None)]);
+    assert_eq!(gateway.get("/shop/1.0.0/z", &[]).await.body, "{\"is\":\"/z\"}");
+    assert!(backend.got().last().unwrap().contains(" /audit-out "), "{:?}", backend.got().last());
+    // One that fails is the fault sequence's.
+    let closed = Backend::start(|_, _, _| Deed::SendAndClose(Vec::new())).await;
+    let down = format!("<clone><target><endpoint><address uri=\"{}\"/></endpoint></target></clone>", closed.url());
+    let fault = "<property name=\"HTTP_SC\" value=\"502\" scope=\"axis2\"/><respond/>";
+    gateway.change(&[sequences(&[&down], &[out], Some(fault))]);
+    assert_eq!(gateway.get("/shop/1.0.0/y", &[]).await.status, 502);
+}
+
+#[tokio::test]
+async fn a_sequence_counts_calls_and_keeps_answers() {
+    let backend = Backend::start(|request, _, _| ok(request.split(' ').nth(1).unwrap())).await;
+    let throttle = "<throttle id=\"t\"><policy><wsp:Policy xmlns:wsp=\"w\" xmlns:throttle=\"t\"><throttle:MediatorThrottleAssertion><wsp:Policy>\
+        <throttle:ID throttle:type=\"IP\">other</throttle:ID><wsp:Policy><throttle:Control><wsp:Policy><throttle:MaximumCount>2</throttle:MaximumCount>\
+        <throttle:UnitTime>3600000</throttle:UnitTime></wsp:Policy></throttle:Control></wsp:Policy></wsp:Policy></throttle:MediatorThrottleAssertion></wsp:Policy></policy>\
+        <onReject><property name=\"HTTP_SC\" value=\"429\" scope=\"axis2\"/><respond/></onReject></throttle>";
+    let gateway = mediated(&backend, sequences(&[throttle], &[], None)).await;
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        seen.push(gateway.get("/shop/1.0.0/x", &[]).await.status);
+    }
+    assert_eq!(seen, [200, 200, 429]);
+    let kept = "<cache id=\"c\" collector=\"false\" timeout=\"3600\"/>";
+    gateway.change(&[sequences(&[kept], &["<cache id=\"c\" collector=\"true\"/>"], None)]);
+    let before = backend.got().len();
+    for (path, cookie) in [("/a", "s=1"), ("/a", "s=1"), ("/a", "s=2"), ("/b", "s=1"), ("/b", "s=1")] {
+        let answer = gateway.get(&format!("/shop/1.0.0{path}"), &[("Cookie", cookie)]).await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, path), "{answer:?}");
+    }
+    assert_eq!(backend.got().len() - before, 3);
+}

@@ -95,6 +95,11 @@ impl Endpoint {
         Some(made)
     }
 
+    /// The endpoint of a name; `None` after an obstacle was noted.
+    pub(crate) fn by_key(work: &mut Work<'_>, mediator: &Element, key: &str) -> Option<Self> {
+        Self::named(work, mediator, key, 0)
+    }
+
     fn nested(work: &mut Work<'_>, mediator: &Element, endpoint: &Element, depth: usize) -> Option<Self> {
         if depth > MAX_GROUPS {
             work.obstacle(mediator, "", "Endpoints lie too deep in each other, or one names itself.", "Name the addresses in one group.");

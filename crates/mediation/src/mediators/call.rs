@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::compile::Work;
-use crate::endpoint::{Endpoint, absolute_to};
+use crate::endpoint::{Endpoint, Target, absolute_to};
 use crate::expression::{Expression, Means, find};
 use crate::failure::Failure;
+use crate::limits::Limits;
 use crate::message::{Headers, Message, Payload, Scope, Value, Xml};
 use crate::program::{Action, BlockId};
 use crate::run::{Answer, CallRequest};
@@ -135,6 +136,20 @@ pub(crate) fn compile_callout(work: &mut Work<'_>, element: &Element) -> Option<
     Some(Action::Call(CallOut { endpoint, kind: CallKind::Part { source, target, action }, receive: None }))
 }
 
+/// The message itself as a request to a place, or to the API's own backend.
+pub(crate) fn whole_request(target: Option<Target>, message: &mut Message, limits: &Limits) -> Result<CallRequest, Failure> {
+    message.close_body(limits)?;
+    message.payload.require()?;
+    let headers = message.headers.iter().filter(|(name, _)| !CONNECTION.iter().any(|own| own.eq_ignore_ascii_case(name))).collect();
+    let method = target.as_ref().and_then(|target| target.method.clone()).unwrap_or_else(|| message.method.clone());
+    let body = if matches!(method.as_str(), "GET" | "HEAD" | "DELETE") && message.payload.rewritten().is_none() {
+        None
+    } else {
+        message.payload.bytes()
+    };
+    Ok(CallRequest { target, postfix: message.url_postfix.clone(), method, headers, body })
+}
+
 impl CallOut {
     /// Whether it goes to the API's own backend, for want of an address.
     pub(crate) fn is_to_backend(&self) -> bool {
@@ -158,7 +173,6 @@ impl CallOut {
                 None => None,
             },
         };
-        let method = target.as_ref().and_then(|t| t.method.clone());
         if let CallKind::Part { source: Some(path), action, .. } = &self.kind {
             let Found::Nodes(nodes, trees) = find(path, message, means)? else {
                 return Err(Failure::new("Evaluation of the source of a callout found no element"));
@@ -174,22 +188,14 @@ impl CallOut {
             if let Some(action) = action {
                 headers.set("SOAPAction", format!("\"{action}\""));
             }
-            return Ok(CallRequest { target, method: method.unwrap_or_else(|| "POST".to_owned()), headers, body: part.bytes() });
+            let method = target.as_ref().and_then(|target| target.method.clone()).unwrap_or_else(|| "POST".to_owned());
+            return Ok(CallRequest { target, postfix: message.url_postfix.clone(), method, headers, body: part.bytes() });
         }
-        message.payload.require()?;
-        message.close_body(means.limits)?;
-        let mut headers: Headers =
-            message.headers.iter().filter(|(name, _)| !CONNECTION.iter().any(|own| own.eq_ignore_ascii_case(name))).collect();
+        let mut request = whole_request(target, message, means.limits)?;
         if let CallKind::Part { action: Some(action), .. } = &self.kind {
-            headers.set("SOAPAction", format!("\"{action}\""));
+            request.headers.set("SOAPAction", format!("\"{action}\""));
         }
-        let method = method.unwrap_or_else(|| message.method.clone());
-        let body = if matches!(method.as_str(), "GET" | "HEAD" | "DELETE") && message.payload.rewritten().is_none() {
-            None
-        } else {
-            message.payload.bytes()
-        };
-        Ok(CallRequest { target, method, headers, body })
+        Ok(request)
     }
 
     /// What the answer does to the message.

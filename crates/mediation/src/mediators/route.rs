@@ -1,5 +1,7 @@
-//! `filter` and `switch`: which mediators run.
+//! `filter`, `switch` and `conditionalRouter`: which mediators run.
 
+use super::evaluator::Evaluator;
+use super::loops;
 use crate::compile::Work;
 use crate::expression::{Expression, Means};
 use crate::failure::Failure;
@@ -20,6 +22,7 @@ pub(crate) struct Filter {
 enum Test {
     Holds(Expression),
     Matches(Expression, Pattern),
+    Holding(Evaluator),
 }
 
 /// One of several ways.
@@ -53,6 +56,48 @@ pub(crate) fn compile_filter(work: &mut Work<'_>, element: &Element) -> Option<A
         None => (Some(work.block(element)), Some(work.empty_block())),
     };
     Some(Action::Filter(Filter { test: test?, then: then?, otherwise: otherwise? }))
+}
+
+/// Routes are tried in order, each as a filter whose other way is the rest of them.
+pub(crate) fn compile_router(work: &mut Work<'_>, element: &Element) -> Option<Action> {
+    let is = |element: &Element, name: &str, otherwise: bool| {
+        element.attribute(name).map_or(otherwise, |value| value.trim().eq_ignore_ascii_case("true"))
+    };
+    let mut routes = Vec::new();
+    let mut whole = true;
+    for route in element.elements().filter(|e| e.name == "conditionalRoute") {
+        let part = |name: &str| route.elements().find(|e| e.name == name);
+        let (Some(condition), Some(target)) = (part("condition"), part("target")) else {
+            work.obstacle(route, "", "A route needs a condition and a target.", "Write both.");
+            whole = false;
+            continue;
+        };
+        if is(route, "asynchronous", false) {
+            work.note(route, "The target runs before the message goes on, though the route is asynchronous.");
+        }
+        match (Evaluator::of_condition(work, condition), loops::target(work, target)) {
+            (Some(condition), Some(target)) => routes.push((route, condition, target, is(route, "breakRoute", true))),
+            _ => whole = false,
+        }
+    }
+    if !whole {
+        return None;
+    }
+    let mut rest = work.empty_block();
+    for (route, condition, target, breaks) in routes.into_iter().rev() {
+        let mut then = vec![("target", Action::Block(target))];
+        if !breaks {
+            then.push(("conditionalRouter", Action::Block(rest)));
+        }
+        let then = work.block_of(route, then);
+        let filter = Filter { test: Test::Holding(condition), then, otherwise: rest };
+        rest = work.block_of(route, vec![("conditionalRoute", Action::Filter(filter))]);
+    }
+    if is(element, "continueAfter", false) {
+        return Some(Action::Block(rest));
+    }
+    let all = work.block_of(element, vec![("conditionalRouter", Action::Block(rest)), ("conditionalRouter", Action::Drop)]);
+    Some(Action::Block(all))
 }
 
 pub(crate) fn compile_switch(work: &mut Work<'_>, element: &Element) -> Option<Action> {
@@ -89,6 +134,7 @@ impl Filter {
     pub(crate) fn reads_body(&self) -> bool {
         match &self.test {
             Test::Holds(expression) | Test::Matches(expression, _) => expression.reads_body(),
+            Test::Holding(evaluator) => evaluator.reads_body(),
         }
     }
 
@@ -99,6 +145,10 @@ impl Filter {
                 Some(text) => pattern.matches(&text)?,
                 None => false,
             },
+            Test::Holding(evaluator) => {
+                let address = message.to.clone().unwrap_or_default();
+                evaluator.holds(&address, message, means)?
+            }
         };
         Ok(if holds { self.then } else { self.otherwise })
     }

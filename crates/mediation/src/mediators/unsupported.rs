@@ -1,23 +1,7 @@
 //! Mediators that do not run here: why, and what to use instead.
 
 use crate::compile::Work;
-use crate::program::Action;
 use crate::xml::Element;
-
-/// A response cache: passing without one changes no answer, so the sequence runs and the difference is shown.
-pub(crate) fn compile_cache(work: &mut Work<'_>, element: &Element) -> Option<Action> {
-    if element.elements().any(|e| e.name == "onCacheHit" && e.elements().next().is_some()) {
-        work.obstacle(
-            element,
-            "onCacheHit",
-            "Mediators are to run when the cache has an answer, and the sequence has no cache here.",
-            "Switch response caching on in the API's settings, and move these mediators to the answer sequence.",
-        );
-        return None;
-    }
-    work.note(element, "The sequence keeps no answers; switch response caching on in the API's settings for that.");
-    Some(Action::Nothing)
-}
 
 /// Notes why a mediator does not run.
 pub(crate) fn explain(work: &mut Work<'_>, element: &Element) {
@@ -28,19 +12,11 @@ pub(crate) fn explain(work: &mut Work<'_>, element: &Element) {
         .unwrap_or_default()
         .to_owned();
     let (reason, suggestion) = match element.name.as_str() {
-        "throttle" => (
-            "Counting calls inside a sequence does not run here.",
-            "Make it a throttling policy: advanced for the API or resource, subscription or application for its callers.",
-        ),
-        "xslt" | "fasterXSLT" | "smooks" => (
+        "smooks" => (
             "There is no engine for this transformation that is kept well enough to be exposed to callers' documents.",
             "Transform with <payloadFactory>, <enrich> or <script>, or let the backend transform.",
         ),
         "xquery" => ("XQuery does not run here.", "Use <payloadFactory>, <enrich> or <script>."),
-        "validate" => (
-            "Bodies are not checked against a schema inside a sequence.",
-            "Switch schema validation on for the API, which checks bodies against its OpenAPI definition; for XML check in the backend.",
-        ),
         "datamapper" | "jsontransform" => {
             ("The mapping's own language does not run here.", "Write the mapping as <payloadFactory> or <script>.")
         }
@@ -54,16 +30,12 @@ pub(crate) fn explain(work: &mut Work<'_>, element: &Element) {
             "Sequences do not publish events here.",
             "Tidegate records every call; for events of your own <call> a service that takes them.",
         ),
-        "rewrite" => (
-            "Rules of the rewrite mediator do not run here.",
-            "Set the axis2 property REST_URL_POSTFIX or the header To from an expression.",
-        ),
         "entitlementService" => {
             ("There is no entitlement service (XACML) here.", "Protect the resource with scopes, or <call> the service.")
         }
         "oauthService" => ("Tokens are checked before sequences run.", "Take the mediator out: the API's own security does this."),
         "ntlm" => ("NTLM towards backends does not run here.", "Put a proxy that speaks NTLM in front of the backend."),
-        "router" | "conditionalRouter" => ("Routers do not run here.", "Use <switch> or <filter>."),
+        "router" => ("Routers do not run here.", "Use <switch> or <filter>."),
         "ejb" | "bean" | "pojoCommand" | "annotatedCommand" | "spring" => (
             "The mediator is Java code, which does not run here.",
             "Write what it does as mediators or a <script>, or move it into a service that the sequence calls.",

@@ -1,6 +1,9 @@
 //! The message that a sequence works on. The gateway fills it, runs programs over it and reads back what became of it.
 
+mod envelope;
 mod headers;
+mod held;
+mod media;
 mod payload;
 mod properties;
 
@@ -11,10 +14,14 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::failure::Failure;
 use crate::limits::Limits;
+use crate::run::Sent;
 
+pub(crate) use envelope::{Envelope, Format, SOAP11, SOAP12, soap_format, text_element};
 pub use headers::Headers;
-pub(crate) use payload::{Envelope, Format, Media, SOAP11, SOAP12, bounds, fits, fits_json, in_utf8, mime, soap_format};
+pub(crate) use held::{Held, Permit};
+pub(crate) use media::{Media, in_utf8, mime};
 pub use payload::{Payload, Rewritten};
+pub(crate) use payload::{bounds, fits, fits_json};
 pub use properties::{Properties, Scope, Value, Xml};
 
 /// What cannot stand in an address; everything else stays as the sequence wrote it.
@@ -76,6 +83,7 @@ pub struct Message {
     pub properties: Properties,
     /// The body.
     pub payload: Payload,
+    pub(crate) held: Held,
 }
 
 impl Message {
@@ -95,6 +103,7 @@ impl Message {
             status: None,
             properties: Properties::default(),
             payload: Payload::absent(),
+            held: Held::default(),
         }
     }
 
@@ -115,6 +124,13 @@ impl Message {
         self.properties.set(Scope::Default, "ERROR_MESSAGE", fault.message.as_str());
         self.properties.set(Scope::Default, "ERROR_DETAIL", fault.detail.as_str());
         self.properties.set(Scope::Default, "ERROR_EXCEPTION", fault.message.as_str());
+    }
+
+    /// Copies that the programs which ran sent off, to be sent whatever became of the message itself. When nothing became of it
+    /// ([`End::Drop`](crate::End::Drop)), the answers to these go through the answer sequences: [`Program::gather`](crate::Program::gather).
+    #[must_use]
+    pub fn take_sent(&mut self) -> Vec<Sent> {
+        std::mem::take(&mut self.held.sent)
     }
 
     /// Content type of the body as it stands.
@@ -247,6 +263,7 @@ impl Message {
             status: self.status,
             properties: self.properties.clone(),
             payload: Payload::absent(),
+            held: Held { sent: Vec::new(), ..self.held.clone() },
         }
     }
 }

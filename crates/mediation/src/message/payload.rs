@@ -7,20 +7,17 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 
+use super::envelope::{Envelope, Format, payload_tag, soap_format};
+use super::media::{Media, decoded};
 use crate::convert;
 use crate::failure::Failure;
 use crate::json::Json;
 use crate::limits::Limits;
-use crate::tree::{Bounds, Kind, NodeId, Tag, Tree};
+use crate::tree::{Bounds, Tag, Tree};
 
-pub(crate) const SOAP11: &str = "http://schemas.xmlsoap.org/soap/envelope/";
-pub(crate) const SOAP12: &str = "http://www.w3.org/2003/05/soap-envelope";
-/// Namespace of the elements that text and bytes wear inside an envelope.
-const PAYLOAD: &str = "http://ws.apache.org/commons/ns/payload";
 const FORM: &str = "xformValues";
-const FORM_KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b' ');
 
 /// The body of a [`Message`](crate::Message). Its debug form tells its size only.
 #[derive(Clone)]
@@ -67,56 +64,6 @@ enum Content {
     Xml(Envelope),
     /// JSON, with its form as XML once an expression asked for that.
     Json(Json, Option<Envelope>),
-}
-
-/// A SOAP envelope, real or made up around a plain document.
-#[derive(Debug, Clone)]
-pub(crate) struct Envelope {
-    pub(crate) tree: Arc<Tree>,
-    pub(crate) format: Format,
-}
-
-/// What is around a document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    Soap11,
-    Soap12,
-    /// A plain document; the envelope is ours.
-    Pox,
-}
-
-/// What a content type means for reading and writing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Media {
-    Json,
-    /// `text/xml`: SOAP 1.1 if it has an envelope.
-    Soap11,
-    Soap12,
-    Xml,
-    Form,
-    Text,
-    Binary,
-}
-
-/// The type without its parameters, in small letters.
-pub(crate) fn mime(content_type: &str) -> String {
-    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-}
-
-impl Media {
-    pub(crate) fn of(content_type: &str) -> Self {
-        match mime(content_type).as_str() {
-            "application/json" | "text/json" | "application/json/badgerfish" | "text/javascript" => Self::Json,
-            "text/xml" => Self::Soap11,
-            "application/soap+xml" => Self::Soap12,
-            "application/xml" => Self::Xml,
-            "application/x-www-form-urlencoded" => Self::Form,
-            other if other.ends_with("+json") => Self::Json,
-            other if other.ends_with("+xml") => Self::Xml,
-            other if other.starts_with("text/") => Self::Text,
-            _ => Self::Binary,
-        }
-    }
 }
 
 /// The body a program made.
@@ -439,12 +386,6 @@ impl Payload {
     }
 }
 
-fn payload_tag(name: &str) -> Tag {
-    let mut tag = Tag::named(None, name, Some(PAYLOAD));
-    tag.declarations.push(("".into(), PAYLOAD.into()));
-    tag
-}
-
 pub(crate) fn bounds(limits: &Limits) -> Bounds {
     Bounds { bytes: limits.body_bytes, elements: limits.elements, nesting: limits.nesting }
 }
@@ -506,38 +447,6 @@ fn read(bytes: &[u8], content_type: &str, limits: &Limits) -> Result<Content, Fa
     }
 }
 
-/// The body as characters, by the set its type names, or its XML declaration. Sets of one byte a letter and UTF-8 are known.
-fn decoded<'b>(bytes: &'b [u8], content_type: &str) -> Result<Cow<'b, str>, Failure> {
-    let named =
-        content_type.split(';').skip(1).find_map(|part| part.trim().to_ascii_lowercase().strip_prefix("charset=").map(str::to_owned));
-    let declared = || {
-        let head = String::from_utf8_lossy(bytes.get(..bytes.len().min(120)).unwrap_or_default()).into_owned();
-        let head = head.strip_prefix("<?xml")?.split("?>").next()?.to_ascii_lowercase();
-        let (_, value) = head.split_once("encoding=")?;
-        let quote = value.chars().next()?;
-        value.get(1..)?.split(quote).next().map(str::to_owned)
-    };
-    let set = named.map(|set| set.trim_matches(['"', '\'']).to_owned()).or_else(declared).unwrap_or_default();
-    match set.as_str() {
-        "iso-8859-1" | "latin1" | "us-ascii" | "ascii" => Ok(Cow::Owned(bytes.iter().map(|byte| char::from(*byte)).collect())),
-        "" | "utf-8" | "utf8" => std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| Failure::unreadable("the body is not UTF-8")),
-        other => Err(Failure::unreadable(&format!("the character set '{}' is not known", crate::xml::shortened(other)))),
-    }
-}
-
-/// A content type for what we wrote, which is UTF-8 whatever came.
-pub(crate) fn in_utf8(content_type: &str) -> String {
-    let mut parts = content_type.split(';').map(str::trim).filter(|part| !part.is_empty());
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let is_set = part.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("charset="));
-        let other = is_set && !part.get(8..).unwrap_or_default().trim_matches('"').eq_ignore_ascii_case("utf-8");
-        out.push_str("; ");
-        out.push_str(if other { "charset=UTF-8" } else { part });
-    }
-    out
-}
-
 /// Whether XML that a sequence made is within the bounds of what it may make. Copies of copies double at every step, so this is asked
 /// often.
 pub(crate) fn fits(tree: &Tree, limits: &Limits) -> Result<(), Failure> {
@@ -565,154 +474,9 @@ pub(crate) fn fits_json(json: &Json, limits: &Limits) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether a root element is an envelope, and of which SOAP.
-pub(crate) fn soap_format(tree: &Tree, root: NodeId) -> Option<Format> {
-    let tag = tree.tag(root)?;
-    match (&*tag.name, tag.namespace.as_deref()) {
-        ("Envelope", Some(SOAP11)) => Some(Format::Soap11),
-        ("Envelope", Some(SOAP12)) => Some(Format::Soap12),
-        _ => None,
-    }
-}
-
-impl Envelope {
-    /// An envelope with an empty header and body.
-    pub(crate) fn empty(format: Format) -> Self {
-        let namespace = if format == Format::Soap12 { SOAP12 } else { SOAP11 };
-        let mut tree = Tree::empty();
-        let document = tree.document();
-        let mut tag = Tag::named(Some("soapenv"), "Envelope", Some(namespace));
-        tag.declarations.push(("soapenv".into(), namespace.into()));
-        let root = tree.append_tag(document, tag);
-        tree.append_tag(root, Tag::named(Some("soapenv"), "Body", Some(namespace)));
-        Self { tree: Arc::new(tree), format }
-    }
-
-    fn around_json(json: &Json) -> Self {
-        let mut envelope = Self::empty(Format::Pox);
-        if let Some(body) = envelope.body() {
-            convert::append_json(Arc::make_mut(&mut envelope.tree), body, json);
-        }
-        envelope
-    }
-
-    pub(crate) fn tree_mut(&mut self) -> &mut Tree {
-        Arc::make_mut(&mut self.tree)
-    }
-
-    pub(crate) fn body(&self) -> Option<NodeId> {
-        self.tree.child(self.tree.root()?, "Body")
-    }
-
-    pub(crate) fn header(&self) -> Option<NodeId> {
-        self.tree.child(self.tree.root()?, "Header")
-    }
-
-    /// The header, made before the body when there is none.
-    pub(crate) fn make_header(&mut self) -> Option<NodeId> {
-        if let Some(header) = self.header() {
-            return Some(header);
-        }
-        let root = self.tree.root()?;
-        let (prefix, namespace) = self.tree.tag(root).map(|tag| (tag.prefix.clone(), tag.namespace.clone()))?;
-        let tree = self.tree_mut();
-        let header = tree.add(Kind::Element(Box::new(Tag { prefix, name: "Header".into(), namespace, ..Tag::default() })));
-        tree.insert(root, 0, header);
-        Some(header)
-    }
-
-    /// What the body holds.
-    pub(crate) fn content(&self) -> Option<NodeId> {
-        self.tree.elements(self.body()?).next()
-    }
-
-    /// Puts a document in the place of what the body holds.
-    pub(crate) fn set_content(&mut self, document: &Tree) {
-        let Some(body) = self.body() else { return };
-        let tree = self.tree_mut();
-        tree.clear(body);
-        if let Some(root) = document.root() {
-            let copy = tree.graft(document, root);
-            tree.append(body, copy);
-        }
-    }
-
-    /// Text of a `text` or `binary` element that stands for a body that is no XML.
-    fn plain(&self, element: NodeId, name: &str) -> Option<String> {
-        let tag = self.tree.tag(element)?;
-        (&*tag.name == name && tag.namespace.as_deref() == Some(PAYLOAD)).then(|| self.tree.own_text(element))
-    }
-
-    pub(crate) fn is_fault(&self) -> bool {
-        self.content()
-            .and_then(|id| self.tree.tag(id))
-            .is_some_and(|tag| &*tag.name == "Fault" && matches!(tag.namespace.as_deref(), Some(SOAP11 | SOAP12)))
-    }
-
-    fn written(&self, media: Media) -> Result<String, Failure> {
-        let content = self.content();
-        let element = |id: NodeId| {
-            let cut = self.tree.cut(&[id]);
-            cut.text(cut.document())
-        };
-        Ok(match media {
-            Media::Soap11 | Media::Soap12 => {
-                let wanted = if media == Media::Soap12 { Format::Soap12 } else { Format::Soap11 };
-                // A plain document that came as text/xml goes on as one; one that is to be SOAP now gets its envelope.
-                let own = if self.format == Format::Pox && media == Media::Soap11 { Format::Soap11 } else { self.format };
-                let tree = if own == wanted { Arc::clone(&self.tree) } else { Arc::new(self.turned(wanted)) };
-                let mut out = String::from("<?xml version='1.0' encoding='UTF-8'?>");
-                if let Some(root) = tree.root() {
-                    tree.write(root, &mut out);
-                }
-                out
-            }
-            Media::Form => {
-                let mut out = String::new();
-                for field in content.into_iter().flat_map(|root| self.tree.elements(root)) {
-                    if !out.is_empty() {
-                        out.push('&');
-                    }
-                    let encoded = |text: &str| utf8_percent_encode(text, FORM_KEPT).to_string().replace(' ', "+");
-                    let name = self.tree.tag(field).map(|tag| tag.name.to_string()).unwrap_or_default();
-                    out.push_str(&encoded(&name));
-                    out.push('=');
-                    out.push_str(&encoded(&self.tree.own_text(field)));
-                }
-                out
-            }
-            // text/html may be written as elements.
-            Media::Text => match content {
-                Some(id) if self.tree.elements(id).next().is_some() => element(id),
-                Some(id) => self.tree.own_text(id),
-                None => String::new(),
-            },
-            Media::Xml | Media::Json | Media::Binary => content.map(element).unwrap_or_default(),
-        })
-    }
-
-    /// The envelope in the other SOAP's namespace.
-    fn turned(&self, wanted: Format) -> Tree {
-        let (from, to) = if wanted == Format::Soap12 { (SOAP11, SOAP12) } else { (SOAP12, SOAP11) };
-        let mut tree = (*self.tree).clone();
-        let parts: Vec<NodeId> =
-            tree.root().into_iter().flat_map(|root| std::iter::once(root).chain(tree.elements(root).collect::<Vec<_>>())).collect();
-        for id in parts {
-            if let Some(tag) = tree.tag_mut(id) {
-                if tag.namespace.as_deref() == Some(from) {
-                    tag.namespace = Some(to.into());
-                }
-                for (_, uri) in tag.declarations.iter_mut().filter(|(_, uri)| **uri == *from) {
-                    *uri = to.into();
-                }
-            }
-        }
-        tree
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::media::in_utf8;
     use super::*;
 
     fn payload(body: &str, content_type: &str) -> Payload {

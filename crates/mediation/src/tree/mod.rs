@@ -183,6 +183,18 @@ impl Tree {
         }
     }
 
+    /// Puts text at the end of a parent, as one with a text that stands there.
+    pub(crate) fn push_text(&mut self, parent: NodeId, words: &str) {
+        let last = self.children(parent).last().copied();
+        if let Some(last) = last
+            && let Some(Kind::Text(before)) = self.nodes.get_mut(last.0 as usize).map(|slot| &mut slot.kind)
+        {
+            before.push_str(words);
+            return;
+        }
+        self.append_text(parent, words);
+    }
+
     /// Makes an element at the end of a parent.
     pub(crate) fn append_tag(&mut self, parent: NodeId, tag: Tag) -> NodeId {
         let id = self.add(Kind::Element(Box::new(tag)));

@@ -74,7 +74,7 @@ impl Tree {
                     if parent == tree.document() {
                         return Err(fault("text outside the root element".to_owned()));
                     }
-                    push_text(&mut tree, parent, &words);
+                    tree.push_text(parent, &words);
                 }
                 Event::Comment(words) => {
                     let id = tree.add(Kind::Comment(words.xml10_content().into_owned()));
@@ -125,19 +125,8 @@ fn add_text(tree: &mut Tree, parent: NodeId, words: &str) -> Result<(), String> 
     if parent == tree.document() {
         return if words.trim().is_empty() { Ok(()) } else { Err("text outside the root element".to_owned()) };
     }
-    push_text(tree, parent, words);
+    tree.push_text(parent, words);
     Ok(())
-}
-
-fn push_text(tree: &mut Tree, parent: NodeId, words: &str) {
-    let last = tree.children(parent).last().copied();
-    if let Some(last) = last
-        && let Some(Kind::Text(before)) = tree.nodes.get_mut(last.0 as usize).map(|slot| &mut slot.kind)
-    {
-        before.push_str(words);
-        return;
-    }
-    tree.append_text(parent, words);
 }
 
 fn tag(start: &BytesStart<'_>, depth: usize, scope: &mut InForce) -> Result<Tag, String> {

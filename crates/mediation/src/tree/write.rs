@@ -9,7 +9,12 @@ type Scope = Vec<(Arc<str>, Arc<str>)>;
 impl Tree {
     /// Writes a node and all under it.
     pub(crate) fn write(&self, id: NodeId, out: &mut String) {
-        self.write_in(id, &mut Vec::new(), out);
+        self.write_in(id, &mut Vec::new(), &|_| false, out);
+    }
+
+    /// Writes all, the texts that are markup as they are.
+    pub(crate) fn write_with(&self, is_markup: &dyn Fn(NodeId) -> bool, out: &mut String) {
+        self.write_in(self.document(), &mut Vec::new(), is_markup, out);
     }
 
     /// A node as text.
@@ -19,9 +24,10 @@ impl Tree {
         out
     }
 
-    fn write_in(&self, id: NodeId, scope: &mut Scope, out: &mut String) {
+    fn write_in(&self, id: NodeId, scope: &mut Scope, is_markup: &dyn Fn(NodeId) -> bool, out: &mut String) {
         match self.kind(id) {
-            Kind::Document(children) => children.iter().for_each(|child| self.write_in(*child, scope, out)),
+            Kind::Document(children) => children.iter().for_each(|child| self.write_in(*child, scope, is_markup, out)),
+            Kind::Text(text) if is_markup(id) => out.push_str(text),
             Kind::Text(text) => escape_text(text, out),
             Kind::Comment(text) => {
                 out.push_str("<!--");
@@ -57,7 +63,7 @@ impl Tree {
                     out.push_str("/>");
                 } else {
                     out.push('>');
-                    tag.children.iter().for_each(|child| self.write_in(*child, scope, out));
+                    tag.children.iter().for_each(|child| self.write_in(*child, scope, is_markup, out));
                     out.push_str("</");
                     push_name(tag.prefix.as_deref(), &tag.name, out);
                     out.push('>');

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::{Arc, LazyLock};
 
-use super::{Axis, Calculation, Comparison, Expression, Start, Step, Test, Variable, functions};
+use super::found::Found;
+use super::{Axis, Calculation, Comparison, Expression, QName, Start, Step, Variable, functions};
 use crate::json::Json;
 use crate::message::{Scope, Value};
 use crate::tree::{Kind, NodeId, Tree};
@@ -18,7 +19,30 @@ pub(crate) trait Host {
     fn get_property(&self, scope: &str, name: &str, format: Option<&str>) -> Option<Value>;
     /// A parameter of the query, decoded; empty when there is none.
     fn query(&self, name: &str) -> String;
+
+    /// A variable of the stylesheet that runs.
+    fn bound(&self, _name: &QName) -> Result<Item, Stopped> {
+        Err(NO_STYLESHEET)
+    }
+
+    /// The node that the stylesheet is at.
+    fn current(&self) -> Result<At, Stopped> {
+        Err(NO_STYLESHEET)
+    }
+
+    /// Nodes of a tree that one of the stylesheet's keys gives for a value.
+    fn keyed(&self, _run: &Run<'_>, _key: &str, _value: &str, _tree: u16) -> Result<Vec<At>, Stopped> {
+        Err(NO_STYLESHEET)
+    }
+
+    /// A number in a decimal format of the stylesheet.
+    fn formatted(&self, _number: f64, _pattern: &str, _format: Option<&str>) -> Result<String, Stopped> {
+        Err(NO_STYLESHEET)
+    }
 }
+
+/// Only a stylesheet's own expressions are compiled with what asks for one.
+const NO_STYLESHEET: Stopped = Stopped::Wrong("only a stylesheet has this");
 
 /// Why an evaluation did not come to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,95 +63,9 @@ pub(crate) struct At {
     pub(crate) attribute: Option<u16>,
 }
 
-/// What an expression found.
-#[derive(Debug, Clone)]
-pub(crate) enum Found {
-    /// Nodes in document order, and the trees they are of; the envelope first.
-    Nodes(Vec<At>, Vec<Arc<Tree>>),
-    Text(String),
-    Number(f64),
-    Integer(i64),
-    Bool(bool),
-    Json(Json),
-    /// A property that is not set.
-    Nothing,
-}
-
-impl Found {
-    /// As the old product made text of it: `None` for a property that is not set. A single element gives its own text, or itself as XML
-    /// when it has none; several give their XML. A number reads as Java prints a double.
-    pub(crate) fn text(&self) -> Option<String> {
-        match self {
-            Self::Nodes(nodes, trees) => {
-                let mut out = String::new();
-                for at in nodes {
-                    let Some(tree) = trees.get(usize::from(at.tree)) else { continue };
-                    if at.attribute.is_some() {
-                        out.push_str(&string_value(tree, *at));
-                        continue;
-                    }
-                    match tree.kind(at.id) {
-                        Kind::Element(_) if nodes.len() == 1 => {
-                            let own = tree.own_text(at.id);
-                            if own.trim().is_empty() { out.push_str(&element_text(tree, at.id)) } else { out.push_str(&own) }
-                        }
-                        Kind::Element(_) | Kind::Document(_) => out.push_str(&element_text(tree, at.id)),
-                        Kind::Text(text) => out.push_str(text),
-                        Kind::Comment(_) | Kind::Instruction(_) => {}
-                    }
-                }
-                Some(out)
-            }
-            Self::Text(text) => Some(text.clone()),
-            Self::Number(number) => Some(java_double(*number)),
-            Self::Integer(number) => Some(number.to_string()),
-            Self::Bool(truth) => Some(truth.to_string()),
-            Self::Json(json) => Some(json.bare()),
-            Self::Nothing => None,
-        }
-    }
-
-    pub(crate) fn truth(&self) -> bool {
-        match self {
-            Self::Nodes(nodes, _) => !nodes.is_empty(),
-            Self::Text(text) => !text.is_empty(),
-            Self::Number(number) => *number != 0.0 && !number.is_nan(),
-            Self::Integer(number) => *number != 0,
-            Self::Bool(truth) => *truth,
-            Self::Json(_) => true,
-            Self::Nothing => false,
-        }
-    }
-}
-
-/// An element as XML that can stand alone.
-fn element_text(tree: &Tree, id: NodeId) -> String {
-    let cut = tree.cut(&[id]);
-    cut.text(cut.document())
-}
-
-/// As Java's `Double.toString`.
-pub(crate) fn java_double(number: f64) -> String {
-    if number.is_nan() {
-        return "NaN".to_owned();
-    }
-    if number.is_infinite() {
-        return if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
-    }
-    let size = number.abs();
-    if size == 0.0 || (1e-3..1e7).contains(&size) {
-        return format!("{number:?}");
-    }
-    let text = format!("{number:E}");
-    match text.split_once('E') {
-        Some((digits, exponent)) if !digits.contains('.') => format!("{digits}.0E{exponent}"),
-        _ => text,
-    }
-}
-
 /// A value on its way.
 #[derive(Debug, Clone)]
-pub(super) enum Item {
+pub(crate) enum Item {
     Nodes(Vec<At>),
     Text(String),
     Number(f64),
@@ -143,7 +81,7 @@ static EMPTY: LazyLock<Arc<Tree>> = LazyLock::new(|| Arc::new(Tree::empty()));
 pub(super) fn find(expression: &Expression, host: &dyn Host, envelope: Option<&Arc<Tree>>, visits: &mut u64) -> Result<Found, Stopped> {
     let tree = Arc::clone(envelope.unwrap_or(&EMPTY));
     let at = At { tree: 0, id: tree.root().unwrap_or_else(|| tree.document()), attribute: None };
-    let run = Run { host, trees: RefCell::new(vec![tree]), orders: RefCell::default(), visits: Cell::new(*visits) };
+    let run = Run::over(host, tree, *visits);
     let found = run.evaluate(expression, &Context { at, position: 1, size: 1 });
     *visits = run.visits.get();
     Ok(match found? {
@@ -157,7 +95,8 @@ pub(super) fn find(expression: &Expression, host: &dyn Host, envelope: Option<&A
     })
 }
 
-pub(super) struct Run<'a> {
+/// Expressions being evaluated over some trees, which their values refer to.
+pub(crate) struct Run<'a> {
     pub(super) host: &'a dyn Host,
     trees: RefCell<Vec<Arc<Tree>>>,
     /// Document order of each tree, once it was needed.
@@ -165,20 +104,53 @@ pub(super) struct Run<'a> {
     visits: Cell<u64>,
 }
 
+/// Where an expression is evaluated.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Context {
-    pub(super) at: At,
-    pub(super) position: usize,
-    pub(super) size: usize,
+pub(crate) struct Context {
+    pub(crate) at: At,
+    pub(crate) position: usize,
+    pub(crate) size: usize,
+}
+
+impl<'a> Run<'a> {
+    /// Over one tree, to which others may be added.
+    pub(crate) fn over(host: &'a dyn Host, tree: Arc<Tree>, visits: u64) -> Self {
+        Self { host, trees: RefCell::new(vec![tree]), orders: RefCell::default(), visits: Cell::new(visits) }
+    }
+
+    /// What is left of the visits.
+    pub(crate) fn visits(&self) -> u64 {
+        self.visits.get()
+    }
+
+    /// Takes in a tree; gives its document.
+    pub(crate) fn add(&self, tree: Arc<Tree>) -> Result<At, Stopped> {
+        let mut trees = self.trees.borrow_mut();
+        let number = u16::try_from(trees.len()).map_err(|_| Stopped::TooMuch)?;
+        let id = tree.document();
+        trees.push(tree);
+        Ok(At { tree: number, id, attribute: None })
+    }
+
+    /// How many trees there are, for [`Run::forget`].
+    pub(crate) fn trees(&self) -> usize {
+        self.trees.borrow().len()
+    }
+
+    /// Lets go of the trees added since there were this many; no value that refers to them may be used again.
+    pub(crate) fn forget(&self, since: usize) {
+        self.trees.borrow_mut().truncate(since);
+        self.orders.borrow_mut().retain(|tree, _| usize::from(*tree) < since);
+    }
 }
 
 impl Run<'_> {
-    pub(super) fn pay(&self, cost: usize) -> Result<(), Stopped> {
+    pub(crate) fn pay(&self, cost: usize) -> Result<(), Stopped> {
         self.visits.set(self.visits.get().checked_sub(cost as u64).ok_or(Stopped::TooMuch)?);
         Ok(())
     }
 
-    pub(super) fn tree(&self, at: At) -> Arc<Tree> {
+    pub(crate) fn tree(&self, at: At) -> Arc<Tree> {
         // A place is only made with its tree, and none is taken away.
         Arc::clone(self.trees.borrow().get(usize::from(at.tree)).expect("a tree of this evaluation"))
     }
@@ -245,7 +217,7 @@ impl Run<'_> {
     }
 
     /// In document order, each once.
-    fn sorted(&self, mut nodes: Vec<At>) -> Result<Vec<At>, Stopped> {
+    pub(crate) fn sorted(&self, mut nodes: Vec<At>) -> Result<Vec<At>, Stopped> {
         if nodes.len() < 2 {
             return Ok(nodes);
         }
@@ -267,7 +239,7 @@ impl Run<'_> {
         Ok(nodes)
     }
 
-    fn filtered(&self, nodes: Vec<At>, predicates: &[Expression]) -> Result<Vec<At>, Stopped> {
+    pub(super) fn filtered(&self, nodes: Vec<At>, predicates: &[Expression]) -> Result<Vec<At>, Stopped> {
         let mut nodes = nodes;
         for predicate in predicates {
             let size = nodes.len();
@@ -292,106 +264,10 @@ impl Run<'_> {
         Ok(nodes)
     }
 
-    fn step(&self, step: &Step, from: At) -> Result<Vec<At>, Stopped> {
-        let tree = self.tree(from);
-        let tree = &*tree;
-        let here = |id: NodeId| At { tree: from.tree, id, attribute: None };
-        let mut out = Vec::new();
-        let mut add = |at: At| -> Result<(), Stopped> {
-            self.pay(1)?;
-            if passes(tree, at, &step.test, step.axis) {
-                out.push(at);
-            }
-            Ok(())
-        };
-        // An attribute has a parent and itself, nothing else.
-        if from.attribute.is_some() {
-            match step.axis {
-                Axis::Itself | Axis::DescendantOrSelf => add(from)?,
-                Axis::Parent => add(here(from.id))?,
-                Axis::Ancestor | Axis::AncestorOrSelf => {
-                    if step.axis == Axis::AncestorOrSelf {
-                        add(from)?;
-                    }
-                    let mut at = Some(from.id);
-                    while let Some(id) = at {
-                        add(here(id))?;
-                        at = tree.parent(id);
-                    }
-                }
-                _ => {}
-            }
-            return Ok(out);
-        }
-        match step.axis {
-            Axis::Itself => add(from)?,
-            Axis::Child => tree.children(from.id).iter().try_for_each(|id| add(here(*id)))?,
-            Axis::Attribute => {
-                let count = tree.tag(from.id).map_or(0, |tag| tag.attributes.len());
-                for i in 0..count {
-                    add(At { attribute: u16::try_from(i).ok(), ..from })?;
-                }
-            }
-            Axis::Parent => tree.parent(from.id).map_or(Ok(()), |id| add(here(id)))?,
-            Axis::Ancestor | Axis::AncestorOrSelf => {
-                let mut at = if step.axis == Axis::Ancestor { tree.parent(from.id) } else { Some(from.id) };
-                while let Some(id) = at {
-                    add(here(id))?;
-                    at = tree.parent(id);
-                }
-            }
-            Axis::Descendant => within(tree, from.id, &mut |id| if id == from.id { Ok(()) } else { add(here(id)) })?,
-            Axis::DescendantOrSelf => within(tree, from.id, &mut |id| add(here(id)))?,
-            Axis::FollowingSibling | Axis::PrecedingSibling => {
-                let siblings = tree.parent(from.id).map(|parent| tree.children(parent)).unwrap_or_default();
-                let place = siblings.iter().position(|id| *id == from.id).unwrap_or(0);
-                self.pay(place)?;
-                if step.axis == Axis::FollowingSibling {
-                    siblings.iter().skip(place + 1).try_for_each(|id| add(here(*id)))?;
-                } else {
-                    siblings.iter().take(place).rev().try_for_each(|id| add(here(*id)))?;
-                }
-            }
-            Axis::Following => {
-                let mut at = from.id;
-                while let Some(parent) = tree.parent(at) {
-                    let siblings = tree.children(parent);
-                    let place = siblings.iter().position(|id| *id == at).unwrap_or(0);
-                    self.pay(place)?;
-                    for sibling in siblings.iter().skip(place + 1) {
-                        within(tree, *sibling, &mut |id| add(here(id)))?;
-                    }
-                    at = parent;
-                }
-            }
-            Axis::Preceding => {
-                let mut at = from.id;
-                while let Some(parent) = tree.parent(at) {
-                    let siblings = tree.children(parent);
-                    let place = siblings.iter().position(|id| *id == at).unwrap_or(0);
-                    self.pay(place)?;
-                    for sibling in siblings.iter().take(place).rev() {
-                        let mut inner = Vec::new();
-                        within(tree, *sibling, &mut |id| {
-                            self.pay(1)?;
-                            inner.push(id);
-                            Ok(())
-                        })?;
-                        inner.into_iter().rev().try_for_each(|id| add(here(id)))?;
-                    }
-                    at = parent;
-                }
-            }
-        }
-        Ok(out)
-    }
-
     /// Makes XML of a property's nodes to walk in.
     fn enter(&self, tree: &Arc<Tree>) -> Result<Vec<At>, Stopped> {
-        let mut trees = self.trees.borrow_mut();
-        let number = u16::try_from(trees.len()).map_err(|_| Stopped::TooMuch)?;
-        trees.push(Arc::clone(tree));
-        Ok(tree.children(tree.document()).iter().map(|id| At { tree: number, id: *id, attribute: None }).collect())
+        let document = self.add(Arc::clone(tree))?;
+        Ok(tree.children(document.id).iter().map(|id| At { id: *id, ..document }).collect())
     }
 
     pub(super) fn item(&self, value: Option<Value>) -> Result<Item, Stopped> {
@@ -419,10 +295,15 @@ impl Run<'_> {
             Variable::Property(scope, name) => self.item(self.host.property(*scope, name))?,
             Variable::Query(name) => Item::Text(self.host.query(name)),
             Variable::Nothing => Item::Text(String::new()),
+            Variable::Bound(name) => {
+                let value = self.host.bound(name)?;
+                self.pay(if let Item::Nodes(nodes) = &value { nodes.len() } else { 1 })?;
+                value
+            }
         })
     }
 
-    pub(super) fn text(&self, item: &Item) -> Result<String, Stopped> {
+    pub(crate) fn text(&self, item: &Item) -> Result<String, Stopped> {
         Ok(match item {
             Item::Nodes(nodes) => nodes.first().map(|at| string_value(&self.tree(*at), *at)).unwrap_or_default(),
             Item::Text(text) => text.clone(),
@@ -434,7 +315,7 @@ impl Run<'_> {
         })
     }
 
-    pub(super) fn number(&self, item: &Item) -> Result<f64, Stopped> {
+    pub(crate) fn number(&self, item: &Item) -> Result<f64, Stopped> {
         Ok(match item {
             Item::Number(number) => *number,
             Item::Integer(number) => *number as f64,
@@ -508,7 +389,7 @@ impl Run<'_> {
     }
 }
 
-pub(super) fn truth(item: &Item) -> bool {
+pub(crate) fn truth(item: &Item) -> bool {
     match item {
         Item::Nodes(nodes) => !nodes.is_empty(),
         Item::Text(text) => !text.is_empty(),
@@ -520,42 +401,19 @@ pub(super) fn truth(item: &Item) -> bool {
     }
 }
 
-/// A node and all under it, in document order. Depth is bounded by the reader.
-fn within(tree: &Tree, id: NodeId, see: &mut dyn FnMut(NodeId) -> Result<(), Stopped>) -> Result<(), Stopped> {
-    see(id)?;
-    tree.children(id).iter().try_for_each(|child| within(tree, *child, see))
+/// Target and words of a processing instruction.
+pub(super) fn instruction(text: &str) -> (&str, &str) {
+    text.split_once(|c: char| c.is_ascii_whitespace()).map_or((text, ""), |(target, words)| (target, words.trim_start()))
 }
 
-fn passes(tree: &Tree, at: At, test: &Test, axis: Axis) -> bool {
-    if let Some(number) = at.attribute {
-        let Some(attribute) = tree.tag(at.id).and_then(|tag| tag.attributes.get(usize::from(number))) else { return false };
-        // Only the attribute axis has attributes for its principal kind.
-        return match test {
-            Test::Node => true,
-            Test::Any => axis == Axis::Attribute,
-            Test::AnyOf(uri) => axis == Axis::Attribute && attribute.namespace.as_ref() == Some(uri),
-            Test::Name(namespace, name) => axis == Axis::Attribute && attribute.name == *name && attribute.namespace == *namespace,
-            Test::Text | Test::Comment | Test::Instruction => false,
-        };
-    }
-    match (test, tree.kind(at.id)) {
-        (Test::Node, _) | (Test::Text, Kind::Text(_)) | (Test::Comment, Kind::Comment(_)) | (Test::Instruction, Kind::Instruction(_)) => {
-            true
-        }
-        (Test::Any, Kind::Element(_)) => true,
-        (Test::AnyOf(uri), Kind::Element(tag)) => tag.namespace.as_ref() == Some(uri),
-        (Test::Name(namespace, name), Kind::Element(tag)) => tag.name == *name && tag.namespace == *namespace,
-        _ => false,
-    }
-}
-
-pub(super) fn string_value(tree: &Tree, at: At) -> String {
+pub(crate) fn string_value(tree: &Tree, at: At) -> String {
     match at.attribute {
         Some(number) => {
             tree.tag(at.id).and_then(|tag| tag.attributes.get(usize::from(number))).map(|a| a.value.clone()).unwrap_or_default()
         }
         None => match tree.kind(at.id) {
-            Kind::Comment(text) | Kind::Instruction(text) => text.clone(),
+            Kind::Comment(text) => text.clone(),
+            Kind::Instruction(text) => instruction(text).1.to_owned(),
             _ => tree.string_value(at.id),
         },
     }
@@ -571,7 +429,7 @@ fn text_number(text: &str) -> f64 {
 }
 
 /// As `XPath` prints a number: whole ones without a point.
-pub(super) fn number_text(number: f64) -> String {
+pub(crate) fn number_text(number: f64) -> String {
     if number.is_nan() {
         "NaN".to_owned()
     } else if number.is_infinite() {

@@ -7,8 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::evaluate::{At, Context, Item, Run, Stopped, string_value, truth};
-use super::{Expression, Function};
+use super::evaluate::{At, Context, Item, Run, Stopped, instruction, string_value, truth};
+use super::{Expression, Function, names};
+use crate::tree::Kind;
 
 /// What Java's `URLEncoder` leaves as it is.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b' ');
@@ -118,6 +119,43 @@ pub(super) fn call(run: &Run<'_>, function: Function, arguments: &[Expression], 
                 hex
             }))
         }
+        Function::Current => Item::Nodes(vec![run.host.current()?]),
+        Function::Key => {
+            let key = text(0)?;
+            let values = match value(1)? {
+                Item::Nodes(nodes) => nodes.into_iter().map(|at| string_value(&run.tree(at), at)).collect(),
+                other => vec![run.text(&other)?],
+            };
+            let mut found = Vec::new();
+            for value in values {
+                found.extend(run.host.keyed(run, &key, &value, context.at.tree)?);
+                run.pay(found.len() / 16)?;
+            }
+            Item::Nodes(run.sorted(found)?)
+        }
+        Function::FormatNumber => {
+            let format = if arguments.len() > 2 { Some(text(2)?) } else { None };
+            Item::Text(run.host.formatted(number(0)?, &text(1)?, format.as_deref())?)
+        }
+        Function::GenerateId => match value(0)? {
+            Item::Nodes(nodes) => Item::Text(nodes.first().map(|at| identity(*at)).unwrap_or_default()),
+            _ => return Err(Stopped::Wrong("only nodes have an identity")),
+        },
+        // What a stylesheet makes is a node set already.
+        Function::NodeSet => value(0)?,
+        Function::SystemProperty => match text(0)?.split_once(':').map(|(_, name)| name.to_owned()).as_deref() {
+            Some("version") => Item::Number(1.0),
+            Some("vendor") => Item::Text("Tidegate".to_owned()),
+            _ => Item::Text(String::new()),
+        },
+        Function::KnowsElement => {
+            let name = text(0)?;
+            Item::Bool(name.split_once(':').is_some_and(|(_, name)| crate::xslt::INSTRUCTIONS.contains(&name)))
+        }
+        Function::KnowsCall => Item::Bool(names::has_function(&text(0)?)),
+        // Without a document type there are neither entities nor identities.
+        Function::UnparsedEntity => Item::Text(String::new()),
+        Function::Id => Item::Nodes(Vec::new()),
         Function::UrlDecode => Item::Text(percent_decode_str(&text(0)?.replace('+', " ")).decode_utf8_lossy().into_owned()),
     })
 }
@@ -130,13 +168,23 @@ fn is_scope(name: &str) -> bool {
     )
 }
 
+/// A name for a node that no other of the same transformation has.
+fn identity(at: At) -> String {
+    let attribute = at.attribute.map(|number| format!("a{number}")).unwrap_or_default();
+    format!("n{}x{}{attribute}", at.tree, at.id.place())
+}
+
 fn round(number: f64) -> f64 {
     (number + 0.5).floor()
 }
 
 fn name(run: &Run<'_>, function: Function, at: At) -> String {
     let tree = run.tree(at);
-    let Some(tag) = tree.tag(at.id) else { return String::new() };
+    let tag = match tree.kind(at.id) {
+        Kind::Element(tag) => tag,
+        Kind::Instruction(text) if !matches!(function, Function::NamespaceUri) => return instruction(text).0.to_owned(),
+        _ => return String::new(),
+    };
     let (prefix, name, namespace) = match at.attribute {
         None => (&tag.prefix, &tag.name, &tag.namespace),
         Some(number) => match tag.attributes.get(usize::from(number)) {

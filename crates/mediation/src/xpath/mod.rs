@@ -2,8 +2,12 @@
 //!
 //! Compiled once, names resolved to namespaces; evaluated against a [`Host`], which is where the message comes in.
 
+mod axes;
 mod evaluate;
+mod found;
 mod functions;
+mod match_pattern;
+mod names;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -13,7 +17,12 @@ use std::sync::Arc;
 use crate::message::Scope;
 use crate::tree::Tree;
 
-pub(crate) use evaluate::{Found, Host, Stopped};
+pub(crate) use evaluate::{At, Context, Host, Item, Run, Stopped, number_text, string_value, truth};
+pub(crate) use found::Found;
+pub(crate) use match_pattern::MatchPattern;
+
+/// A name of a stylesheet's own things, with its namespace.
+pub(crate) type QName = (Option<Arc<str>>, Arc<str>);
 
 /// A compiled expression.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,9 +37,24 @@ pub(crate) struct XPath {
 impl XPath {
     /// Compiles a text. `prefixes` are those in force where it stands.
     pub(crate) fn compile(text: &str, prefixes: &[(String, Arc<str>)]) -> Result<Self, String> {
-        let expression = read::read(text, prefixes)?;
+        Ok(Self::of(read::read(text, prefixes, false)?, text))
+    }
+
+    /// Compiles one of a stylesheet, with its own variables and functions in the place of those of sequences.
+    pub(crate) fn of_stylesheet(text: &str, prefixes: &[(String, Arc<str>)]) -> Result<Self, String> {
+        Ok(Self::of(read::read(text, prefixes, true)?, text))
+    }
+
+    fn of(expression: Expression, text: &str) -> Self {
         let reads_body = reads_body(&expression);
-        Ok(Self { expression, reads_body, text: Arc::from(text) })
+        Self { expression, reads_body, text: Arc::from(text) }
+    }
+
+    /// Variables of a stylesheet that it uses.
+    pub(crate) fn bound(&self) -> Vec<&QName> {
+        let mut found = Vec::new();
+        bound(&self.expression, &mut found);
+        found
     }
 
     pub(crate) fn reads_body(&self) -> bool {
@@ -44,6 +68,11 @@ impl XPath {
     /// Evaluates it with the envelope for the context node.
     pub(crate) fn find(&self, host: &dyn Host, envelope: Option<&Arc<Tree>>, visits: &mut u64) -> Result<Found, Stopped> {
         evaluate::find(&self.expression, host, envelope, visits)
+    }
+
+    /// Evaluates it among others over the same trees.
+    pub(crate) fn evaluate(&self, run: &Run<'_>, context: &Context) -> Result<Item, Stopped> {
+        run.evaluate(&self.expression, context)
     }
 }
 
@@ -120,7 +149,8 @@ enum Test {
     Node,
     Text,
     Comment,
-    Instruction,
+    /// With this target, if one is given.
+    Instruction(Option<Arc<str>>),
     /// `*`.
     Any,
     /// `p:*`.
@@ -140,6 +170,8 @@ pub(crate) enum Variable {
     Query(String),
     /// `$system:x`: nothing is known of the machine; empty.
     Nothing,
+    /// One of a stylesheet.
+    Bound(QName),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,6 +211,17 @@ enum Function {
     UrlEncode,
     UrlDecode,
     HmacGenerate,
+    // Of stylesheets.
+    Current,
+    Key,
+    FormatNumber,
+    GenerateId,
+    NodeSet,
+    SystemProperty,
+    KnowsElement,
+    KnowsCall,
+    UnparsedEntity,
+    Id,
 }
 
 fn reads_body(expression: &Expression) -> bool {
@@ -211,5 +254,33 @@ fn reads_body(expression: &Expression) -> bool {
             arguments => arguments.iter().any(reads_body),
         },
         Expression::Call(_, arguments) => arguments.iter().any(reads_body),
+    }
+}
+
+fn bound<'e>(expression: &'e Expression, found: &mut Vec<&'e QName>) {
+    let mut all = |several: &'e [Expression]| several.iter().for_each(|one| bound(one, found));
+    match expression {
+        Expression::Or(a, b)
+        | Expression::And(a, b)
+        | Expression::Compare(a, _, b)
+        | Expression::Calculate(a, _, b)
+        | Expression::Union(a, b) => {
+            bound(a, found);
+            bound(b, found);
+        }
+        Expression::Negate(a) => bound(a, found),
+        Expression::Path(start, steps) => {
+            if let Start::Of(from, predicates) = start {
+                all(predicates);
+                bound(from, found);
+            }
+            steps.iter().flat_map(|step| &step.predicates).for_each(|predicate| bound(predicate, found));
+        }
+        Expression::Literal(_) | Expression::Number(_) => {}
+        Expression::Variable(variable) => found.extend(match variable {
+            Variable::Bound(name) => Some(name),
+            _ => None,
+        }),
+        Expression::Call(_, arguments) => all(arguments),
     }
 }

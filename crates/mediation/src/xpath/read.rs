@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Axis, Calculation, Comparison, Expression, Function, Start, Step, Test, Variable};
-use crate::message::Scope;
+use super::names::{axis, check_arguments, function, function_of_stylesheet, variable};
+use super::{Axis, Calculation, Comparison, Expression, Start, Step, Test, Variable};
 use crate::xml::XML_NAMESPACE;
 
 /// Longest expression, in bytes.
@@ -14,12 +14,13 @@ const MAX_DEPTH: usize = 40;
 /// row.
 const MAX_CHAIN: usize = 200;
 
-pub(super) fn read(text: &str, prefixes: &[(String, Arc<str>)]) -> Result<Expression, String> {
+/// Reads an expression of a sequence, or of a `stylesheet`.
+pub(super) fn read(text: &str, prefixes: &[(String, Arc<str>)], stylesheet: bool) -> Result<Expression, String> {
     if text.len() > MAX_BYTES {
         return Err("the expression is too long".to_owned());
     }
     let tokens = tokens(text)?;
-    let mut reader = Reader { tokens, at: 0, prefixes, depth: 0, operators: 0 };
+    let mut reader = Reader { tokens, at: 0, prefixes, stylesheet, depth: 0, operators: 0 };
     let expression = reader.or()?;
     if reader.at < reader.tokens.len() {
         return Err(format!("{} is not expected there", reader.shown()));
@@ -110,6 +111,7 @@ struct Reader<'p> {
     tokens: Vec<Token>,
     at: usize,
     prefixes: &'p [(String, Arc<str>)],
+    stylesheet: bool,
     depth: usize,
     operators: usize,
 }
@@ -358,15 +360,16 @@ impl Reader<'_> {
             Some(Token::Sign("*")) => Test::Any,
             Some(Token::AnyOf(prefix)) => Test::AnyOf(self.namespace(&prefix)?),
             Some(Token::Name(None, name)) if self.tokens.get(self.at + 1) == Some(&Token::Sign("(")) => {
-                let test = match name.as_str() {
+                let mut test = match name.as_str() {
                     "node" => Test::Node,
                     "text" => Test::Text,
                     "comment" => Test::Comment,
-                    "processing-instruction" => Test::Instruction,
+                    "processing-instruction" => Test::Instruction(None),
                     _ => return Err(format!("the name '{name}' is not expected there")),
                 };
                 self.at += 2;
-                if test == Test::Instruction && matches!(self.peek(), Some(Token::Literal(_))) {
+                if let (Test::Instruction(target), Some(Token::Literal(text))) = (&mut test, self.peek()) {
+                    *target = Some(Arc::from(text.as_str()));
                     self.at += 1;
                 }
                 self.expect(")")?;
@@ -416,6 +419,10 @@ impl Reader<'_> {
         match token {
             Some(Token::Literal(text)) => Ok(Expression::Literal(text)),
             Some(Token::Number(number)) => Ok(Expression::Number(number)),
+            Some(Token::Variable(prefix, name)) if self.stylesheet => {
+                let namespace = prefix.map(|prefix| self.namespace(&prefix)).transpose()?;
+                Ok(Expression::Variable(Variable::Bound((namespace, Arc::from(name)))))
+            }
             Some(Token::Variable(prefix, name)) => variable(prefix.as_deref(), name).map(Expression::Variable),
             Some(Token::Sign("(")) => {
                 let inner = self.deeper(Self::or)?;
@@ -423,8 +430,8 @@ impl Reader<'_> {
                 Ok(inner)
             }
             // Sequences write core functions with a prefix (`fn:concat`), declared or not.
-            Some(Token::Name(_, name)) => {
-                let function = function(&name)?;
+            Some(Token::Name(prefix, name)) => {
+                let function = if self.stylesheet { function_of_stylesheet(prefix.as_deref(), &name)? } else { function(&name)? };
                 self.expect("(")?;
                 let mut arguments = Vec::new();
                 if !self.take(")") {
@@ -452,116 +459,4 @@ impl Reader<'_> {
 
 fn any_depth() -> Step {
     Step { axis: Axis::DescendantOrSelf, test: Test::Node, predicates: Vec::new() }
-}
-
-fn axis(name: &str) -> Result<Axis, String> {
-    Ok(match name {
-        "child" => Axis::Child,
-        "descendant" => Axis::Descendant,
-        "descendant-or-self" => Axis::DescendantOrSelf,
-        "parent" => Axis::Parent,
-        "ancestor" => Axis::Ancestor,
-        "ancestor-or-self" => Axis::AncestorOrSelf,
-        "following" => Axis::Following,
-        "following-sibling" => Axis::FollowingSibling,
-        "preceding" => Axis::Preceding,
-        "preceding-sibling" => Axis::PrecedingSibling,
-        "attribute" => Axis::Attribute,
-        "self" => Axis::Itself,
-        _ => return Err(format!("the axis '{name}' is not known")),
-    })
-}
-
-fn variable(prefix: Option<&str>, name: String) -> Result<Variable, String> {
-    Ok(match prefix {
-        None => match name.as_str() {
-            "body" => Variable::Body,
-            "header" => Variable::Header,
-            "env" => Variable::Envelope,
-            _ => return Err(format!("the variable '${name}' is not known")),
-        },
-        Some("ctx") => Variable::Property(Scope::Default, name),
-        Some("axis2") => Variable::Property(Scope::Axis2, name),
-        Some("trp") => Variable::Property(Scope::Transport, name),
-        Some("operation") => Variable::Property(Scope::Operation, name),
-        Some("func") => Variable::Property(Scope::Template, name),
-        Some("url") => Variable::Query(name),
-        Some("system" | "env" | "file") => Variable::Nothing,
-        Some(prefix) => return Err(format!("the variable '${prefix}:{name}' is not known")),
-    })
-}
-
-fn function(name: &str) -> Result<Function, String> {
-    Ok(match name {
-        "last" => Function::Last,
-        "position" => Function::Position,
-        "count" => Function::Count,
-        "local-name" => Function::LocalName,
-        "namespace-uri" => Function::NamespaceUri,
-        "name" => Function::Name,
-        "string" => Function::String,
-        "concat" => Function::Concat,
-        "starts-with" => Function::StartsWith,
-        "ends-with" => Function::EndsWith,
-        "contains" => Function::Contains,
-        "substring-before" => Function::SubstringBefore,
-        "substring-after" => Function::SubstringAfter,
-        "substring" => Function::Substring,
-        "string-length" => Function::StringLength,
-        "normalize-space" => Function::NormalizeSpace,
-        "translate" => Function::Translate,
-        "upper-case" => Function::UpperCase,
-        "lower-case" => Function::LowerCase,
-        "boolean" => Function::Boolean,
-        "not" => Function::Not,
-        "true" => Function::True,
-        "false" => Function::False,
-        "lang" => Function::Lang,
-        "number" => Function::Number,
-        "sum" => Function::Sum,
-        "floor" => Function::Floor,
-        "ceiling" => Function::Ceiling,
-        "round" => Function::Round,
-        "get-property" => Function::GetProperty,
-        "base64Encode" => Function::Base64Encode,
-        "base64Decode" => Function::Base64Decode,
-        "url-encode" => Function::UrlEncode,
-        "url-decode" => Function::UrlDecode,
-        "hmac-generate" => Function::HmacGenerate,
-        _ => return Err(format!("the function '{name}' is not known")),
-    })
-}
-
-fn check_arguments(function: Function, name: &str, arguments: &[Expression]) -> Result<(), String> {
-    let (least, most) = match function {
-        Function::Last | Function::Position | Function::True | Function::False => (0, 0),
-        Function::LocalName
-        | Function::NamespaceUri
-        | Function::Name
-        | Function::String
-        | Function::StringLength
-        | Function::NormalizeSpace
-        | Function::Number => (0, 1),
-        Function::Count
-        | Function::Boolean
-        | Function::Not
-        | Function::Lang
-        | Function::Sum
-        | Function::Floor
-        | Function::Ceiling
-        | Function::Round => (1, 1),
-        // The further one is a character set or a locale.
-        Function::Base64Encode
-        | Function::Base64Decode
-        | Function::UrlEncode
-        | Function::UrlDecode
-        | Function::UpperCase
-        | Function::LowerCase => (1, 2),
-        Function::Concat => (2, usize::MAX),
-        Function::StartsWith | Function::EndsWith | Function::Contains | Function::SubstringBefore | Function::SubstringAfter => (2, 2),
-        Function::Substring | Function::HmacGenerate => (2, 3),
-        Function::Translate => (3, 3),
-        Function::GetProperty => (1, 3),
-    };
-    if (least..=most).contains(&arguments.len()) { Ok(()) } else { Err(format!("the function '{name}' has the wrong number of arguments")) }
 }

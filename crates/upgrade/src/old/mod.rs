@@ -277,6 +277,8 @@ fn wanted_at_once(path: &str) -> bool {
         || path.starts_with("/_system/config/apimgt/")
         || path.ends_with("/lifecycles/APILifeCycle")
         || path.starts_with(KEY_STORES)
+        // What sequences transform and check bodies with may lie anywhere.
+        || [".xsl", ".xslt", ".xsd"].iter().any(|end| path.ends_with(end))
 }
 
 impl Installation {

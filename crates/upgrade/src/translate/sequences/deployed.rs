@@ -144,9 +144,11 @@ pub(super) fn want_what_is_referred_to(desk: &mut Desk<'_>, all: &mut Sequences)
     let mut todo: Vec<usize> = all.found.iter().enumerate().filter(|(_, c)| c.wanted).map(|(at, _)| at).collect();
     while let Some(at) = todo.pop() {
         let Some(candidate) = all.found.get(at) else { continue };
-        let (tenant, by) = (candidate.stored.tenant, candidate.key.clone());
+        let (tenant, by, own) = (candidate.stored.tenant, candidate.key.clone(), candidate.stored.name.clone());
         let text = decoded(candidate.stored.content.expose());
-        for name in quoted(&text) {
+        // What stylesheets and schemas import is named by the path beside them.
+        let beside = imported(&text).filter(|_| is_registry_key(&own)).filter_map(|href| mediation::beside(&own, href)).collect::<Vec<_>>();
+        for name in quoted(&text).chain(beside.iter().map(String::as_str)) {
             let named = (tenant, name.to_owned());
             for other in by_name.remove(&named).unwrap_or_default() {
                 if let Some(other_one) = all.found.get_mut(other)
@@ -186,4 +188,12 @@ fn registry_resource(desk: &mut Desk<'_>, all: &mut Sequences, tenant: TenantId,
 /// Every attribute value and bracketed key in a text: whatever could name something.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split(['"', '\'']).map(str::trim).filter(|word| !word.is_empty() && word.len() <= 200)
+}
+
+/// Paths that a stylesheet or schema imports.
+fn imported(text: &str) -> impl Iterator<Item = &str> {
+    let imports = text.contains("http://www.w3.org/1999/XSL/Transform") || text.contains("http://www.w3.org/2001/XMLSchema");
+    quoted(text).filter(move |word| {
+        imports && !word.contains(':') && [".xsl", ".xslt", ".xsd"].iter().any(|end| word.to_ascii_lowercase().ends_with(end))
+    })
 }

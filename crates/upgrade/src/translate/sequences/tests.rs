@@ -252,6 +252,20 @@ fn resources_of_the_registry_that_a_sequence_names_come_along() {
 }
 
 #[test]
+fn stylesheets_bring_along_what_they_import() {
+    let mut site = Site::new(&[("in", "own")]).shared("in", "own.xml", text("own", "<xslt key=\"gov:/apimgt/xsl/main.xsl\"/>"));
+    let sheet =
+        |inner: &str| format!("<xsl:stylesheet version='1.0' xmlns:xsl='http://www.w3.org/1999/XSL/Transform'>{inner}</xsl:stylesheet>");
+    let main = sheet("<xsl:import href='../lib/base.xsl'/><xsl:template match='/'><r/></xsl:template>");
+    site.old.registry.put(-1234, "/_system/governance/apimgt/xsl/main.xsl", main.as_bytes());
+    site.old.registry.put(-1234, "/_system/governance/apimgt/lib/base.xsl", sheet("").as_bytes());
+    let (carried, _, findings) = site.carried();
+    let names: Vec<_> = carried.iter().skip(1).map(|c| c.name.as_str()).collect();
+    assert_eq!(names, ["gov:/apimgt/xsl/main.xsl", "gov:/apimgt/lib/base.xsl"]);
+    assert!(findings.iter().all(|f| f.severity != Severity::Warning), "{findings:?}");
+}
+
+#[test]
 fn handlers_and_apis_of_a_sites_own_are_told() {
     let api = |name: &str, handler: &str| {
         format!("<api xmlns=\"{SYNAPSE}\" name=\"{name}\" context=\"/x\"><handlers><handler class=\"{handler}\"/></handlers></api>")
