@@ -129,6 +129,10 @@ pub(crate) async fn dump(data: &Path) -> String {
             if line.starts_with("counter | outbox") {
                 continue;
             }
+            // So do the numbers of what was told, and their order.
+            if let Some((_, told)) = line.split_once(" | ").filter(|_| table == "outbox") {
+                line = format!("outbox | {}", told.split_once(" | ").map_or(told, |(_, what)| what));
+            }
             // When the last run was, the word that tells the key, and secrets inside of a body, which are sealed, too.
             if table == "fact" || table == "schema_migration" {
                 line = line.split(" | ").take(2).collect::<Vec<_>>().join(" | ");
@@ -138,6 +142,8 @@ pub(crate) async fn dump(data: &Path) -> String {
     }
     tx.close().await.unwrap();
     lines.sort();
+    let outbox = |line: &String| line.starts_with("outbox | ");
+    lines.dedup_by(|one, other| one == other && outbox(one));
     lines.join("\n")
 }
 
