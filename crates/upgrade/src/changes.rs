@@ -35,6 +35,8 @@ const MOST: u64 = 1 << 18;
 pub struct Changes {
     /// By upper-case name of the table.
     tables: HashMap<String, Buckets>,
+    /// By the same, the sums as they are kept. They are of the one state of the source that all of a run reads, so they need no second asking.
+    sums: HashMap<String, Vec<u8>>,
 }
 
 /// Looking failed.
@@ -75,8 +77,10 @@ pub async fn since(site: &Site, db: &Db, source: &str, as_of: Timestamp) -> Resu
             return Ok(None);
         }
         let Some(sums) = identity.sums(&table, KEY, of).await? else { return Ok(None) };
-        let some = differing(&before.sums, &kept(&sums, of));
+        let sums = kept(&sums, of);
+        let some = differing(&before.sums, &sums);
         changes.tables.insert(table.to_ascii_uppercase(), Buckets { key: KEY.to_owned(), of, some });
+        changes.sums.insert(table.to_ascii_uppercase(), sums);
     }
     Ok(Some(changes))
 }
@@ -103,8 +107,15 @@ pub async fn remember(site: &Site, db: &Db, source: &str, as_of: Timestamp, ledg
         let before = source_sums::find(&mut db.read().await?, source, &part).await?;
         // Another number of buckets compares with nothing; so it stays, unless the table has become many times larger.
         let of = before.as_ref().and_then(|b| buckets_in(&b.recipe)).filter(|kept| of / 8 <= *kept).unwrap_or(of);
-        let Some(sums) = identity.sums(table, KEY, of).await? else { continue };
-        found.push((part, of, kept(&sums, of), before));
+        let at_hand = site.changes.as_ref().filter(|changes| changes.of(&part).is_some_and(|buckets| buckets.of == of));
+        let sums = match at_hand.and_then(|changes| changes.sums.get(&part)) {
+            Some(sums) => sums.clone(),
+            None => match identity.sums(table, KEY, of).await? {
+                Some(sums) => kept(&sums, of),
+                None => continue,
+            },
+        };
+        found.push((part, of, sums, before));
     }
     if found.is_empty() {
         let known = source_sums::find_any(&mut db.read().await?, source).await?;
