@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use model::Secret;
+use model::{KeyMapping, OAuthClient, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -84,6 +84,21 @@ pub struct KeyToken {
 }
 
 impl ApplicationKey {
+    /// A key as an archive shows it, without its secret. `validity_secs` is how long tokens live where the client does not say.
+    pub fn of(key: &KeyMapping, client: &OAuthClient, validity_secs: i64) -> Self {
+        Self {
+            key_manager: Some(key.key_manager.clone()),
+            consumer_key: Some(client.id.clone()),
+            supported_grant_types: client.grants.clone(),
+            callback_url: client.callback_url.clone(),
+            key_state: Some(key.state.name().to_owned()),
+            key_type: key.key_type.name().to_owned(),
+            mode: Some(key.mode.name().to_owned()),
+            token: Some(KeyToken { validity_time: Some(client.lifetimes.application_secs.unwrap_or(validity_secs)) }),
+            ..Self::default()
+        }
+    }
+
     /// Puts the client's secret in.
     pub fn set_secret(&mut self, secret: &Secret<String>) {
         self.consumer_secret = Some(BASE64_STANDARD.encode(secret.expose()));

@@ -65,11 +65,7 @@ impl Db {
     /// [`Error::Unavailable`] when it cannot be reached (after some seconds of trying), [`Error::Newer`] or [`Error::Altered`] when the
     /// schema is not one this binary knows, [`Error::WrongKey`] when `sealer` is not the one the database was first opened with.
     pub async fn open(url: &DbUrl, sealer: Sealer) -> Result<Self> {
-        let pools = match &url.0 {
-            Place::Sqlite(path) => sqlite(path, SQLITE_READERS).await?,
-            Place::Postgres(options) => Pools::Postgres(postgres(options).await?),
-        };
-        Self::up_to_date(Self::of(pools, sealer)).await
+        Self::up_to_date(url, sealer, SQLITE_READERS).await
     }
 
     /// As [`Db::open`], for one who works through everything once, with few connections; never more than two readers at a time.
@@ -77,14 +73,15 @@ impl Db {
     /// # Errors
     /// As [`Db::open`].
     pub async fn open_alone(url: &DbUrl, sealer: Sealer) -> Result<Self> {
-        let pools = match &url.0 {
-            Place::Sqlite(path) => sqlite(path, SQLITE_READERS_ALONE).await?,
-            Place::Postgres(options) => Pools::Postgres(postgres(options).await?),
-        };
-        Self::up_to_date(Self::of(pools, sealer)).await
+        Self::up_to_date(url, sealer, SQLITE_READERS_ALONE).await
     }
 
-    async fn up_to_date(db: Self) -> Result<Self> {
+    async fn up_to_date(url: &DbUrl, sealer: Sealer, sqlite_readers: u32) -> Result<Self> {
+        let pools = match &url.0 {
+            Place::Sqlite(path) => sqlite(path, sqlite_readers).await?,
+            Place::Postgres(options) => Pools::Postgres(postgres(options).await?),
+        };
+        let db = Self::of(pools, sealer);
         let mut tx = db.write().await?;
         migrate::up(&mut tx).await?;
         check_key(&mut tx).await?;

@@ -90,18 +90,7 @@ async fn project(tx: &mut Tx, room: &Room, application: &Application, with_keys:
     for mapping in if with_keys { db::key_mappings::list(tx, application.id).await? } else { Vec::new() } {
         let Some(id) = &mapping.consumer_key else { continue };
         let Some(client) = db::clients::find(tx, id).await? else { continue };
-        let validity = client.lifetimes.application_secs.unwrap_or(room.desk.settings().application_token_secs);
-        let mut key = ApplicationKey {
-            key_manager: Some(mapping.key_manager.clone()),
-            consumer_key: Some(client.id.clone()),
-            supported_grant_types: client.grants.clone(),
-            callback_url: client.callback_url.clone(),
-            key_state: Some(mapping.state.name().to_owned()),
-            key_type: mapping.key_type.name().to_owned(),
-            mode: Some(mapping.mode.name().to_owned()),
-            token: Some(KeyToken { validity_time: Some(validity) }),
-            ..ApplicationKey::default()
-        };
+        let mut key = ApplicationKey::of(&mapping, &client, room.desk.settings().application_token_secs);
         key.set_secret(&client.secret);
         keys.push(key);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use archive::{ApplicationInfo, ApplicationKey, ApplicationProject, KeyToken, Subscribed, SubscribedApi, Subscriber};
+use archive::{ApplicationInfo, ApplicationKey, ApplicationProject, Subscribed, SubscribedApi, Subscriber};
 use model::{Api, ApiId, Application, ApplicationId, ApplicationStatus, KeyMapping, LifecycleState, OAuthClient, SubscriptionState};
 
 use super::{Desk, ExportError, apis::named};
@@ -105,17 +105,7 @@ fn shown_key(desk: &mut Desk<'_>, application: &Application, key: &KeyMapping, c
     if !key.allowed_domains.is_empty() {
         desk.left.name("sites that keys may be used from", &words());
     }
-    let mut shown = ApplicationKey {
-        key_manager: Some(key.key_manager.clone()),
-        consumer_key: Some(client.id.clone()),
-        supported_grant_types: client.grants.clone(),
-        callback_url: client.callback_url.clone(),
-        key_state: Some(key.state.name().to_owned()),
-        key_type: key.key_type.name().to_owned(),
-        mode: Some(key.mode.name().to_owned()),
-        token: Some(KeyToken { validity_time: Some(client.lifetimes.application_secs.unwrap_or(VALIDITY_SECS)) }),
-        ..ApplicationKey::default()
-    };
+    let mut shown = ApplicationKey::of(key, &client, VALIDITY_SECS);
     if desk.wanted.with_secrets {
         shown.set_secret(&client.secret);
     } else {

@@ -194,7 +194,7 @@ impl<'a> TokenDesk<'a> {
 }
 
 /// Which of millions of texts were there before, by 80 bits of their SHA-256: the first 16 name a shelf, the next 64 lie on it in order. That
-/// is ten bytes a text; of five million texts two differ and have the same 80 bits with a probability of one in a hundred thousand million.
+/// is eight bytes a text and a little; of five million texts two differ and have the same 80 bits with a probability of one in a hundred thousand million.
 #[derive(Debug, Default)]
 struct Texts {
     shelves: Vec<Vec<u64>>,

@@ -351,3 +351,34 @@ fn is_believed(token: &Token, now_ms: i64) -> bool {
     };
     lives && token.state.as_deref().is_some_and(|s| s.trim().eq_ignore_ascii_case("ACTIVE"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_subscribes_calls_first_and_strangers_fill_up_always_the_same() {
+        let credential = |n: usize| Credential {
+            name: format!("{n:04}"),
+            text: model::Secret::new(String::new()),
+            consumer_key: String::new(),
+            believed: true,
+            is_application: None,
+            scopes: Vec::new(),
+        };
+        let all: Vec<Credential> = (0..100).map(credential).collect();
+        let names = |subscribers: &[usize], operation: &str| -> Vec<String> {
+            callers(&all, subscribers, operation).into_iter().map(|c| c.name.clone()).collect()
+        };
+        let some = names(&[3, 50, 99], "GET /a");
+        assert_eq!((some.len(), some == names(&[3, 50, 99], "GET /a")), (CREDENTIALS, true));
+        let first: HashSet<&str> = some.iter().take(3).map(String::as_str).collect();
+        assert_eq!(first, HashSet::from(["0003", "0050", "0099"]));
+        assert_eq!(some.iter().collect::<HashSet<_>>().len(), CREDENTIALS, "nobody calls twice: {some:?}");
+        // Other operations meet other strangers.
+        assert_ne!(some, names(&[3, 50, 99], "GET /b"));
+        let many: Vec<usize> = (0..60).collect();
+        assert!(names(&many, "GET /a").iter().all(|name| name.as_str() < "0060"));
+        assert!(callers(&[], &[], "GET /a").is_empty());
+    }
+}
