@@ -3,8 +3,7 @@
 //! Who may do this moves applications of the whole tenant between installations, so owners are named and not asked.
 
 use archive::{
-    ApplicationInfo, ApplicationKey, ApplicationProject, ArchiveError, Format, KeyToken, Subscribed, SubscribedApi, Subscriber,
-    params::Uploaded,
+    ApplicationInfo, ApplicationKey, ApplicationProject, ArchiveError, Format, Subscribed, SubscribedApi, Subscriber, params::Uploaded,
 };
 use axum::Json;
 use axum::extract::State;
